@@ -1,0 +1,3 @@
+"""mcp-tui: a terminal dashboard for the Model Context Protocol."""
+
+__version__ = "0.1.0"
