@@ -1,0 +1,317 @@
+"""The dashboard: modes, themes, keys, and the engine behind them. Panes and screens do the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding
+from textual.screen import Screen
+
+from mcp_tui.config import paths
+from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
+from mcp_tui.store.preferences import Preferences
+from mcp_tui.ui import keys, safe
+from mcp_tui.ui.bridge import DashboardOptions, EngineBridge, Listeners
+from mcp_tui.ui.screens.compare import CompareScreen
+from mcp_tui.ui.screens.mode import ItemChosen, ModeScreen, PromptOffered, RunStateChanged, ScreenMounted
+from mcp_tui.ui.themes import DEFAULT_THEME, load_folder, shipped_folder
+from mcp_tui.ui.widgets.top_bar import Facts, TopBar
+
+if TYPE_CHECKING:
+    from textual.command import Provider
+
+    from mcp_tui.config.schema import Config
+    from mcp_tui.runs.engine import Engine
+
+_STYLES = sorted((Path(__file__).parent / "styles").glob("*.tcss"))
+
+
+def _workbench() -> Screen[Any]:
+    from mcp_tui.ui.screens.workbench import WorkbenchScreen
+
+    return WorkbenchScreen()
+
+
+def _action_commands() -> type[Provider]:
+    from mcp_tui.ui.commands import ActionCommands
+
+    return ActionCommands
+
+
+def _catalog_commands() -> type[Provider]:
+    from mcp_tui.ui.commands import CatalogCommands
+
+    return CatalogCommands
+
+
+class McpTuiApp(App[None]):
+    """`engine` is None until the engine was entered, a moment after the first frame."""
+
+    TITLE = "mcp-tui"
+    CSS_PATH: ClassVar[list[str | Path]] = list(_STYLES)  # pyright: ignore[reportIncompatibleVariableOverride]  a list is allowed by the framework
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        "compare": CompareScreen,
+        "workbench": _workbench,
+    }
+    DEFAULT_MODE = "compare"
+    BINDINGS: ClassVar[list[Binding]] = keys.bindings("app")  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS = {_action_commands, _catalog_commands}
+
+    def __init__(self, options: DashboardOptions | None = None) -> None:
+        super().__init__()
+        self.options = options or DashboardOptions()
+        self.engine: Engine | None = None
+        self.config: Config | None = None
+        self.servers: tuple[ServerSnapshot, ...] = ()
+        self.questions: tuple[ApprovalQuestion, ...] = ()
+        self.key_overrides: dict[str, str] = {}
+        self.problems: tuple[ErrorInfo, ...] = ()
+        """Faults in the person's own files that the dashboard can live with."""
+        self._failure: ErrorInfo | None = None
+        self._facts = Facts()
+        self._mode_screens: list[ModeScreen] = []
+        self._preferences = Preferences(paths.state_dir() / "preferences.json")
+        self._run_live = False
+        self._stop_in_app = True
+        self._bridge: EngineBridge | None = None
+
+    # Start and end
+
+    def on_load(self) -> None:
+        """Before the first frame: only the theme in use is read."""
+        self._load_themes()
+        wanted = self.options.theme or self._preferences.text("theme") or DEFAULT_THEME
+        self.theme = wanted if wanted in self.available_themes else DEFAULT_THEME
+
+    def on_mount(self) -> None:
+        self._bridge = EngineBridge(
+            self.options,
+            Listeners(
+                ready=self._engine_ready,
+                failed=self._engine_failed,
+                config=self._config_loaded,
+                servers=self._servers_changed,
+                questions=self._questions_changed,
+            ),
+        )
+        self._install_signals()
+        self.call_after_refresh(self._bridge.start)
+
+    def _install_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name in ("SIGTERM", "SIGHUP", "SIGINT"):
+            number = getattr(signal, name, None)
+            if number is None:
+                continue
+            # Only the main thread may install handlers; a test may run the app elsewhere.
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, self._ended_by_signal, 128 + number)
+
+    def _ended_by_signal(self, code: int) -> None:
+        self.exit(return_code=code)
+
+    async def on_unmount(self) -> None:
+        if self._stop_in_app:
+            await self.stop_engine()
+
+    def leave_engine_to_caller(self) -> None:
+        """The caller restores the terminal first and then awaits `stop_engine`."""
+        self._stop_in_app = False
+
+    async def stop_engine(self) -> None:
+        if self._bridge is not None:
+            await self._bridge.stop()
+
+    # Themes
+
+    def _load_themes(self) -> list[ErrorInfo]:
+        shipped, problems = load_folder(shipped_folder())
+        own, own_problems = load_folder(paths.config_dir() / "themes")
+        for name in list(self.available_themes):
+            self.unregister_theme(name)
+        for theme in (*shipped.values(), *own.values()):
+            self.register_theme(theme)
+        return [*problems, *own_problems]
+
+    def get_css_variables(self) -> dict[str, str]:
+        variables = super().get_css_variables()
+        # Widgets name this variable; a theme may leave it out.
+        variables.setdefault("border-blurred", variables.get("panel", "#333333"))
+        return variables
+
+    def action_choose_theme(self) -> None:
+        from mcp_tui.ui.screens.theme_picker import ThemePicker
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self._remember("theme", name)
+
+        self._load_themes()
+        self.push_screen(ThemePicker(sorted(self.available_themes)), chosen)
+
+    def _remember(self, name: str, value: str) -> None:
+        try:
+            self._preferences.set(name, value)
+        except OSError as error:
+            self.notify(safe.clean_line(f"Not remembered: {error}"), severity="warning", markup=False)
+
+    # What the engine tells
+
+    def _config_loaded(self, config: Config) -> None:
+        self.config = config
+        theme = config.defaults.theme
+        usable, problems = keys.keymap(config.keys)
+        self.key_overrides = usable
+        self.set_keymap(usable)
+        if theme and not self.options.theme and not self._preferences.text("theme"):
+            if theme in self.available_themes:
+                self.theme = theme
+            else:
+                names = ", ".join(sorted(self.available_themes))
+                problems += (ErrorInfo(f"Theme {theme} does not exist", "", f"choose one of {names}"),)
+        self.problems = (*config.problems, *problems, *self._load_themes())
+        for problem in self.problems:
+            self.notify(safe.clean(problem.line()), severity="warning", timeout=12, markup=False)
+
+    def _engine_ready(self, engine: Engine) -> None:
+        self.engine = engine
+        demo = engine.demo_models or engine.demo_server
+        self._show(replace(self._facts, starting=False, demo=demo))
+        for screen in self._mode_screens:
+            screen.engine_ready(engine)
+
+    def _engine_failed(self, info: ErrorInfo) -> None:
+        self._failure = info
+        self.engine = None
+        self._show(replace(self._facts, starting=False, failed=True))
+        for screen in self._mode_screens:
+            screen.engine_failed(info)
+
+    def _servers_changed(self, servers: tuple[ServerSnapshot, ...]) -> None:
+        self.servers = servers
+        tools = sum(len(server.catalog.tools) for server in servers if server.status.usable)
+        self._show(replace(self._facts, servers=servers, tools=tools))
+        for screen in self._mode_screens:
+            screen.servers_changed(servers)
+
+    def _questions_changed(self, questions: tuple[ApprovalQuestion, ...]) -> None:
+        self.questions = questions
+        self._show(replace(self._facts, waiting=len(questions)))
+        for screen in self._mode_screens:
+            screen.questions_changed(questions)
+
+    def _show(self, facts: Facts) -> None:
+        self._facts = facts
+        for screen in self._mode_screens:
+            screen.query_one(TopBar).facts = facts
+
+    # What the screens tell
+
+    def on_screen_mounted(self, message: ScreenMounted) -> None:
+        screen = message.mode_screen
+        self._mode_screens.append(screen)
+        screen.query_one(TopBar).facts = self._facts
+        if self._failure is not None:
+            screen.engine_failed(self._failure)
+        elif self.engine is not None:
+            screen.engine_ready(self.engine)
+        if self.servers:
+            screen.servers_changed(self.servers)
+        if self.questions:
+            screen.questions_changed(self.questions)
+
+    def on_run_state_changed(self, message: RunStateChanged) -> None:
+        self._run_live = message.live
+        self._show(
+            replace(
+                self._facts,
+                cost_usd=message.cost_usd,
+                cost_is_estimate=message.cost_is_estimate,
+                tools=message.offered_tools,
+                tool_tax=message.tool_tax,
+            )
+        )
+
+    async def on_item_chosen(self, message: ItemChosen) -> None:
+        from mcp_tui.ui.screens.workbench import WorkbenchScreen
+
+        await self.switch_mode("workbench")
+        for screen in self._mode_screens:
+            if isinstance(screen, WorkbenchScreen):
+                screen.open_item(message.server, message.kind, message.name)
+
+    async def on_prompt_offered(self, message: PromptOffered) -> None:
+        await self.switch_mode("compare")
+        for screen in self._mode_screens:
+            if isinstance(screen, CompareScreen):
+                screen.offer_prompt(message.text)
+
+    # Actions
+
+    def action_show_help(self) -> None:
+        from mcp_tui.ui.screens.help import HelpScreen
+
+        if isinstance(self.screen, HelpScreen):
+            return
+        active = (entry.binding.id or "" for entry in self.screen.active_bindings.values())
+        scopes = dict.fromkeys(key_id.partition(".")[0] for key_id in active if not key_id.startswith("app."))
+        self.push_screen(HelpScreen(tuple(scopes)))
+
+    def action_request_quit(self) -> None:
+        from mcp_tui.ui.screens.dialog import ConfirmScreen
+
+        if not self._run_live:
+            self.exit()
+            return
+        if isinstance(self.screen, ConfirmScreen):
+            self.exit()
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.exit()
+
+        question = "A run is live. Quit, and stop every column?"
+        self.push_screen(ConfirmScreen(question, yes="quit", no="stay"), answered)
+
+    def action_save_picture(self) -> None:
+        path = self.save_screenshot(path=str(Path.cwd()))
+        self.notify(safe.clean_line(f"Saved {path}"), markup=False)
+
+    def reconnect(self, server: str) -> None:
+        if self.engine is not None:
+            self.engine.manager.retry(server)
+
+    def set_server_enabled(self, server: str, enabled: bool) -> None:
+        if self.engine is not None:
+            self.engine.manager.set_enabled(server, enabled)
+
+
+def run_dashboard(options: DashboardOptions) -> int:
+    """The exit code: 0, or 128 + the signal that ended it, or 1 after a crash."""
+
+    async def main() -> int:
+        app = McpTuiApp(options)
+        app.leave_engine_to_caller()
+        try:
+            await app.run_async()
+        finally:
+            # The terminal is restored already; children get a few seconds to end.
+            waiting = asyncio.create_task(app.stop_engine())
+            done, _ = await asyncio.wait({waiting}, timeout=0.7)
+            if not done:
+                print("mcp-tui: stopping servers ...", file=sys.stderr, flush=True)
+                await waiting
+        return app.return_code or 0
+
+    return asyncio.run(main())

@@ -1,0 +1,106 @@
+"""What every mode's screen has in common: the header line, the key line, and how it hears of changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.message import Message
+from textual.screen import Screen
+from textual.widget import Widget
+
+from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
+from mcp_tui.ui.widgets.key_bar import KeyBar
+from mcp_tui.ui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from mcp_tui.runs.engine import Engine
+
+
+class ItemChosen(Message):
+    """Open this catalog entry in the Workbench. kind: `tool`, `resource`, `template` or `prompt`."""
+
+    def __init__(self, server: str, kind: str, name: str) -> None:
+        super().__init__()
+        self.server = server
+        self.kind = kind
+        self.name = name
+
+
+class PromptOffered(Message):
+    """Put this text into the Compare prompt editor and go there."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+class RunStateChanged(Message):
+    """For the header and the quit question. cost_usd: of this conversation, None when unknown."""
+
+    def __init__(
+        self, *, live: bool, cost_usd: float | None, cost_is_estimate: bool, offered_tools: int, tool_tax: int
+    ) -> None:
+        super().__init__()
+        self.live = live
+        self.cost_usd = cost_usd
+        self.cost_is_estimate = cost_is_estimate
+        self.offered_tools = offered_tools
+        self.tool_tax = tool_tax
+
+
+class ScreenMounted(Message):
+    """A mode's screen exists now and wants the current picture."""
+
+    def __init__(self, mode_screen: ModeScreen) -> None:
+        super().__init__()
+        self.mode_screen = mode_screen
+
+
+class ModeScreen(Screen[None]):
+    """One per mode; built once and kept. The app calls the hooks; all of them may come before the first paint."""
+
+    MODE: ClassVar[str] = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (140, "-wide")]
+    """-narrow: the sidebar is folded away unless asked for."""
+
+    def compose(self) -> ComposeResult:
+        yield TopBar(self.MODE)
+        yield from self.compose_body()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.post_message(ScreenMounted(self))
+
+    def compose_body(self) -> Iterable[Widget]:
+        """The panes between the header line and the key line."""
+        return ()
+
+    def engine_ready(self, engine: Engine) -> None:
+        """The engine was entered: runs and calls are possible from now on."""
+
+    def engine_failed(self, info: ErrorInfo) -> None:
+        """The engine could not start; nothing but reading is possible."""
+
+    def servers_changed(self, servers: tuple[ServerSnapshot, ...]) -> None:
+        """Something about the servers changed; the newest whole picture."""
+
+    def questions_changed(self, questions: tuple[ApprovalQuestion, ...]) -> None:
+        """The calls that wait for approval, oldest first."""
+
+    # Keys of the whole screen: a mode overrides what it has; the rest does nothing.
+
+    def action_toggle_sidebar(self) -> None: ...
+
+    def action_focus_prompt(self) -> None: ...
+
+    def action_focus_question(self) -> None: ...
+
+    def action_new_conversation(self) -> None: ...
+
+    def action_focus_column(self, number: int) -> None:
+        """`number` is 1-based."""
+
+    def action_back(self) -> None: ...

@@ -1,0 +1,54 @@
+"""The bottom line: the keys of the focused pane, then the global ones; whole items are dropped from the right."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from rich.text import Text
+from textual.app import RenderResult
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.widget import Widget
+
+from mcp_tui.ui.keys import shown
+
+
+class KeyBar(Widget):
+    """One line; follows the focus by itself."""
+
+    DEFAULT_CSS = """
+    KeyBar { height: 1; dock: bottom; background: $panel; color: $text-muted; }
+    KeyBar > .key-bar--key { color: $accent; text-style: bold; }
+    """
+    COMPONENT_CLASSES = {"key-bar--key"}
+
+    def on_mount(self) -> None:
+        screen = cast("Screen[Any]", self.screen)
+        screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
+
+    def _bindings_changed(self, _screen: Screen[Any]) -> None:
+        self.refresh()
+
+    def items(self) -> list[tuple[str, str]]:
+        """(key, label), most useful first: the focused pane's, then the app's."""
+        local: list[tuple[str, str]] = []
+        everywhere: list[tuple[str, str]] = []
+        for active in self.screen.active_bindings.values():
+            binding: Binding = active.binding
+            if not binding.show or not binding.description or not active.enabled:
+                continue
+            item = (shown(binding.key), binding.description)
+            target = everywhere if (binding.id or "").startswith("app.") else local
+            if all(item[1] != other[1] for other in target):
+                target.append(item)
+        return local + everywhere
+
+    def render(self) -> RenderResult:
+        key_style = self.get_component_rich_style("key-bar--key", partial=True)
+        line = Text(" ", no_wrap=True, end="")
+        for key, label in self.items():
+            item = Text.assemble((key, key_style), " ", label, "  ")
+            if line.cell_len + item.cell_len - 2 > self.size.width:
+                continue
+            line.append_text(item)
+        return line
