@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 
 MAX_PAYLOAD = 8192
-"""Characters between the introducer of a string sequence and its end (a kitty graphics chunk: about 4,100)."""
+"""Characters between the introducer of a string sequence and its end (a kitty chunk: about 4,100)."""
 
 MAX_PARAMETERS = 256
 

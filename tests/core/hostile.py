@@ -80,9 +80,7 @@ HOSTILE: dict[str, str] = {
 }
 
 _ALLOWED_CONTROLS = "\n\t"
-_VISIBLE_FORMATS = frozenset(
-    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
-)
+_VISIBLE_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
 """Format characters with a picture of their own."""
 _EGYPTIAN = frozenset(chr(code) for code in range(0x13430, 0x13440))
 _JOINER = "\u200d"

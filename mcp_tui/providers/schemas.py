@@ -1,0 +1,76 @@
+"""Tool input schemas in the form every provider takes.
+
+The Model Context Protocol allows any JSON Schema of type object. OpenAI and Anthropic refuse a whole request when
+one tool's schema is no plain object at its root, or has `oneOf`, `anyOf`, `allOf` there; one server's odd schema
+must not cost the others their tools. The server checks the arguments itself, so a looser schema is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from mcp_tui.core.types import JsonObject
+from mcp_tui.providers.surrogates import encodable_json
+
+_UNIONS = ("oneOf", "anyOf", "allOf")
+_REFUSED_AT_ROOT = (*_UNIONS, "enum", "const", "not", "if", "then", "else", "$ref", "$dynamicRef")
+
+
+def object_schema(schema: JsonObject) -> JsonObject:
+    """The schema with `type: object`, `properties`, and no combination at its root."""
+    root = _followed(schema, schema)
+    properties = dict(_mapping(root.get("properties")))
+    required = _names(root.get("required"))
+    for union in _UNIONS:
+        branches = [_followed(branch, schema) for branch in _sequence(root.get(union))]
+        for branch in branches:
+            for name, value in _mapping(branch.get("properties")).items():
+                properties.setdefault(name, value)
+        demanded = [_names(branch.get("required")) for branch in branches]
+        for names in demanded:
+            required += [
+                name
+                for name in names
+                if name not in required and (union == "allOf" or all(name in other for other in demanded))
+            ]
+    result: JsonObject = {key: value for key, value in root.items() if key not in _REFUSED_AT_ROOT}
+    result["type"] = "object"
+    result["properties"] = properties
+    required = [name for name in required if name in properties]
+    if required:
+        result["required"] = required
+    else:
+        result.pop("required", None)
+    if any(root.get(union) for union in _UNIONS):
+        # What a branch allows is not known here any more: nothing may be forbidden.
+        result.pop("additionalProperties", None)
+        result.pop("unevaluatedProperties", None)
+    return cast("JsonObject", encodable_json(result))
+
+
+def _followed(value: object, whole: JsonObject) -> JsonObject:
+    """The schema with a local `$ref` at its root replaced by what it names; other keys win."""
+    schema = dict(_mapping(value))
+    for _ in range(8):
+        reference = schema.get("$ref")
+        if not isinstance(reference, str) or not reference.startswith("#/"):
+            return schema
+        target: object = whole
+        for step in reference[2:].split("/"):
+            target = _mapping(target).get(step.replace("~1", "/").replace("~0", "~"))
+        del schema["$ref"]
+        schema = {**_mapping(target), **schema}
+    return {key: value for key, value in schema.items() if key != "$ref"}
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def _sequence(value: object) -> Sequence[Any]:
+    return cast("Sequence[Any]", value) if isinstance(value, list) else []
+
+
+def _names(value: object) -> list[str]:
+    return [name for name in _sequence(value) if isinstance(name, str)]

@@ -1,0 +1,46 @@
+"""Text that can always be encoded as UTF-8.
+
+JSON may carry half a surrogate pair: one emoji split between two deltas, or a broken one. Left alone it would crash
+whatever encodes the text later (a terminal, SQLite, a request body). Halves that meet are joined; lone ones
+become U+FFFD.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def encodable(text: str) -> str:
+    """The text with surrogate pairs joined and lone surrogates replaced by U+FFFD."""
+    if _SURROGATE.search(text) is None:
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def encodable_json(value: Any) -> Any:
+    """The JSON value with every string encodable, keys included."""
+    text = json.dumps(value, ensure_ascii=False)
+    return value if _SURROGATE.search(text) is None else json.loads(encodable(text))
+
+
+class SurrogateJoiner:
+    """The streaming form: a high surrogate at the end of a delta waits for the next one."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        text = self._held + text
+        self._held = ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            self._held = text[-1]
+            text = text[:-1]
+        return encodable(text)
+
+    def flush(self) -> str:
+        held, self._held = self._held, ""
+        return encodable(held)

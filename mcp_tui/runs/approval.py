@@ -1,0 +1,219 @@
+"""Who decides whether a tool call may run: the policy, what was remembered, or a person."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.state import ApprovalPolicy, ApprovalQuestion, Decision, ToolInfo
+from mcp_tui.core.types import JsonObject
+
+
+class Ruling(Enum):
+    """What a policy says about a call, before anybody is asked."""
+
+    RUN = "run"
+    ASK = "ask"
+    DENY = "deny"
+
+
+def ruling(policy: ApprovalPolicy, tool: ToolInfo, *, remembered: bool, headless: bool) -> Ruling:
+    if policy is ApprovalPolicy.NEVER:
+        return Ruling.DENY
+    if policy is ApprovalPolicy.AUTO or remembered:
+        return Ruling.RUN
+    if policy is ApprovalPolicy.READONLY and tool.hints.read_only is True:
+        return Ruling.RUN
+    return Ruling.DENY if headless else Ruling.ASK
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The outcome for one call. `arguments` are the ones to run with; `edited`: a person changed them."""
+
+    allowed: bool
+    arguments: JsonObject
+    asked: bool = False
+    edited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """The column a call belongs to. `run` and `column` are ids, `label` is what people read."""
+
+    run: str
+    column: str
+    label: str
+
+
+@dataclass(slots=True)
+class _Waiter:
+    applicant: Applicant
+    outcome: asyncio.Future[Approval]
+
+
+@dataclass(slots=True)
+class _Pending:
+    key: tuple[str, str, str, str, str]
+    question: ApprovalQuestion
+    waiters: list[_Waiter]
+
+
+class ApprovalDesk:
+    """Pending questions of all runs, oldest first, and what the person said.
+
+    Headless, nobody can answer: what would ask is denied, and every denied call is reported through `notice`.
+    """
+
+    def __init__(
+        self,
+        *,
+        headless: bool = False,
+        notice: Callable[[ErrorInfo], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._headless = headless
+        self._notice = notice
+        self._clock = clock
+        self._pending: dict[str, _Pending] = {}
+        self._remembered: dict[tuple[str, str], ToolInfo] = {}
+        self._ids = itertools.count(1)
+        self._listeners: dict[int, Callable[[], None]] = {}
+        self._listener_ids = itertools.count()
+        self._announced = False
+
+    def pending(self) -> tuple[ApprovalQuestion, ...]:
+        return tuple(pending.question for pending in self._pending.values())
+
+    def answer(self, question_id: str, decision: Decision, *, arguments: JsonObject | None = None) -> None:
+        """`arguments` replaces what the model asked for (edited). Unknown ids are ignored: it was answered.
+
+        ALWAYS also lets the other waiting calls of the same tool definition run, with their own arguments.
+        """
+        pending = self._pending.get(question_id)
+        if pending is None:
+            return
+        tool = pending.question.tool
+        if decision is Decision.ALWAYS:
+            self._remembered[(tool.server, tool.name)] = tool
+        self._settle(pending, allowed=decision is not Decision.DENY, arguments=arguments)
+        if decision is Decision.ALWAYS:
+            for other in [p for p in self._pending.values() if self.remembers(p.question.tool)]:
+                self._settle(other, allowed=True, arguments=None)
+        self._changed()
+
+    def remembered(self) -> tuple[ToolInfo, ...]:
+        """Tools that run without asking, as they were defined when the person said so."""
+        return tuple(self._remembered.values())
+
+    def remembers(self, tool: ToolInfo) -> bool:
+        """True when "always" was said to exactly this definition."""
+        known = self._remembered.get((tool.server, tool.name))
+        return known is not None and known.digest == tool.digest
+
+    def forget(self, server: str, tool: str) -> None:
+        """Ask again for this tool from now on."""
+        if self._remembered.pop((server, tool), None) is not None:
+            self._changed()
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` on the loop after questions or remembered tools changed, once per burst."""
+        number = next(self._listener_ids)
+        self._listeners[number] = listener
+
+        def undo() -> None:
+            self._listeners.pop(number, None)
+
+        return undo
+
+    async def request(
+        self, policy: ApprovalPolicy, tool: ToolInfo, arguments: JsonObject, applicant: Applicant
+    ) -> Approval:
+        """Decide about one call; waits for the person when the policy asks.
+
+        Cancelling withdraws the column from the question, and the question when no other column waits.
+        """
+        decided = self.ruling(policy, tool)
+        if decided is Ruling.RUN:
+            return Approval(True, arguments)
+        if decided is Ruling.DENY:
+            self._report_denied(policy, tool, applicant)
+            return Approval(False, arguments)
+        pending = self._join(tool, arguments, applicant)
+        waiter = _Waiter(applicant, asyncio.get_running_loop().create_future())
+        pending.waiters.append(waiter)
+        self._rename(pending)
+        try:
+            return await waiter.outcome
+        finally:
+            # Answered waiters were removed by _settle; this one is left when its column was cancelled.
+            if waiter in pending.waiters:
+                pending.waiters.remove(waiter)
+                self._rename(pending)
+
+    def ruling(self, policy: ApprovalPolicy, tool: ToolInfo) -> Ruling:
+        return ruling(policy, tool, remembered=self.remembers(tool), headless=self._headless)
+
+    def _join(self, tool: ToolInfo, arguments: JsonObject, applicant: Applicant) -> _Pending:
+        """The question to wait for: one per identical call, but two calls of one column are two questions."""
+        key = (applicant.run, tool.server, tool.name, tool.digest, canonical(arguments))
+        for pending in self._pending.values():
+            taken = any(waiter.applicant.column == applicant.column for waiter in pending.waiters)
+            if pending.key == key and not taken:
+                return pending
+        question = ApprovalQuestion(f"q{next(self._ids)}", tool, arguments, (), self._clock())
+        pending = _Pending(key, question, [])
+        self._pending[question.id] = pending
+        return pending
+
+    def _rename(self, pending: _Pending) -> None:
+        labels = tuple(waiter.applicant.label for waiter in pending.waiters)
+        pending.question = replace(pending.question, columns=labels)
+        if not pending.waiters:
+            self._pending.pop(pending.question.id, None)
+        self._changed()
+
+    def _settle(self, pending: _Pending, *, allowed: bool, arguments: JsonObject | None) -> None:
+        del self._pending[pending.question.id]
+        asked_for = pending.question.arguments
+        final = asked_for if arguments is None else arguments
+        edited = allowed and arguments is not None and canonical(arguments) != canonical(asked_for)
+        waiters, pending.waiters = pending.waiters, []
+        for waiter in waiters:
+            if not waiter.outcome.done():
+                waiter.outcome.set_result(Approval(allowed, final, asked=True, edited=edited))
+
+    def _report_denied(self, policy: ApprovalPolicy, tool: ToolInfo, applicant: Applicant) -> None:
+        if not self._headless or self._notice is None:
+            return
+        hint = "" if policy is ApprovalPolicy.NEVER else "approve such calls with --approve auto"
+        detail = f"{tool.server}.{tool.name}, asked for by {applicant.label}, is not allowed by policy {policy}"
+        self._notice(ErrorInfo("Tool call denied", detail, hint, ErrorKind.TOOL, "denied"))
+
+    def _changed(self) -> None:
+        if self._announced or not self._listeners:
+            return
+        self._announced = True
+        asyncio.get_running_loop().call_soon(self._announce)
+
+    def _announce(self) -> None:
+        self._announced = False
+        loop = asyncio.get_running_loop()
+        for number, listener in self._listeners.items():
+            # Each in a callback of its own: one that fails reaches the loop's handler, not the others.
+            loop.call_soon(self._tell, number, listener)
+
+    def _tell(self, number: int, listener: Callable[[], None]) -> None:
+        if self._listeners.get(number) is listener:
+            listener()
+
+
+def canonical(arguments: JsonObject) -> str:
+    """The same text for equal JSON objects, whatever the order of their keys."""
+    return json.dumps(arguments, sort_keys=True, separators=(",", ":"))

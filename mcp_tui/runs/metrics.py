@@ -1,0 +1,243 @@
+"""The figures of one column: time, tokens, cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from mcp_tui.core.chat import (
+    ChatRequest,
+    Finished,
+    ImageBlock,
+    Message,
+    OpaqueBlock,
+    ReasoningBlock,
+    TextBlock,
+    ToolCallBlock,
+)
+from mcp_tui.core.state import Metrics, Usage
+from mcp_tui.providers.registry import ModelRef
+
+CHARACTERS_PER_TOKEN = 4
+TOKENS_PER_IMAGE = 1000
+DEMO_PROVIDER = "demo"
+_SHORTEST_STREAM_S = 0.01
+"""Below this an answer came in one piece, and its speed says nothing about the model."""
+
+PriceOf = Callable[[ModelRef, Usage], float | None]
+
+
+def table_price(ref: ModelRef, usage: Usage) -> float | None:
+    """US dollars from the price table, or None for a model it does not know. Demo models cost nothing real."""
+    if ref.provider == DEMO_PROVIDER:
+        return None
+    from mcp_tui.providers.pricing import cost_usd
+
+    return cost_usd(ref, usage)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What model calls used, added up."""
+
+    usage: Usage = Usage()
+    usage_is_estimate: bool = False
+    cost_usd: float | None = None
+    cost_is_estimate: bool = False
+    """Also true when the cost of a part is unknown: the sum is then a lower bound."""
+    steps: int = 0
+    attempts: int = 0
+    tool_calls: int = 0
+
+    def plus(self, other: Spent) -> Spent:
+        costs = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]
+        return Spent(
+            self.usage.plus(other.usage),
+            self.usage_is_estimate or other.usage_is_estimate,
+            sum(costs) if costs else None,
+            self.cost_is_estimate or other.cost_is_estimate,
+            self.steps + other.steps,
+            self.attempts + other.attempts,
+            self.tool_calls + other.tool_calls,
+        )
+
+
+@dataclass(slots=True)
+class _Step:
+    """The model call that is running."""
+
+    request: ChatRequest
+    sent_at: float
+    attempts: int = 0
+    first_at: float | None = None
+    last_at: float | None = None
+    characters: int = 0
+    reasoning_characters: int = 0
+
+
+@dataclass(slots=True)
+class Meter:
+    """Counts for one column. Time to first token counts from the attempt that succeeded."""
+
+    ref: ModelRef
+    clock: Callable[[], float]
+    price: PriceOf = table_price
+    _before: Spent = Spent()
+    """All turns before the newest, and tries of it that were replaced: they were paid for too."""
+    _turn: Spent = Spent()
+    _started_at: float | None = None
+    _ended_at: float | None = None
+    _ttft_s: float | None = None
+    _stream_s: float = 0.0
+    _stream_tokens: float = 0.0
+    _step: _Step | None = field(default=None)
+
+    def begin_turn(self) -> None:
+        self._before = self._before.plus(self._turn)
+        self._turn = Spent()
+        self._started_at = self.clock()
+        self._ended_at = self._ttft_s = self._step = None
+        self._stream_s = self._stream_tokens = 0.0
+
+    def begin_step(self, request: ChatRequest) -> None:
+        self._turn = replace(self._turn, steps=self._turn.steps + 1)
+        self._step = _Step(request, self.clock())
+
+    def attempt(self) -> None:
+        if self._step is not None:
+            self._step.attempts += 1
+            self._step.sent_at = self.clock()
+
+    def fragment(self, characters: int, *, reasoning: bool = False) -> None:
+        """A piece of the answer came."""
+        step = self._step
+        if step is None:
+            return
+        now = self.clock()
+        if step.first_at is None:
+            step.first_at = now
+            if self._turn.steps == 1:
+                self._ttft_s = now - step.sent_at
+        step.last_at = now
+        step.characters += characters
+        step.reasoning_characters += characters if reasoning else 0
+
+    def call(self) -> None:
+        self._turn = replace(self._turn, tool_calls=self._turn.tool_calls + 1)
+
+    def end_step(self, finished: Finished | None) -> None:
+        """None = the stream was cut by us: what it used is estimated."""
+        step, self._step = self._step, None
+        if step is None:
+            return
+        reported = None if finished is None else finished.usage
+        known = reported is not None and (
+            reported.input_tokens is not None or reported.output_tokens is not None
+        )
+        something_came = step.first_at is not None or (finished is not None and bool(finished.message.blocks))
+        usage = reported if known else _estimate(step) if something_came else None
+        attempts = max(step.attempts, finished.attempts if finished is not None else 0, 1)
+        spent = Spent(attempts=attempts)
+        if usage is not None:
+            cost = None if finished is None else finished.cost_usd
+            if self.ref.provider == DEMO_PROVIDER:
+                cost = None
+            real = cost is not None
+            spent = replace(
+                spent,
+                usage=usage,
+                usage_is_estimate=not known,
+                cost_usd=cost if real else self.price(self.ref, usage),
+                cost_is_estimate=not real,
+            )
+        self._turn = self._turn.plus(spent)
+        self._count_stream(step, usage, known)
+
+    def end_turn(self) -> None:
+        self.end_step(None)
+        self._ended_at = self.clock()
+
+    def turn(self) -> Metrics:
+        """The newest turn alone."""
+        return self._metrics(self._turn)
+
+    def column(self) -> Metrics:
+        """All turns; times are of the newest."""
+        return self._metrics(self._before.plus(self._turn))
+
+    def _count_stream(self, step: _Step, usage: Usage | None, reported: bool) -> None:
+        if step.first_at is None or step.last_at is None:
+            return
+        lasted = step.last_at - step.first_at
+        if lasted < _SHORTEST_STREAM_S:
+            return
+        tokens = step.characters / CHARACTERS_PER_TOKEN
+        if reported and usage is not None and usage.output_tokens is not None:
+            # Reasoning that was not streamed was made before the first fragment: not part of the stream.
+            unseen = 0 if step.reasoning_characters else usage.reasoning_tokens or 0
+            tokens = max(0, usage.output_tokens - unseen)
+        self._stream_s += lasted
+        self._stream_tokens += tokens
+
+    def _metrics(self, spent: Spent) -> Metrics:
+        step = self._step
+        seconds, tokens, running_attempts = self._stream_s, self._stream_tokens, 0
+        if step is not None:
+            running_attempts = step.attempts
+            if step.first_at is not None and step.last_at is not None:
+                seconds += step.last_at - step.first_at
+                tokens += step.characters / CHARACTERS_PER_TOKEN
+        end = self.clock() if self._ended_at is None else self._ended_at
+        return Metrics(
+            usage=spent.usage,
+            usage_is_estimate=spent.usage_is_estimate,
+            cost_usd=spent.cost_usd,
+            cost_is_estimate=spent.cost_usd is None or spent.cost_is_estimate,
+            ttft_ms=None if self._ttft_s is None else self._ttft_s * 1000,
+            duration_ms=None if self._started_at is None else (end - self._started_at) * 1000,
+            tokens_per_s=tokens / seconds if seconds >= _SHORTEST_STREAM_S else None,
+            steps=spent.steps,
+            attempts=spent.attempts + running_attempts,
+            tool_calls=spent.tool_calls,
+        )
+
+
+def _estimate(step: _Step) -> Usage:
+    return Usage(
+        input_tokens=request_tokens(step.request),
+        output_tokens=max(1, round(step.characters / CHARACTERS_PER_TOKEN)) if step.characters else 0,
+    )
+
+
+def request_tokens(request: ChatRequest) -> int:
+    """About how many tokens a request costs."""
+    characters = len(request.system) + sum(
+        len(tool.name) + len(tool.description) + len(json.dumps(tool.input_schema)) for tool in request.tools
+    )
+    images = 0
+    for message in request.messages:
+        more, pictures = _size(message)
+        characters += more
+        images += pictures
+    return round(characters / CHARACTERS_PER_TOKEN) + images * TOKENS_PER_IMAGE
+
+
+def _size(message: Message) -> tuple[int, int]:
+    """(characters, images)"""
+    characters = images = 0
+    for block in message.blocks:
+        match block:
+            case TextBlock() | ReasoningBlock():
+                characters += len(block.text)
+            case ImageBlock():
+                images += 1
+            case ToolCallBlock():
+                characters += len(block.name) + len(block.arguments_raw)
+            case OpaqueBlock():
+                characters += len(json.dumps(block.opaque.value))
+            case _:
+                more, pictures = _size(Message("user", block.content))
+                characters += more
+                images += pictures
+    return characters, images

@@ -1,0 +1,64 @@
+"""What a run is asked to do, as frozen data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mcp_tui.core.chat import ModelParams
+from mcp_tui.core.state import ApprovalPolicy
+from mcp_tui.core.types import JsonObject
+from mcp_tui.providers.registry import ModelRef
+
+WHOLE_SERVER = "*"
+"""As the tool in `tools_off`: every tool of that server."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    demo: bool = False
+    """Force the demo: demo models and demo server, nothing else."""
+    headless: bool = False
+    """Nobody answers questions: what would ask is denied, and reported through `notice`."""
+    demo_speed: float = 1.0
+    """1 = realistic timing; 0 = no delays (tests)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    id: str
+    """Unique within the run: "c1", "c2" ..."""
+    ref: ModelRef
+    label: str
+    """What people read: `provider/model`, with ` #2` when the same model stands twice."""
+    params: ModelParams = field(default_factory=ModelParams)
+    system: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A resource put into the prompt: its resources/read result (wire keys)."""
+
+    server: str
+    uri: str
+    result: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    columns: tuple[ColumnSpec, ...]
+    approval: ApprovalPolicy = ApprovalPolicy.ASK
+    tools_off: frozenset[tuple[str, str]] = frozenset()
+    """(server, tool) not offered; (server, "*") = the whole server."""
+    no_tools: bool = False
+    max_steps: int = 12
+    """Model calls per turn and column."""
+    share_results: bool = True
+    time_limit_s: float | None = None
+    """Per turn and column; waiting for a person's approval does not count."""
+
+    def offers(self, server: str, tool: str) -> bool:
+        return not self.no_tools and is_on(self.tools_off, server, tool)
+
+
+def is_on(tools_off: frozenset[tuple[str, str]], server: str, tool: str) -> bool:
+    return (server, tool) not in tools_off and (server, WHOLE_SERVER) not in tools_off

@@ -1,0 +1,92 @@
+"""The tools of all servers as one run offers them to its models."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from mcp_tui.core.chat import ToolSpec
+from mcp_tui.core.state import CallResult, Progress, ServerSnapshot, ServerStatus, ToolInfo
+from mcp_tui.core.types import JsonObject
+from mcp_tui.runs.naming import ToolNames, legalised
+from mcp_tui.runs.results import encodable
+from mcp_tui.runs.spec import RunSpec
+
+Offered = Mapping[str, ToolInfo]
+"""Provider-facing name -> tool, in the order of the servers and of each server's list."""
+
+_COMING_BACK = (ServerStatus.CONNECTING, ServerStatus.BACKOFF)
+
+
+class Servers(Protocol):
+    """What a run needs of the session manager."""
+
+    def snapshot(self) -> tuple[ServerSnapshot, ...]: ...
+
+    async def call_tool(
+        self,
+        server: str,
+        tool: str,
+        arguments: JsonObject,
+        *,
+        timeout_s: float | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> CallResult: ...
+
+
+class Toolbox:
+    """Finds tools by the names the models know. One per run: the names stay the same for all its turns."""
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
+        self._names = ToolNames()
+
+    def offered(self, spec: RunSpec, before: Offered) -> Offered:
+        """The tools to offer in the next request.
+
+        `before`: what the same turn offered already. Tools of a server that is just reconnecting stay, so that
+        a short loss changes nothing; a call then waits for the connection.
+        """
+        snapshots = self._servers.snapshot()
+        self._names.learn((server.name, tool.name) for server in snapshots for tool in server.catalog.tools)
+        offered: dict[str, ToolInfo] = {}
+        for server in snapshots:
+            for tool in server.catalog.tools:
+                if not spec.offers(server.name, tool.name):
+                    continue
+                name = self._names.name(server.name, tool.name)
+                if server.status.usable or (server.status in _COMING_BACK and name in before):
+                    offered[name] = tool
+        return offered
+
+    def current(self, tool: ToolInfo) -> ToolInfo | None:
+        """The tool as its server defines it now."""
+        for server in self._servers.snapshot():
+            if server.name == tool.server:
+                return server.catalog.tool(tool.name)
+        return None
+
+
+def tool_specs(offered: Offered) -> tuple[ToolSpec, ...]:
+    return tuple(
+        ToolSpec(name, encodable(tool.description), _object_schema(tool.input_schema))
+        for name, tool in offered.items()
+    )
+
+
+def closest(name: str, offered: Offered) -> list[str]:
+    """Up to three offered names a model may have meant by `name`."""
+    by_name = difflib.get_close_matches(name, offered, 3, 0.5)
+    # Models also write `server.tool`, or the tool's own name where it had to be qualified.
+    qualified = [
+        known
+        for known, tool in offered.items()
+        if tool.name == name or legalised(f"{tool.server}__{tool.name}") == legalised(name.replace(".", "__"))
+    ]
+    return list(dict.fromkeys([*qualified, *by_name]))[:3]
+
+
+def _object_schema(schema: JsonObject) -> JsonObject:
+    """OpenAI refuses an object schema without `properties`, and every format one without a type."""
+    return {"type": "object", "properties": {}, **schema}

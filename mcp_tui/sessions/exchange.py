@@ -1,0 +1,71 @@
+"""What is known about one request of ours while it travels through the SDK.
+
+The SDK hands a caller only a typed result or an `MCPError`. The wire, however, says more: whether the request was
+sent at all, the HTTP status behind "Server returned an error response", the result as it really was. Everything on
+the way down runs in the context of the task that asked (stdio writes directly; the HTTP transport runs each POST in
+its sender's context), so a context variable connects the two ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from mcp_tui.core.types import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list, repaired: raw entries (wire keys), where to go on, and what was left out."""
+
+    entries: tuple[JsonObject, ...]
+    next_cursor: str | None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """One request and, with several rounds of input, its repetitions. Written by the transport, read by the caller."""
+
+    method: str
+    sent: bool = False
+    """The message was handed to the transport (it may or may not have reached the server)."""
+    answers: int = 0
+    """Answers received for `method`, also errors."""
+    raw: JsonObject | None = None
+    """The last result as it came, with its wire keys."""
+    page: Page | None = None
+    status: int | None = None
+    """HTTP status of the last answer."""
+    challenge: str = ""
+    """WWW-Authenticate of the last answer."""
+    retry_after_s: float | None = None
+    session_gone: bool = False
+    """The server said that it does not know our HTTP session: the request was not executed."""
+    error: Exception | None = None
+    """What broke the last HTTP request."""
+    connect_failed: bool = False
+    """`error` struck before a connection existed: nothing was sent."""
+
+    @property
+    def provably_unsent(self) -> bool:
+        """Safe to send again: no round of it reached the server."""
+        if self.answers and not self.session_gone:
+            return False
+        return not self.sent or self.connect_failed or self.session_gone
+
+
+CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+
+
+@contextmanager
+def exchanging(method: str) -> Iterator[Exchange]:
+    """Requests sent in this block (and by tasks started in it) are recorded on the exchange."""
+    exchange = Exchange(method)
+    token = CURRENT.set(exchange)
+    try:
+        yield exchange
+    finally:
+        CURRENT.reset(token)

@@ -1,0 +1,123 @@
+"""One line per server: state, name, tools, latency; what waits shows for how long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rich.text import Text
+from textual.message import Message
+
+from mcp_tui.core.state import ServerSnapshot, ServerStatus
+from mcp_tui.core.text import clean_line
+from mcp_tui.ui import keys
+from mcp_tui.ui.status import milliseconds, server_state
+from mcp_tui.ui.widgets.row_list import RowList, fill
+
+_NAME_CELLS = 12
+
+
+class ServersPane(RowList):
+    """Knows snapshots only; what a person asks for goes up as messages."""
+
+    BINDINGS = keys.bindings("servers")
+    BORDER_TITLE = "Servers"
+
+    class CardAsked(Message):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    class Toggled(Message):
+        def __init__(self, name: str, enabled: bool) -> None:
+            super().__init__()
+            self.name = name
+            self.enabled = enabled
+
+    class RetryAsked(Message):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._clock = clock
+        self._servers: tuple[ServerSnapshot, ...] = ()
+        self._names: list[str] = []
+        self._ticker = None
+
+    def show(self, servers: tuple[ServerSnapshot, ...]) -> None:
+        key = self.current_key
+        self._servers = servers
+        self._names = [clean_line(server.name) for server in servers]
+        ready = sum(1 for server in servers if server.status.usable)
+        self.border_subtitle = f"{ready}/{len(servers)} ready" if servers else ""
+        # One row while there is none: it says how to add a server.
+        self.styles.height = max(1, len(servers)) + 2
+        self.rows_replaced(key)
+        waits = any(not server.status.settled for server in servers)
+        if waits and self._ticker is None:
+            self._ticker = self.set_interval(0.5, self._tick)
+        elif not waits and self._ticker is not None:
+            self._ticker.stop()
+            self._ticker = None
+
+    def _tick(self) -> None:
+        for index, server in enumerate(self._servers):
+            if not server.status.settled:
+                self.refresh_row(index)
+
+    @property
+    def ticking(self) -> bool:
+        return self._ticker is not None
+
+    @property
+    def current(self) -> ServerSnapshot | None:
+        return self._servers[self.cursor] if 0 <= self.cursor < len(self._servers) else None
+
+    def row_count(self) -> int:
+        return len(self._servers) or 1
+
+    def row_key(self, index: int) -> str:
+        return self._servers[index].name if self._servers else ""
+
+    def row_text(self, index: int, width: int) -> Text:
+        def style(name: str) -> str:
+            return f"row-list--{name}"
+
+        if not self._servers:
+            return Text("none yet: --server NAME=COMMAND", self.part(style("muted")))
+        server = self._servers[index]
+        state = server_state(server, self._clock())
+        name_cells = min(_NAME_CELLS, max(Text(name).cell_len for name in self._names))
+        name = Text(self._names[index], no_wrap=True, end="")
+        name.truncate(name_cells, overflow="ellipsis", pad=True)
+        muted = self.part(style("muted"))
+        tone = self.part(style(state.tone))
+        if server.status is ServerStatus.DISABLED:
+            name.stylize(muted)
+        left = Text.assemble((state.glyph, tone), " ", name, " ", (state.word, tone), end="")
+        right = Text(no_wrap=True, end="")
+        if server.status.usable:
+            right.append(str(len(server.catalog.tools)))
+            if server.latency_ms is not None:
+                right.append(f"{milliseconds(server.latency_ms):>6}", muted)
+        return fill(left, right, width)
+
+    def action_open_card(self) -> None:
+        if self.current is not None:
+            self.post_message(self.CardAsked(self.current.name))
+
+    def action_toggle_server(self) -> None:
+        if self.current is not None:
+            enabled = self.current.status is ServerStatus.DISABLED
+            self.post_message(self.Toggled(self.current.name, enabled))
+
+    def action_retry_server(self) -> None:
+        if self.current is not None:
+            self.post_message(self.RetryAsked(self.current.name))
+
+    def on_row_list_clicked(self, event: RowList.Clicked) -> None:
+        event.stop()
+        if event.again:
+            self.action_open_card()

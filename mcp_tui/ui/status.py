@@ -1,0 +1,131 @@
+"""What a state is called: a glyph, a word and a colour each, the same everywhere. It must read without colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mcp_tui.core.state import ColumnStatus, Metrics, ServerSnapshot, ServerStatus, ToolHints
+
+Tone = Literal["good", "warn", "bad", "wait", "muted"]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    glyph: str
+    word: str
+    tone: Tone
+
+    def __str__(self) -> str:
+        return f"{self.glyph} {self.word}"
+
+
+_SERVER: dict[ServerStatus, State] = {
+    ServerStatus.DISABLED: State("○", "off", "muted"),
+    ServerStatus.CONNECTING: State("◌", "connecting", "wait"),
+    ServerStatus.READY: State("●", "ready", "good"),
+    ServerStatus.DEGRADED: State("◐", "degraded", "warn"),
+    ServerStatus.BACKOFF: State("↻", "retry", "warn"),
+    ServerStatus.NEEDS_AUTH: State("⚷", "sign in", "warn"),
+    ServerStatus.NEEDS_TRUST: State("?", "trust?", "warn"),
+    ServerStatus.FAILED: State("⚠", "failed", "bad"),
+    ServerStatus.CLOSED: State("○", "closed", "muted"),
+}
+
+_COLUMN: dict[ColumnStatus, State] = {
+    ColumnStatus.IDLE: State("○", "idle", "muted"),
+    ColumnStatus.CONNECTING: State("◌", "waiting", "wait"),
+    ColumnStatus.STREAMING: State("●", "streaming", "wait"),
+    ColumnStatus.TOOLS: State("◌", "tools", "wait"),
+    ColumnStatus.APPROVAL: State("?", "approve?", "warn"),
+    ColumnStatus.RETRYING: State("↻", "retrying", "warn"),
+    ColumnStatus.DONE: State("✓", "done", "good"),
+    ColumnStatus.INCOMPLETE: State("⚠", "incomplete", "warn"),
+    ColumnStatus.ERROR: State("⚠", "failed", "bad"),
+    ColumnStatus.CANCELLED: State("○", "stopped", "muted"),
+}
+
+
+def seconds(value_s: float) -> str:
+    """`0.4s`, `12s`, `3m05s`: elapsed times that stay short."""
+    if value_s < 0:
+        return "0s"
+    if value_s < 10:
+        return f"{value_s:.1f}s"
+    whole = int(value_s)
+    return f"{whole}s" if whole < 60 else f"{whole // 60}m{whole % 60:02}s"
+
+
+def milliseconds(value_ms: float) -> str:
+    """`0.4ms`, `12ms`, `1.2s`."""
+    if value_ms < 1:
+        return f"{value_ms:.1f}ms"
+    return f"{value_ms:.0f}ms" if value_ms < 1000 else seconds(value_ms / 1000)
+
+
+def server_state(server: ServerSnapshot, now: float) -> State:
+    """With the elapsed time while it connects, and the countdown while it waits for the next try."""
+    state = _SERVER[server.status]
+    if server.status is ServerStatus.CONNECTING:
+        return State(state.glyph, f"connecting {seconds(max(0.0, now - server.since_at))}", state.tone)
+    if server.status is ServerStatus.BACKOFF:
+        left = max(0, round(server.retry_at - now)) if server.retry_at is not None else 0
+        tries = f" ({server.attempt})" if server.attempt else ""
+        return State(state.glyph, f"retry in {left}s{tries}", state.tone)
+    return state
+
+
+def column_state(status: ColumnStatus) -> State:
+    return _COLUMN[status]
+
+
+def hint_mark(hints: ToolHints) -> tuple[str, Tone]:
+    """What a tool says it does, in one short word; a tool that says nothing may write."""
+    if hints.read_only:
+        return "read", "muted"
+    if hints.destructive:
+        return "write!", "bad"
+    return "write", "warn"
+
+
+def hint_words(hints: ToolHints) -> tuple[str, ...]:
+    """The same in full, for a question: only what the tool itself says, and that it is only a claim."""
+    words: list[str] = []
+    if hints.read_only:
+        words.append("says it only reads")
+    elif hints.read_only is None and hints.destructive is None:
+        words.append("does not say whether it writes")
+    else:
+        words.append("writes")
+        words.append("says it destroys nothing" if hints.destructive is False else "may destroy data")
+    if hints.idempotent and not hints.read_only:
+        words.append("safe to repeat")
+    if hints.open_world:
+        words.append("reaches the outside world")
+    return tuple(words)
+
+
+def tokens(count: int) -> str:
+    """`96`, `1.2k`, `48k`, `1.3M`."""
+    if count < 1000:
+        return str(count)
+    if count < 9950:
+        return f"{count / 1000:.1f}k"
+    return f"{count / 1000:.0f}k" if count < 999_500 else f"{count / 1_000_000:.1f}M"
+
+
+def money(cost_usd: float, *, estimate: bool) -> str:
+    digits = 4 if cost_usd < 1 else 2
+    return f"{'~' if estimate else ''}${cost_usd:.{digits}f}"
+
+
+def short_metrics(metrics: Metrics) -> list[str]:
+    """First token, speed, output, cost; those that are known, most worth first."""
+    parts: list[str] = []
+    if metrics.ttft_ms is not None:
+        parts.append(f"{metrics.ttft_ms / 1000:.2f}s")
+    if metrics.tokens_per_s is not None:
+        parts.append(f"{metrics.tokens_per_s:.0f} tok/s")
+    if metrics.cost_usd is not None:
+        parts.append(money(metrics.cost_usd, estimate=metrics.cost_is_estimate))
+    return parts

@@ -1,0 +1,189 @@
+"""A list of one-line rows drawn on demand: 5,000 rows cost what the visible ones cost."""
+
+from __future__ import annotations
+
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.binding import Binding
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+
+def fill(left: Text, right: Text, width: int) -> Text:
+    """`left` and `right` at the two ends of `width` cells; `left` is cut (…) when both do not fit."""
+    room = width - right.cell_len - (1 if right.cell_len else 0)
+    if left.cell_len > room:
+        left.truncate(max(0, room), overflow="ellipsis")
+    gap = max(0, width - left.cell_len - right.cell_len)
+    return Text.assemble(left, " " * gap, right, no_wrap=True, end="")
+
+
+class RowList(ScrollView, can_focus=True):
+    """A subclass holds the rows and says how many (`row_count`), who (`row_key`) and how they look (`row_text`).
+
+    The cursor stays on the row with the same key when the rows change.
+    """
+
+    BINDINGS = [
+        Binding("up,k", "move(-1)", show=False),
+        Binding("down,j", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("home,g", "edge(0)", show=False),
+        Binding("end,G", "edge(1)", show=False),
+    ]
+    COMPONENT_CLASSES = {
+        "row-list--cursor",
+        "row-list--cursor-blurred",
+        "row-list--muted",
+        "row-list--strong",
+        "row-list--good",
+        "row-list--warn",
+        "row-list--bad",
+        "row-list--wait",
+    }
+    DEFAULT_CSS = """
+    RowList {
+        overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; background: transparent;
+        & > .row-list--cursor { background: $primary 40%; text-style: bold; }
+        & > .row-list--cursor-blurred { background: $foreground 8%; }
+        & > .row-list--muted { color: $text-muted; }
+        & > .row-list--strong { color: $text; text-style: bold; }
+        & > .row-list--good { color: $text-success; }
+        & > .row-list--warn { color: $text-warning; }
+        & > .row-list--bad { color: $text-error; }
+        & > .row-list--wait { color: $text-accent; }
+        &:ansi > .row-list--cursor { text-style: reverse; }
+    }
+    """
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+        def __init__(self, rows: RowList) -> None:
+            super().__init__()
+            self.rows = rows
+
+        @property
+        def control(self) -> RowList:
+            return self.rows
+
+    class Clicked(Message):
+        """A row was clicked; `again`: it had the cursor already; x: cells from the row's left edge."""
+
+        def __init__(self, rows: RowList, index: int, x: int, again: bool) -> None:
+            super().__init__()
+            self.rows = rows
+            self.index = index
+            self.x = x
+            self.again = again
+
+        @property
+        def control(self) -> RowList:
+            return self.rows
+
+    def row_count(self) -> int:
+        raise NotImplementedError
+
+    def row_key(self, index: int) -> str:
+        raise NotImplementedError
+
+    def row_text(self, index: int, width: int) -> Text:
+        """One line of exactly or at most `width` cells; texts from outside are already cleaned."""
+        raise NotImplementedError
+
+    def part(self, name: str) -> Style:
+        """The style of a component class alone, to lay over whatever the row has."""
+        return self.get_component_rich_style(name, partial=True)
+
+    @property
+    def current_key(self) -> str | None:
+        return self.row_key(self.cursor) if 0 <= self.cursor < self.row_count() else None
+
+    def rows_replaced(self, key: str | None) -> None:
+        """Call after the rows changed, with the key the cursor was on; O(rows)."""
+        count = self.row_count()
+        size = Size(self.scrollable_content_region.width, count)
+        if size != self.virtual_size:
+            self.virtual_size = size
+        found = next((index for index in range(count) if self.row_key(index) == key), None)
+        self.cursor = found if found is not None else max(0, min(self.cursor, count - 1))
+        self.refresh()
+
+    def move_to(self, key: str) -> bool:
+        """Put the cursor on this row, if it is there."""
+        for index in range(self.row_count()):
+            if self.row_key(index) == key:
+                self.cursor = index
+                return True
+        return False
+
+    def refresh_row(self, index: int) -> None:
+        y = index - self.scroll_offset.y
+        if 0 <= y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        self.refresh_row(old)
+        self.refresh_row(new)
+        if self.is_mounted:
+            self._reveal()
+        self.post_message(self.Moved(self))
+
+    def _reveal(self) -> None:
+        """Scroll so that the cursor's row is in view."""
+        top, height = self.scroll_offset.y, self.scrollable_content_region.height
+        if not height:
+            return
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False, force=True)
+        elif self.cursor >= top + height:
+            self.scroll_to(y=self.cursor - height + 1, animate=False, force=True)
+
+    def on_resize(self) -> None:
+        size = Size(self.scrollable_content_region.width, self.row_count())
+        if size != self.virtual_size:
+            self.virtual_size = size
+        self._reveal()
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        index = y + self.scroll_offset.y
+        base = self.rich_style
+        if index >= self.row_count():
+            return Strip.blank(width, base)
+        text = self.row_text(index, width)
+        text.truncate(width, overflow="ellipsis")
+        strip = Strip(text.render(self.app.console, end=""), text.cell_len).extend_cell_length(width)
+        if index == self.cursor:
+            name = "row-list--cursor" if self.has_focus else "row-list--cursor-blurred"
+            strip = strip.apply_style(self.part(name))
+        return strip.apply_style(base)
+
+    def action_move(self, rows: int) -> None:
+        self.cursor = max(0, min(self.row_count() - 1, self.cursor + rows))
+
+    def action_page(self, pages: int) -> None:
+        self.action_move(pages * max(1, self.scrollable_content_region.height - 1))
+
+    def action_edge(self, end: int) -> None:
+        self.cursor = max(0, self.row_count() - 1) if end else 0
+
+    def on_click(self, event: events.Click) -> None:
+        index = event.y + self.scroll_offset.y
+        if 0 <= index < self.row_count():
+            again = index == self.cursor
+            self.cursor = index
+            self.post_message(self.Clicked(self, index, event.x, again))

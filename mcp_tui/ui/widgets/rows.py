@@ -1,0 +1,265 @@
+"""Rows of a stream: what one screen line shows, and the wrapping that makes them.
+
+Everything here works in cells, not characters, and on text that was cleaned before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, TypeAlias
+
+from rich.cells import cell_len, chop_cells
+from rich.segment import Segment
+from rich.style import Style
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
+
+Span: TypeAlias = tuple[str, Style]
+
+BOLD = Style(bold=True)
+ITALIC = Style(italic=True)
+STRIKE = Style(strike=True)
+
+_WIDE = "\u1100-\u115f\u2e80-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6"
+# Closing marks must not begin a line, so they stay with the character before them.
+_CLOSERS = "、。，．！？：；）」』】〉》〕｝］ー々"  # noqa: S105
+_TOKEN = re.compile(rf"[ \n]+|[{_WIDE}][{_CLOSERS}]*|[^ \n{_WIDE}]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """The styles of a stream under the present theme; every one has the background to draw on.
+
+    Field `x_y` is the component class `stream--x-y`.
+    """
+
+    text: Style
+    muted: Style
+    heading: Style
+    subheading: Style
+    code_inline: Style
+    link: Style
+    quote: Style
+    rule: Style
+    bullet: Style
+    table_head: Style
+    code: Style
+    code_keyword: Style
+    code_name: Style
+    code_string: Style
+    code_number: Style
+    code_comment: Style
+    code_added: Style
+    code_removed: Style
+    prompt: Style
+    thinking: Style
+    tool: Style
+    ok: Style
+    warning: Style
+    error: Style
+    accent: Style
+    marker: Style
+    thumb: Style
+
+    @classmethod
+    def component_classes(cls) -> set[str]:
+        return {f"stream--{field.name.replace('_', '-')}" for field in fields(cls)}
+
+    @classmethod
+    def of(cls, widget: Widget) -> Palette:
+        return cls(
+            **{
+                field.name: widget.get_component_rich_style(f"stream--{field.name.replace('_', '-')}")
+                for field in fields(cls)
+            }
+        )
+
+
+class Row:
+    """One line of content, without the gutter and the scrollbar.
+
+    lead: how many characters at its start are decoration, left out of selected text.
+    join: what stands between this row and the one before it in selected text: a line break, or what wrapping
+    removed (a space, or nothing inside a chopped word).
+    fill: style of the cells right of the text, None for the stream's own.
+    """
+
+    __slots__ = ("fill", "join", "lead", "painted", "spans")
+
+    def __init__(
+        self, spans: Iterable[Span] = (), *, lead: int = 0, join: str = "\n", fill: Style | None = None
+    ) -> None:
+        self.spans: tuple[Span, ...] = tuple(spans)
+        self.lead = lead
+        self.join = join
+        self.fill = fill
+        self.painted: tuple[object, object] | None = None
+        """(key, strip): kept by the view so that an unchanged row costs nothing to draw again."""
+
+    @property
+    def text(self) -> str:
+        return "".join(text for text, _ in self.spans)
+
+    @property
+    def content(self) -> str:
+        return self.text[self.lead :]
+
+    def segments(self, width: int, base: Style) -> list[Segment]:
+        """Exactly `width` cells."""
+        segments: list[Segment] = []
+        used = 0
+        for text, style in self.spans:
+            if not text:
+                continue
+            size = cell_len(text)
+            if used + size > width:
+                segments.extend(Segment(part, style) for part in chop_cells(text, width - used)[:1] if part)
+                used = sum(segment.cell_length for segment in segments)
+                break
+            segments.append(Segment(text, style))
+            used += size
+        if used < width:
+            segments.append(Segment(" " * (width - used), self.fill or base))
+        return segments
+
+    def prefixed(self, spans: Sequence[Span]) -> Row:
+        """This row behind more decoration."""
+        size = sum(len(text) for text, _ in spans)
+        return Row((*spans, *self.spans), lead=self.lead + size, join=self.join, fill=self.fill)
+
+    def same(self, other: Row) -> bool:
+        return self is other or (
+            self.spans == other.spans and self.fill == other.fill and self.lead == other.lead
+        )
+
+    def __repr__(self) -> str:
+        return f"Row({self.text!r})"
+
+
+def width_of(spans: Iterable[Span]) -> int:
+    return sum(cell_len(text) for text, _ in spans)
+
+
+def prefix(rows: Iterable[Row], first: Sequence[Span], rest: Sequence[Span]) -> list[Row]:
+    return [row.prefixed(rest if index else first) for index, row in enumerate(rows)]
+
+
+def wrap(spans: Iterable[Span], width: int, *, fill: Style | None = None) -> list[Row]:
+    """Break at spaces and between wide characters; words longer than a line are chopped.
+
+    A line break in the text breaks the row. Always at least one row.
+    """
+    rows: list[Row] = []
+    line: list[Span] = []
+    for text, style in spans:
+        if "\n" in text:
+            *breaks, last = text.split("\n")
+            for part in breaks:
+                line.append((part, style))
+                rows.extend(_wrap_line(line, width, fill))
+                line = []
+            line.append((last, style))
+        else:
+            line.append((text, style))
+    rows.extend(_wrap_line(line, width, fill))
+    return rows
+
+
+def _wrap_line(spans: list[Span], width: int, fill: Style | None) -> list[Row]:
+    width = max(1, width)
+    if width_of(spans) <= width:
+        return [Row([span for span in spans if span[0]], fill=fill)]
+    rows: list[Row] = []
+    line: list[Span] = []
+    line_width = 0
+    space: list[Span] = []
+    space_width = 0
+    word: list[Span] = []
+    word_width = 0
+    join = "\n"
+
+    def flush_line(next_join: str) -> None:
+        nonlocal line, line_width, space, space_width, join
+        rows.append(Row(line, join=join, fill=fill))
+        line, line_width, space, space_width, join = [], 0, [], 0, next_join
+
+    def flush_word() -> None:
+        nonlocal line, line_width, space, space_width, word, word_width
+        if not word:
+            return
+        if line_width + space_width + word_width > width and (line or space):
+            flush_line(" " if space else "")
+        if word_width > width:
+            for text, style in word:
+                rest = text
+                while rest:
+                    piece = chop_cells(rest, max(1, width - line_width))[0] if width > line_width else ""
+                    if not piece or (line_width and line_width + cell_len(piece) > width):
+                        flush_line("")
+                        continue
+                    line.append((piece, style))
+                    line_width += cell_len(piece)
+                    rest = rest[len(piece) :]
+        else:
+            line += space
+            line += word
+            line_width += space_width + word_width
+            space, space_width = [], 0
+        word, word_width = [], 0
+
+    for text, style in spans:
+        for token in _TOKEN.findall(text):
+            if token[0] == " ":
+                flush_word()
+                space.append((token, style))
+                space_width += len(token)
+            elif token[0] >= "\u1100" and cell_len(token[0]) == 2:
+                flush_word()
+                word, word_width = [(token, style)], cell_len(token)
+                flush_word()
+            else:
+                word.append((token, style))
+                word_width += cell_len(token)
+    flush_word()
+    if line or not rows:
+        rows.append(Row(line, join=join, fill=fill))
+    return rows
+
+
+def chop(spans: Sequence[Span], width: int, *, fill: Style | None = None) -> list[Row]:
+    """Break anywhere, for code: indentation and spacing stay as they are."""
+    width = max(1, width)
+    if width_of(spans) <= width:
+        return [Row([span for span in spans if span[0]], fill=fill)]
+    rows: list[Row] = []
+    line: list[Span] = []
+    used = 0
+    for text, style in spans:
+        rest = text
+        while rest:
+            piece = chop_cells(rest, width - used)[0] if width > used else ""
+            if not piece or used + cell_len(piece) > width:
+                if not line:  # a character wider than the whole row
+                    piece = rest[0]
+                else:
+                    rows.append(Row(line, join="" if rows else "\n", fill=fill))
+                    line, used = [], 0
+                    continue
+            line.append((piece, style))
+            used += cell_len(piece)
+            rest = rest[len(piece) :]
+    if line:
+        rows.append(Row(line, join="" if rows else "\n", fill=fill))
+    return rows
+
+
+def shorten(text: str, width: int) -> str:
+    """At most `width` cells, with an ellipsis where something is missing."""
+    if cell_len(text) <= width:
+        return text
+    if width < 1:
+        return ""
+    return (chop_cells(text, width - 1)[0] if width > 1 else "") + "…"

@@ -1,0 +1,36 @@
+"""A minimal stdio server that answers the handshake only after a given time; no imports that cost anything."""
+
+import json
+import sys
+import time
+
+_RESULTS: dict[str, dict[str, object]] = {
+    "initialize": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {"tools": {}},
+        "serverInfo": {"name": "slow-start", "version": "1"},
+    },
+    "tools/list": {"tools": [{"name": "noop", "inputSchema": {"type": "object"}}]},
+    "tools/call": {"content": [{"type": "text", "text": "done"}]},
+    "ping": {},
+}
+
+
+def main() -> None:
+    time.sleep(float(sys.argv[1]))
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "id" not in request:
+            continue
+        answer: dict[str, object] = {"jsonrpc": "2.0", "id": request["id"]}
+        result = _RESULTS.get(request["method"])
+        if result is None:
+            answer["error"] = {"code": -32601, "message": "Method not found"}
+        else:
+            answer["result"] = result
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

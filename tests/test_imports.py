@@ -1,0 +1,48 @@
+"""What may be loaded when: in a fresh interpreter each, because a test process has everything loaded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+_LIST = "import sys; print('\\n'.join(sorted({name.partition('.')[0] for name in sys.modules})))"
+
+
+def _loaded_after(statement: str) -> set[str]:
+    result = subprocess.run(
+        [sys.executable, "-c", f"{statement}\n{_LIST}"], capture_output=True, text=True, timeout=120, check=True
+    )
+    return set(result.stdout.split())
+
+
+_WHOLE_ENGINE = """
+import mcp_tui.runs.engine, mcp_tui.sessions.manager, mcp_tui.providers.registry, mcp_tui.config.load
+import pkgutil, importlib
+import mcp_tui.core, mcp_tui.config, mcp_tui.sessions, mcp_tui.providers, mcp_tui.store, mcp_tui.demo, mcp_tui.runs
+for package in (mcp_tui.core, mcp_tui.config, mcp_tui.sessions, mcp_tui.providers, mcp_tui.store, mcp_tui.demo,
+                mcp_tui.runs):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
+"""
+
+
+def test_engine_loads_neither_textual_nor_rich() -> None:
+    loaded = _loaded_after(_WHOLE_ENGINE)
+    assert "mcp" in loaded, "the statement must really load the engine"
+    assert not loaded & {"textual", "rich"}
+
+
+@pytest.mark.parametrize("heavy", ["mcp", "mcp_types", "httpx", "httpx2", "pydantic", "genai_prices", "uvicorn"])
+def test_path_to_the_first_frame_leaves_out(heavy: str) -> None:
+    statement = "from mcp_tui.ui.app import McpTuiApp; from mcp_tui.ui.bridge import DashboardOptions; McpTuiApp()"
+    loaded = _loaded_after(statement)
+    assert "textual" in loaded
+    assert heavy not in loaded
+
+
+def test_answering_help_loads_only_click() -> None:
+    loaded = _loaded_after("import mcp_tui.cli.main")
+    assert "click" in loaded
+    assert not loaded & {"textual", "rich", "mcp", "httpx", "httpx2", "pydantic", "asyncio"}
