@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from mcp_tui.config import paths
 from mcp_tui.config.schema import Origin
@@ -23,6 +23,7 @@ class Document:
     """1-based line of each key that stands on a line of its own, or of the table it belongs to."""
     duplicates: tuple[tuple[KeyPath, int], ...] = ()
     """Keys that stand twice (the last one counts), with the line of the one that lost."""
+    syntax: Literal["toml", "json"] = "json"
 
     def line(self, keys: KeyPath) -> int | None:
         """The line of the key, else of the nearest thing around it."""
@@ -40,7 +41,7 @@ class Document:
         return Origin(self.where(keys), self.path, self.line(keys))
 
 
-class SyntaxFault(Exception):
+class DocumentSyntaxError(Exception):
     """A file that cannot be parsed. `line` and `column` are 1-based; 0 = unknown."""
 
     def __init__(self, reason: str, line: int = 0, column: int = 0) -> None:

@@ -38,7 +38,7 @@ class Scope:
                 return self.environ.get(name.removeprefix("env:"))
 
 
-class Unresolved(Exception):
+class UnresolvedError(Exception):
     """A reference without a value. `reference` is what stands between the braces."""
 
     def __init__(self, reference: str, reason: str) -> None:
@@ -49,7 +49,7 @@ class Unresolved(Exception):
 
 
 def expand(text: str, scope: Scope) -> str:
-    """The text with every variable replaced, once: values are not expanded again. Raises Unresolved."""
+    """The text with every variable replaced, once: values are not expanded again. Raises UnresolvedError."""
     return _expand(text, scope, 0)
 
 
@@ -57,7 +57,7 @@ def _expand(text: str, scope: Scope, depth: int) -> str:
     if "${" not in text:
         return text
     if depth > _MAX_DEPTH:
-        raise Unresolved(text[:40], "is nested too deep")
+        raise UnresolvedError(text[:40], "is nested too deep")
     pieces: list[str] = []
     at = 0
     while (start := text.find("${", at)) >= 0:
@@ -86,7 +86,7 @@ def _closing(text: str, at: int) -> int:
             if depth == 0:
                 return at
         at += 1
-    raise Unresolved(text[start:][:40], "has no closing brace")
+    raise UnresolvedError(text[start:][:40], "has no closing brace")
 
 
 def _value(body: str, scope: Scope, depth: int) -> str:
@@ -97,7 +97,7 @@ def _value(body: str, scope: Scope, depth: int) -> str:
     if known is not None:
         return known
     if _NAME.match(name.removeprefix("env:")):
-        raise Unresolved(name.removeprefix("env:"), "is not set")
+        raise UnresolvedError(name.removeprefix("env:"), "is not set")
     if name.startswith("input:"):
-        raise Unresolved(name, "asks a person each time, which only its own editor can do")
-    raise Unresolved(name, "is no variable this program knows")
+        raise UnresolvedError(name, "asks a person each time, which only its own editor can do")
+    raise UnresolvedError(name, "is no variable this program knows")

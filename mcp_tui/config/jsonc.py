@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, cast
 
-from mcp_tui.config.document import Document, KeyPath, LineIndex, SyntaxFault
+from mcp_tui.config.document import Document, DocumentSyntaxError, KeyPath, LineIndex
 
 _SPACE = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
@@ -18,7 +18,7 @@ _MAX_DEPTH = 100
 
 
 def parse(text: str, path: Path) -> Document:
-    """The document of a JSON or JSONC text. SyntaxFault names the first fault."""
+    """The document of a JSON or JSONC text. DocumentSyntaxError names the first fault."""
     return _Parser(text.removeprefix("\ufeff"), path).document()
 
 
@@ -37,12 +37,12 @@ class _Parser:
         if self._at < len(self._text):
             raise self._fault("unexpected text after the end of the value")
         if not isinstance(value, dict):
-            raise SyntaxFault("the top level must be an object", 1, 1)
+            raise DocumentSyntaxError("the top level must be an object", 1, 1)
         return Document(self._path, cast("dict[str, Any]", value), self._lines, tuple(self._duplicates))
 
-    def _fault(self, reason: str, offset: int | None = None) -> SyntaxFault:
+    def _fault(self, reason: str, offset: int | None = None) -> DocumentSyntaxError:
         at = self._at if offset is None else offset
-        return SyntaxFault(reason, self._index.line(at), self._index.column(at))
+        return DocumentSyntaxError(reason, self._index.line(at), self._index.column(at))
 
     def _skip(self) -> None:
         found = _SPACE.match(self._text, self._at)

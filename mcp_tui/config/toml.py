@@ -7,7 +7,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, cast
 
-from mcp_tui.config.document import Document, KeyPath, LineIndex, SyntaxFault
+from mcp_tui.config.document import Document, DocumentSyntaxError, KeyPath, LineIndex
+from mcp_tui.core.types import JsonObject
 
 _PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
 _PART = r"""(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[A-Za-z0-9_-]+)"""
@@ -20,7 +21,7 @@ _VALUE_PIECE = re.compile(
 
 
 def parse(text: str, path: Path) -> Document:
-    """The document of a TOML text. SyntaxFault names the first fault."""
+    """The document of a TOML text. DocumentSyntaxError names the first fault."""
     text = text.removeprefix("\ufeff")
     try:
         value = tomllib.loads(text)
@@ -29,10 +30,10 @@ def parse(text: str, path: Path) -> Document:
         place = _PLACE.search(reason)
         index = LineIndex(text)
         line, column = (index.line(len(text)), 0) if place is None or place[1] is None else map(int, place.groups())
-        raise SyntaxFault(_PLACE.sub("", reason).lower(), line, column) from error
+        raise DocumentSyntaxError(_PLACE.sub("", reason).lower(), line, column) from error
     except RecursionError as error:
-        raise SyntaxFault("nested too deep") from error
-    return Document(path, value, _lines(text))
+        raise DocumentSyntaxError("nested too deep") from error
+    return Document(path, value, _lines(text), syntax="toml")
 
 
 def _lines(text: str) -> dict[KeyPath, int]:
@@ -51,6 +52,8 @@ def _lines(text: str) -> dict[KeyPath, int]:
         opener, header, key = found.groups()
         if header is not None:
             table = _parts(header)
+            for length in range(1, len(table)):
+                lines.setdefault(table[:length], line)
             if opener == "[[":
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, counts[table])
@@ -67,9 +70,9 @@ def _lines(text: str) -> dict[KeyPath, int]:
 def _parts(key: str) -> KeyPath:
     """The parts of a dotted key, unquoted."""
     parts: list[str | int] = []
-    value: object = tomllib.loads(f"{key} = 0")
+    value: Any = tomllib.loads(f"{key} = 0")
     while isinstance(value, dict):
-        name, value = next(iter(cast("dict[str, Any]", value).items()))
+        name, value = next(iter(cast("JsonObject", value).items()))
         parts.append(name)
     return tuple(parts)
 

@@ -51,10 +51,12 @@ def set_at(document: JsonObject, path: Path, value: object) -> None:
 
 
 def _put(node: Any, step: str | int, value: object) -> None:
-    if isinstance(node, list) and isinstance(step, int) and step >= len(cast("list[Any]", node)):
+    if isinstance(step, str):
+        cast(JsonObject, node)[step] = value
+    elif step >= len(cast("list[Any]", node)):
         cast("list[Any]", node).append(value)
     else:
-        node[step] = value
+        cast("list[Any]", node)[step] = value
 
 
 def delete_at(document: JsonObject, path: Path) -> None:

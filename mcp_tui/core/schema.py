@@ -109,7 +109,23 @@ def as_text(value: object) -> str:
 
 _TYPES = ("string", "integer", "number", "boolean", "object", "array", "null")
 _LONG_FORMATS = frozenset(["textarea", "multiline", "multi-line", "markdown", "html", "text", "code", "sql"])
-_LONG_NAMES = frozenset("body code content diff html markdown patch script source sql template xml yaml".split())
+_LONG_NAMES = frozenset(
+    [
+        "body",
+        "code",
+        "content",
+        "diff",
+        "html",
+        "markdown",
+        "patch",
+        "script",
+        "source",
+        "sql",
+        "template",
+        "xml",
+        "yaml",
+    ]
+)
 _LONG_LENGTH = 200
 _CONSTRAINTS_ONLY = frozenset(["required", "not", "dependentRequired", "minProperties", "maxProperties", "$comment"])
 
@@ -157,7 +173,7 @@ class SchemaReader:
             if rule is False:
                 return None
             if isinstance(rule, dict):
-                return self.field(cast(JsonObject, rule), name)
+                return self.field(as_object(cast(object, rule)), name)
         return self.field({}, name)
 
     def is_map(self, parent: Field) -> bool:
@@ -261,7 +277,7 @@ class SchemaReader:
         for part in ref[2:].split("/"):
             key = unquote(part).replace("~1", "/").replace("~0", "~")
             if isinstance(node, dict) and key in node:
-                node = cast(JsonObject, node)[key]
+                node = as_object(node)[key]
             elif isinstance(node, list) and key.isdecimal() and int(key) < len(cast("list[object]", node)):
                 node = cast("list[object]", node)[int(key)]
             else:
@@ -310,7 +326,9 @@ class SchemaReader:
         if nullable and not kinds:
             return replace(self._field_of(schema, name, Shape.NULL), nullable=True)
         if len(kinds) > 1:
-            base = {key: value for key, value in schema.items() if key not in ("type", "title", "description", "default")}
+            base = {
+                key: value for key, value in schema.items() if key not in ("type", "title", "description", "default")
+            }
             variants = tuple(Variant(kind, {**base, "type": kind}) for kind in kinds)
             return replace(self._field_of(schema, name, Shape.VARIANTS), variants=variants, nullable=nullable)
         if not kinds:

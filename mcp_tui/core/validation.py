@@ -7,18 +7,21 @@ jsonschema is imported when first needed. Call `check` on a thread.
 
 from __future__ import annotations
 
+import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from mcp_tui.core.arguments import Path
 from mcp_tui.core.json_text import dump
+from mcp_tui.core.schema import as_object
 from mcp_tui.core.types import JsonObject
 
 MAX_STEPS = 60_000
@@ -44,13 +47,12 @@ class Report:
     """What could not be checked, one sentence each."""
 
 
-class _TooMuch(Exception):
+class _TooMuchError(Exception):
     pass
 
 
 def check(schema: JsonObject, value: object) -> Report:
     """Every problem up to MAX_PROBLEMS, in document order. Never raises for a bad schema: it is a note."""
-    import jsonschema.exceptions
     import referencing
     import referencing.exceptions
 
@@ -69,7 +71,7 @@ def check(schema: JsonObject, value: object) -> Report:
             if len(problems) >= MAX_PROBLEMS:
                 notes.append(f"only the first {MAX_PROBLEMS} problems are shown")
                 break
-    except _TooMuch:
+    except _TooMuchError:
         notes.append("the schema is too costly to check completely")
     except RecursionError:
         notes.append("the schema refers to itself without end, so it was not checked completely")
@@ -91,10 +93,8 @@ class _Budget:
     def spend(self, steps: int = 1) -> None:
         self.steps -= steps
         if self.steps < 0:
-            raise _TooMuch
+            raise _TooMuchError
 
-
-from contextvars import ContextVar  # noqa: E402
 
 _BUDGET: ContextVar[_Budget] = ContextVar("validation budget")
 
@@ -104,6 +104,7 @@ def _validator_class(dialect: str) -> Any:
     import jsonschema.validators
     from jsonschema.exceptions import ValidationError
 
+    extend: Any = getattr(jsonschema.validators, "extend")  # noqa: B009  the package has no types
     base: Any = jsonschema.validators.validator_for({"$schema": dialect}, default=jsonschema.Draft202012Validator)
 
     def counted(function: Any) -> Any:
@@ -131,7 +132,7 @@ def _validator_class(dialect: str) -> Any:
             return
         _BUDGET.get().spend()
         seen: set[str] = set()
-        for item in instance:  # pyright: ignore[reportUnknownVariableType]  a list of JSON values
+        for item in cast("list[Any]", instance):
             _BUDGET.get().spend()
             key = dump(item, indent=None)
             if key in seen:
@@ -144,7 +145,7 @@ def _validator_class(dialect: str) -> Any:
     keywords.pop("patternProperties", None)
     keywords["pattern"] = pattern
     keywords["uniqueItems"] = unique_items
-    return jsonschema.validators.extend(base, keywords)
+    return extend(base, keywords)
 
 
 def pattern_fault(pattern: str, length: int) -> str:
@@ -164,30 +165,35 @@ def pattern_fault(pattern: str, length: int) -> str:
 def _pattern_cost(pattern: str) -> tuple[bool, int]:
     """(an unbounded repeat holds a repeat or an alternative, unbounded repeats in all)."""
     re.compile(pattern)
-    from re import _parser  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]  no public way to the parsed form
-
-    tree: Any = _parser.parse(pattern)
+    # There is no public way to the parsed form; the module exists from 3.11 on.
+    parser: Any = importlib.import_module("re._parser")
     repeats = 0
     nested = False
 
-    def walk(node: Any, inside: bool) -> None:
+    def walk(node: object, inside: bool) -> None:
         nonlocal repeats, nested
-        if isinstance(node, tuple) and len(node) == 2 and str(node[0]) in _REPEATS:  # pyright: ignore[reportUnknownArgumentType]
-            low, high, body = node[1]  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-            many = int(high) - int(low) > 20  # pyright: ignore[reportUnknownArgumentType]
-            if many:
-                repeats += 1
-            nested = nested or (inside and int(high) > 1)  # pyright: ignore[reportUnknownArgumentType]
+        parts = _parts(node)
+        word = str(parts[0]) if parts else ""
+        if word in _REPEATS:
+            low, high, body = _parts(parts[1])
+            many = int(high) - int(low) > 20
+            repeats += many
+            nested = nested or (inside and int(high) > 1)
             walk(body, inside or many)
             return
-        if isinstance(node, tuple) and node and str(node[0]) in ("BRANCH", "GROUPREF"):  # pyright: ignore[reportUnknownArgumentType]
+        if word in ("BRANCH", "GROUPREF"):
             nested = nested or inside
-        if isinstance(node, tuple | list) or hasattr(node, "data"):
-            for child in getattr(node, "data", node):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-                walk(child, inside)
+        for child in parts:
+            walk(child, inside)
 
-    walk(tree, False)
+    walk(parser.parse(pattern), False)
     return nested, repeats
+
+
+def _parts(node: object) -> Sequence[Any]:
+    """The children of a node of the parsed pattern; leaves have none."""
+    inner: object = getattr(node, "data", node)
+    return cast("Sequence[Any]", inner) if isinstance(inner, tuple | list) else ()
 
 
 _REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
@@ -222,11 +228,13 @@ def _best_branch(error: Any) -> list[Any]:
         kinds = any(inner.validator in ("type", "const", "enum") for inner in errors)
         return (0 if kinds else 1, -len(errors))
 
-    best = max(branches.values(), key=closeness, default=[])
+    if not branches:
+        return []
+    best = max(branches.values(), key=closeness)
     return best if best and closeness(best)[0] == 1 else []
 
 
-def _message(keyword: str, rule: Any, instance: Any, error: Any) -> str:
+def _message(keyword: str | None, rule: Any, instance: Any, error: Any) -> str:
     match keyword:
         case "type":
             names = [rule] if isinstance(rule, str) else list(rule)
@@ -272,7 +280,7 @@ def _message(keyword: str, rule: Any, instance: Any, error: Any) -> str:
 
 
 def _unknown_keys(error: Any) -> str:
-    known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
+    known = as_object(as_object(error.schema).get("properties"))
     names = [str(name)[:40] for name in error.instance if name not in known]
     return f": {', '.join(names[:4])}" if names else ""
 
@@ -307,7 +315,7 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)*\Z")
 
 
 def _is_date(text: str) -> bool:
-    return len(text) == 10 and date.fromisoformat(text) is not None
+    return len(text) == 10 and bool(date.fromisoformat(text))
 
 
 def _is_date_time(text: str) -> bool:
@@ -315,7 +323,7 @@ def _is_date_time(text: str) -> bool:
 
 
 def _is_time(text: str) -> bool:
-    return time.fromisoformat(text.upper().replace("Z", "+00:00")) is not None
+    return bool(time.fromisoformat(text.upper().replace("Z", "+00:00")).isoformat())
 
 
 def _is_email(text: str) -> bool:

@@ -1,17 +1,25 @@
 """Named providers and their models.
 
-INTERFACE (the owner of providers/ fills it in; names and shapes are relied on by runs/, cli/ and ui/).
 Importing this module imports no httpx: it is on the path to the first frame.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from mcp_tui.config.schema import ProviderSpec, WireFormat
 from mcp_tui.core.chat import ChatEvent, ChatRequest
+from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.providers.endpoint import BUILT_FORMATS, Endpoint, demo_endpoints, endpoint_of
+from mcp_tui.providers.vendors import DEMO_MODELS, VENDORS
+
+if TYPE_CHECKING:
+    from mcp_tui.providers.wire import WireProvider
+
+DEMO = "demo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +79,188 @@ class ProviderRegistry:
         demo_base_url: str | None = None,
     ) -> None:
         """demo_base_url: origin of the running demo model server; adds the provider `demo`."""
-        ...
+        own = {spec.name: spec for spec in specs}
+        self._endpoints: dict[str, Endpoint] = {
+            vendor.name: endpoint_of(vendor.name, vendor, own.get(vendor.name), environ) for vendor in VENDORS
+        }
+        for spec in specs:
+            if spec.name not in self._endpoints:
+                self._endpoints[spec.name] = endpoint_of(spec.name, None, spec, environ)
+        self._demo = demo_endpoints(demo_base_url) if demo_base_url is not None else {}
+        self._built: dict[str, WireProvider] = {}
+        self._listed: dict[str, tuple[str, ...]] = {}
 
-    def providers(self) -> tuple[ProviderInfo, ...]: ...
+    def providers(self) -> tuple[ProviderInfo, ...]:
+        """The demo first, then the user's and the named ones that can be used, then the rest."""
+        infos = [self._info(endpoint) for endpoint in self._endpoints.values()]
+        infos.sort(key=lambda info: not info.available)
+        if self._demo:
+            models = tuple(model.name for model in DEMO_MODELS)
+            base_url = next(iter(self._demo.values())).base_url.removesuffix("/v1")
+            infos.insert(0, ProviderInfo(DEMO, "openai-chat", base_url, "none needed", True, True, models))
+        return tuple(infos)
 
     def resolve(self, text: str) -> ModelRef:
         """`provider/model`, or a bare model or provider name where that is clear.
 
         AppError (usage) naming the closest matches otherwise, or the missing key variable.
         """
-        ...
+        text = text.strip()
+        head, slash, model = text.partition("/")
+        name = head.strip().lower()
+        if self._known(name) and (slash or not self._models_named(text)):
+            ref = self._with_model(name, model.strip() if slash else "")
+        else:
+            ref = self._by_model(text)
+        self._check(ref.provider)
+        return ref
 
     def provider(self, name: str) -> Provider:
         """Imports httpx. AppError (usage) for an unknown name or a missing key."""
-        ...
+        if name == DEMO and self._demo:
+            from mcp_tui.providers.routed import RoutedProvider
 
-    async def aclose(self) -> None: ...
+            return RoutedProvider(
+                DEMO, {model: self._build(f"{DEMO}/{model}", endpoint) for model, endpoint in self._demo.items()}
+            )
+        self._check(name)
+        return self._build(name, self._endpoints[name])
+
+    async def detect_local(self, *, timeout_s: float = 0.7) -> tuple[str, ...]:
+        """Ask the usual loopback ports for model servers, all at once; the ones that answer become available."""
+        from mcp_tui.providers.local import answering
+
+        silent = {
+            name: self._build(name, endpoint)
+            for name, endpoint in self._endpoints.items()
+            if endpoint.probed and not endpoint.available
+        }
+        found = await answering(silent, timeout_s=timeout_s)
+        self._listed |= found
+        return tuple(found)
+
+    async def aclose(self) -> None:
+        built, self._built = self._built, {}
+        for provider in built.values():
+            await provider.aclose()
+
+    def _info(self, endpoint: Endpoint) -> ProviderInfo:
+        listed = self._listed.get(endpoint.name, ())
+        return ProviderInfo(
+            endpoint.name,
+            endpoint.format,
+            endpoint.shown_url,
+            endpoint.key_source,
+            endpoint.available or bool(listed),
+            False,
+            tuple(dict.fromkeys((*endpoint.models, *listed))),
+        )
+
+    def _known(self, name: str) -> bool:
+        return name in self._endpoints or (name == DEMO and bool(self._demo))
+
+    def _models_of(self, name: str) -> tuple[str, ...]:
+        if name == DEMO:
+            return tuple(self._demo)
+        return self._info(self._endpoints[name]).models
+
+    def _models_named(self, model: str) -> list[str]:
+        """Usable providers that offer exactly this model."""
+        names = [info.name for info in self.providers() if info.available]
+        return [name for name in names if model in self._models_of(name)]
+
+    def _with_model(self, name: str, model: str) -> ModelRef:
+        models = self._models_of(name)
+        if name == DEMO and model and model not in models:
+            _unknown(f"{name}/{model}", [f"{name}/{known}" for known in models])
+        if model:
+            return ModelRef(name, model)
+        self._check(name)
+        if models:
+            return ModelRef(name, models[0])
+        raise AppError(
+            f"No model named for {name}",
+            f"`{name}` alone does not say which model",
+            f"use {name}/MODEL; `mcp-tui models` lists them",
+            kind=ErrorKind.USAGE,
+            code="no_model",
+        )
+
+    def _by_model(self, text: str) -> ModelRef:
+        offering = self._models_named(text)
+        if len(offering) == 1:
+            return ModelRef(offering[0], text)
+        if offering:
+            names = ", ".join(f"{name}/{text}" for name in offering)
+            raise AppError(
+                f"Which {text}?", "several providers offer it", f"use one of {names}", kind=ErrorKind.USAGE,
+                code="ambiguous_model",
+            )  # fmt: skip
+        for vendor in VENDORS:
+            if "/" not in text and text.lower().startswith(vendor.model_prefixes or ("/",)):
+                return ModelRef(vendor.name, text)
+        infos = self.providers()
+        _unknown(text, [f"{info.name}/{model}" for info in infos for model in info.models] + [i.name for i in infos])
+
+    def _check(self, name: str) -> None:
+        """AppError (usage) unless requests to this provider can be made."""
+        if name == DEMO and self._demo:
+            return
+        endpoint = self._endpoints.get(name)
+        if endpoint is None:
+            _unknown(name, [info.name for info in self.providers()])
+        if endpoint.problem is not None:
+            raise AppError.of(endpoint.problem)
+        if endpoint.format not in BUILT_FORMATS:
+            raise AppError(
+                f"{name}: format {endpoint.format} is not supported yet",
+                f"supported are {' and '.join(BUILT_FORMATS)}",
+                "set `format` to one of them where the server speaks it",
+                kind=ErrorKind.USAGE,
+                code="format_unsupported",
+            )
+        if not endpoint.key_source:
+            variable = endpoint.key_variables[0] if endpoint.key_variables else "api_key"
+            raise AppError(
+                f"No key for {name}",
+                f"{' and '.join(endpoint.key_variables) or 'api_key'} not set",
+                f"set {variable}, or api_key in [providers.{name}]",
+                kind=ErrorKind.USAGE,
+                code="missing_key",
+            )
+
+    def _build(self, name: str, endpoint: Endpoint) -> WireProvider:
+        if name not in self._built:
+            from mcp_tui.providers.building import build
+
+            self._built[name] = build(endpoint)
+        return self._built[name]
+
+
+def _unknown(text: str, candidates: Sequence[str]) -> NoReturn:
+    close = _closest(text, candidates)
+    raise AppError(
+        f"Unknown model {text!r}" if text else "No model given",
+        "it names no provider that is known here",
+        f"did you mean {' or '.join(close)}?" if close else "use PROVIDER/MODEL; `mcp-tui models` lists them",
+        kind=ErrorKind.USAGE,
+        code="unknown_model",
+    )
+
+
+def _closest(text: str, candidates: Sequence[str]) -> list[str]:
+    """Up to three: close as a whole, or a close provider with the model kept, or close in the model part."""
+    low = text.lower()
+    whole = {candidate.lower(): candidate for candidate in candidates}
+    found = [whole[match] for match in difflib.get_close_matches(low, list(whole), n=3, cutoff=0.72)]
+    head, slash, model = text.partition("/")
+    if slash:
+        providers = list(dict.fromkeys(candidate.partition("/")[0] for candidate in candidates))
+        near = difflib.get_close_matches(head.lower(), providers, n=2, cutoff=0.6)
+        found += [f"{provider}/{model}" for provider in near]
+    else:
+        models: dict[str, str] = {}
+        for candidate in candidates:
+            models.setdefault(candidate.rpartition("/")[2].lower(), candidate)
+        found += [models[match] for match in difflib.get_close_matches(low, list(models), n=3, cutoff=0.6)]
+    return list(dict.fromkeys(found))[:3]

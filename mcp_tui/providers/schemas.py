@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from mcp_tui.core.types import JsonObject
-from mcp_tui.providers.surrogates import encodable_json
 
 _UNIONS = ("oneOf", "anyOf", "allOf")
 _REFUSED_AT_ROOT = (*_UNIONS, "enum", "const", "not", "if", "then", "else", "$ref", "$dynamicRef")
@@ -46,7 +45,7 @@ def object_schema(schema: JsonObject) -> JsonObject:
         # What a branch allows is not known here any more: nothing may be forbidden.
         result.pop("additionalProperties", None)
         result.pop("unevaluatedProperties", None)
-    return cast("JsonObject", encodable_json(result))
+    return result
 
 
 def _followed(value: object, whole: JsonObject) -> JsonObject:

@@ -17,7 +17,7 @@ MAX_EVENT_BYTES = 64 * 1024 * 1024
 """More than any real event; a stream that never ends its line must not eat the memory."""
 
 
-class SseOverflow(ValueError):
+class SseOverflowError(ValueError):
     """One event grew beyond `MAX_EVENT_BYTES`."""
 
 
@@ -40,7 +40,7 @@ class SseDecoder:
         self._skip_lf = False
 
     def feed(self, chunk: bytes) -> list[SseEvent]:
-        """The events that this chunk completed. SseOverflow when one event is absurdly large."""
+        """The events that this chunk completed. SseOverflowError when one event is absurdly large."""
         events: list[SseEvent] = []
         at = 0
         if self._skip_lf and chunk:
@@ -54,7 +54,7 @@ class SseDecoder:
             self._skip_lf = at == len(chunk) and end.group() == b"\r"
         self._line += chunk[at:]
         if self._size_bytes + len(self._line) > MAX_EVENT_BYTES:
-            raise SseOverflow(f"one event is larger than {MAX_EVENT_BYTES} bytes")
+            raise SseOverflowError(f"one event is larger than {MAX_EVENT_BYTES} bytes")
         return events
 
     def finish(self) -> list[SseEvent]:

@@ -8,8 +8,9 @@ become U+FFFD.
 from __future__ import annotations
 
 import json
+import math
 import re
-from typing import Any
+from typing import Any, cast
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -27,11 +28,28 @@ def encodable_json(value: Any) -> Any:
     return value if _SURROGATE.search(text) is None else json.loads(encodable(text))
 
 
+def json_bytes(value: Any) -> bytes:
+    """The value as UTF-8 JSON that any server decodes: lone surrogates replaced, NaN and infinity null."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False)
+    return encodable(text).encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in cast("list[Any]", value)]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 class SurrogateJoiner:
     """The streaming form: a high surrogate at the end of a delta waits for the next one."""
 
     def __init__(self) -> None:
-        self._held = ""
+        self._held: str = ""
 
     def feed(self, text: str) -> str:
         text = self._held + text

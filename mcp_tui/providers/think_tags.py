@@ -8,6 +8,8 @@ from __future__ import annotations
 
 _OPEN = "<think>"
 _CLOSE = "</think>"
+_MAX_HELD = 256
+"""Characters of leading white space after which no tag is expected any more."""
 
 
 class ThinkSplitter:
@@ -15,7 +17,7 @@ class ThinkSplitter:
 
     def __init__(self) -> None:
         self._state = "start"
-        self._held = ""
+        self._held: str = ""
 
     def feed(self, delta: str) -> tuple[str, str]:
         """What became certain: (reasoning, text)."""
@@ -24,7 +26,8 @@ class ThinkSplitter:
         self._held += delta
         if self._state == "start":
             begun = self._held.lstrip()
-            if not begun or (len(begun) < len(_OPEN) and _OPEN.startswith(begun)):
+            undecided = not begun or (len(begun) < len(_OPEN) and _OPEN.startswith(begun))
+            if undecided and len(self._held) <= _MAX_HELD:
                 return "", ""
             if not begun.startswith(_OPEN):
                 self._state = "text"

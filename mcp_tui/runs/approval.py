@@ -139,7 +139,7 @@ class ApprovalDesk:
 
         Cancelling withdraws the column from the question, and the question when no other column waits.
         """
-        decided = self.ruling(policy, tool)
+        decided = self._ruling(policy, tool)
         if decided is Ruling.RUN:
             return Approval(True, arguments)
         if decided is Ruling.DENY:
@@ -157,7 +157,11 @@ class ApprovalDesk:
                 pending.waiters.remove(waiter)
                 self._rename(pending)
 
-    def ruling(self, policy: ApprovalPolicy, tool: ToolInfo) -> Ruling:
+    def asks(self, policy: ApprovalPolicy, tool: ToolInfo) -> bool:
+        """Whether request() would wait for a person."""
+        return self._ruling(policy, tool) is Ruling.ASK
+
+    def _ruling(self, policy: ApprovalPolicy, tool: ToolInfo) -> Ruling:
         return ruling(policy, tool, remembered=self.remembers(tool), headless=self._headless)
 
     def _join(self, tool: ToolInfo, arguments: JsonObject, applicant: Applicant) -> _Pending:

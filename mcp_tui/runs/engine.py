@@ -1,135 +1,64 @@
 """The engine: sessions, providers and runs together. One per process; both faces use it.
 
-INTERFACE (the owner of runs/ fills it in; names and shapes are relied on by cli/ and ui/).
 Importing this module imports neither mcp nor httpx: entering the engine does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+import contextlib
+import importlib
+import itertools
+import logging
+import sys
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
+from typing import Any
 
-from mcp_tui.config.schema import Config
-from mcp_tui.core.chat import ModelParams
-from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.config.schema import Config, Origin, ServerSpec
+from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.events import ColumnEvent
-from mcp_tui.core.state import (
-    ApprovalPolicy,
-    ApprovalQuestion,
-    ColumnStatus,
-    Decision,
-    Metrics,
-    ServerSnapshot,
-    ToolInfo,
-)
-from mcp_tui.core.types import JsonObject
+from mcp_tui.core.state import ServerSnapshot, Usage
 from mcp_tui.providers.registry import ModelRef, ProviderRegistry
+from mcp_tui.runs.approval import ApprovalDesk
+from mcp_tui.runs.lineup import columns_for, default_refs, usable_providers
+from mcp_tui.runs.metrics import table_price
+from mcp_tui.runs.run import Run
+from mcp_tui.runs.scene import Scene
+from mcp_tui.runs.spec import Attachment, ColumnSpec, EngineOptions, RunSpec, is_on
+from mcp_tui.runs.toolbox import Toolbox
 from mcp_tui.sessions.manager import SessionManager
 
+__all__ = [
+    "ApprovalDesk",
+    "Attachment",
+    "ColumnSpec",
+    "Engine",
+    "EngineOptions",
+    "Run",
+    "RunSpec",
+]
 
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    demo: bool = False
-    """Force the demo: demo models and demo server, nothing else."""
-    headless: bool = False
-    """Nobody answers questions: what would ask is denied, and reported through `notice`."""
-    demo_speed: float = 1.0
-    """1 = realistic timing; 0 = no delays (tests)."""
+DEMO_SERVER = ServerSpec(
+    name="demo",
+    origin=Origin("demo"),
+    command=sys.executable,
+    args=("-m", "mcp_tui.servers.demo"),
+    trusted=True,
+)
 
+_DASHBOARD = EngineOptions()
 
-@dataclass(frozen=True, slots=True)
-class ColumnSpec:
-    id: str
-    """Unique within the run: "c1", "c2" ..."""
-    ref: ModelRef
-    label: str
-    """What people read: `provider/model`, with ` #2` when the same model stands twice."""
-    params: ModelParams = field(default_factory=ModelParams)
-    system: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A resource put into the prompt: its resources/read result (wire keys)."""
-
-    server: str
-    uri: str
-    result: JsonObject
-
-
-@dataclass(frozen=True, slots=True)
-class RunSpec:
-    columns: tuple[ColumnSpec, ...]
-    approval: ApprovalPolicy = ApprovalPolicy.ASK
-    tools_off: frozenset[tuple[str, str]] = frozenset()
-    """(server, tool) not offered; (server, "*") = the whole server."""
-    no_tools: bool = False
-    max_steps: int = 12
-    share_results: bool = True
-    time_limit_s: float | None = None
-
-
-class ApprovalDesk:
-    """Pending questions of all runs, oldest first, and what the person said."""
-
-    def pending(self) -> tuple[ApprovalQuestion, ...]: ...
-
-    def answer(self, question_id: str, decision: Decision, *, arguments: JsonObject | None = None) -> None:
-        """`arguments` replaces what the model asked for (edited). Unknown ids are ignored: it was answered."""
-        ...
-
-    def remembered(self) -> tuple[ToolInfo, ...]: ...
-
-    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]: ...
-
-
-class Run:
-    """One conversation over N columns. Live until its engine is left; every column is its own task."""
-
-    id: str
-    spec: RunSpec
-
-    def send(self, prompt: str, attachments: Sequence[Attachment] = (), *, columns: Sequence[str] | None = None) -> None:
-        """Start the next turn in all columns (or only these). AppError (usage) while one of them is live."""
-        ...
-
-    def cancel(self, column: str | None = None) -> None:
-        """Stop one column or all; closes the HTTP stream and cancels running tool calls."""
-        ...
-
-    def retry(self, column: str) -> None:
-        """Run the column's last turn again, from its prompt."""
-        ...
-
-    def add_column(self, column: ColumnSpec) -> None:
-        """The new column gets the whole conversation's user prompts from the next turn on."""
-        ...
-
-    def remove_column(self, column: str) -> None: ...
-
-    def status(self, column: str) -> ColumnStatus: ...
-
-    def metrics(self, column: str) -> Metrics: ...
-
-    def answer_text(self, column: str) -> str:
-        """The text of the newest turn."""
-        ...
-
-    @property
-    def live(self) -> bool: ...
-
-    async def wait(self) -> None:
-        """Until no column is live. Cancelling the waiter cancels nothing."""
-        ...
-
-    def to_json(self) -> JsonObject:
-        """The `compare --json` object of the newest turn (the design's command-line formats)."""
-        ...
+logger = logging.getLogger(__name__)
 
 
 class Engine:
-    """`async with Engine(config, options, environ=os.environ) as engine`: enter and exit in the same task."""
+    """`async with Engine(config, options, environ=os.environ) as engine`: enter and exit in the same task.
+
+    Before it is entered, `servers()` and `registry` tell what is configured, and nothing is started. Entering looks
+    for model servers on this machine, and only then settles what of the demo is needed; it does not wait for servers.
+    """
 
     config: Config
     options: EngineOptions
@@ -143,27 +72,136 @@ class Engine:
     def __init__(
         self,
         config: Config,
-        options: EngineOptions = EngineOptions(),
+        options: EngineOptions = _DASHBOARD,
         *,
         environ: Mapping[str, str],
         notice: Callable[[ErrorInfo], None] | None = None,
-    ) -> None: ...
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config = config
+        self.options = options
+        self._environ = dict(environ)
+        self._clock = clock
+        self.registry = self._new_registry(None)
+        self._settle_demo()
+        self.approvals = ApprovalDesk(headless=options.headless, notice=notice, clock=clock)
+        self._run_ids = itertools.count(1)
+        self._left: contextlib.AsyncExitStack | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._running: set[asyncio.Task[Any]] = set()
 
-    async def __aenter__(self) -> Engine: ...
+    async def __aenter__(self) -> Engine:
+        async with contextlib.AsyncExitStack() as stack:
+            # Connecting takes longest: it starts first and goes on beside everything below. Only where the
+            # demo server may be needed, that is known after looking for local models.
+            undecided = self.demo_server and not self.options.demo
+            if not undecided:
+                await stack.enter_async_context(self.manager)
+            await asyncio.to_thread(_warm_up)
+            if self.demo_models and not self.options.demo:
+                await self.registry.detect_local()
+                self._settle_demo(keep_manager=not undecided)
+            if undecided:
+                await stack.enter_async_context(self.manager)
+            if self.demo_models:
+                await self._start_demo_models(stack)
+            stack.push_async_callback(self._close_registry)
+            self._tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            if not self.demo_models:
+                self._spawn(self._look_for_local_models(), "local models")
+            self._left = stack.pop_all()
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        stack, self._left, self._tasks = self._left, None, None
+        for task in tuple(self._running):
+            task.cancel()
+        if stack is not None:
+            await stack.__aexit__(kind, error, trace)
 
-    def servers(self) -> tuple[ServerSnapshot, ...]: ...
+    def servers(self) -> tuple[ServerSnapshot, ...]:
+        return self.manager.snapshot()
 
     def default_columns(self, models: Sequence[str] = ()) -> tuple[ColumnSpec, ...]:
         """Columns for these model names, else the config's, else one per available provider (up to three),
         else the demo models. AppError (usage) names what is wrong."""
-        ...
+        refs = default_refs(models, self.config, self.registry, demo_only=self.options.demo)
+        return columns_for(refs, self.config.defaults.system)
 
-    def start_run(self, spec: RunSpec, listener: Callable[[ColumnEvent], None]) -> Run: ...
+    def start_run(self, spec: RunSpec, listener: Callable[[ColumnEvent], None]) -> Run:
+        """A run that waits for its first send(). AppError (usage) when the spec makes no sense."""
+
+        def scene(newest: Callable[[], RunSpec]) -> Scene:
+            return Scene(
+                run_id=run_id,
+                servers=self.manager,
+                providers=self.registry,
+                desk=self.approvals,
+                toolbox=Toolbox(self.manager),
+                spawn=self._spawn,
+                spec=newest,
+                clock=self._clock,
+                price=table_price,
+            )
+
+        run_id = f"r{next(self._run_ids)}"
+        return Run(run_id, spec, listener, scene)
 
     def tool_tax(self, tools_off: frozenset[tuple[str, str]]) -> int:
         """Estimated tokens the offered tools add to every request."""
-        ...
+        return sum(
+            tool.token_estimate
+            for server in self.manager.snapshot()
+            if server.status.usable
+            for tool in server.catalog.tools
+            if is_on(tools_off, server.name, tool.name)
+        )
+
+    def _new_registry(self, demo_base_url: str | None) -> ProviderRegistry:
+        if self.options.demo:
+            return ProviderRegistry((), {}, demo_base_url=demo_base_url)
+        return ProviderRegistry(self.config.providers, self._environ, demo_base_url=demo_base_url)
+
+    def _settle_demo(self, *, keep_manager: bool = False) -> None:
+        """Decide what of the demo is needed, by what is known of the providers now."""
+        usable = usable_providers(self.registry.providers())
+        self.demo_models = self.options.demo or not usable
+        self.demo_server = self.options.demo or (not usable and not self.config.servers)
+        if not keep_manager:
+            self.manager = SessionManager((DEMO_SERVER,) if self.demo_server else self.config.servers)
+
+    async def _look_for_local_models(self) -> None:
+        """They join what can be chosen; nothing waits for them."""
+        try:
+            await self.registry.detect_local()
+        except Exception:
+            logger.exception("looking for local model servers failed")
+
+    async def _start_demo_models(self, stack: contextlib.AsyncExitStack) -> None:
+        from mcp_tui.demo.models import DemoModels
+
+        models = await stack.enter_async_context(DemoModels(speed=self.options.demo_speed))
+        await self.registry.aclose()
+        self.registry = self._new_registry(models.base_url)
+
+    async def _close_registry(self) -> None:
+        await self.registry.aclose()
+
+    def _spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        if self._tasks is None:
+            work.close()
+            raise AppError("Engine is closed", "runs live only while it is entered", code="closed")
+        task = self._tasks.create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+
+def _warm_up() -> None:
+    """In a thread while the servers connect: what the first model call would hold up the loop with."""
+    importlib.import_module("mcp_tui.providers.building")
+    importlib.import_module("mcp_tui.providers.routed")
+    # The first question loads the price table.
+    table_price(ModelRef("openai", "gpt-5"), Usage(1, 1))

@@ -41,7 +41,7 @@ def table_price(ref: ModelRef, usage: Usage) -> float | None:
 class Spent:
     """What model calls used, added up."""
 
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     usage_is_estimate: bool = False
     cost_usd: float | None = None
     cost_is_estimate: bool = False
@@ -83,15 +83,15 @@ class Meter:
     ref: ModelRef
     clock: Callable[[], float]
     price: PriceOf = table_price
-    _before: Spent = Spent()
+    _before: Spent = field(default_factory=Spent)
     """All turns before the newest, and tries of it that were replaced: they were paid for too."""
-    _turn: Spent = Spent()
+    _turn: Spent = field(default_factory=Spent)
     _started_at: float | None = None
     _ended_at: float | None = None
     _ttft_s: float | None = None
     _stream_s: float = 0.0
     _stream_tokens: float = 0.0
-    _step: _Step | None = field(default=None)
+    _step: _Step | None = None
 
     def begin_turn(self) -> None:
         self._before = self._before.plus(self._turn)
@@ -132,9 +132,7 @@ class Meter:
         if step is None:
             return
         reported = None if finished is None else finished.usage
-        known = reported is not None and (
-            reported.input_tokens is not None or reported.output_tokens is not None
-        )
+        known = reported is not None and (reported.input_tokens is not None or reported.output_tokens is not None)
         something_came = step.first_at is not None or (finished is not None and bool(finished.message.blocks))
         usage = reported if known else _estimate(step) if something_came else None
         attempts = max(step.attempts, finished.attempts if finished is not None else 0, 1)

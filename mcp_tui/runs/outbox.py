@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mcp_tui.core.events import CallChanged, ColumnEvent, ReasoningAppended, TextAppended
 from mcp_tui.core.state import CallRecord
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -81,4 +81,4 @@ class Outbox:
         try:
             self._listener(event)
         except Exception:
-            _log.exception("a listener of column %s failed", self._column)
+            logger.exception("a listener of column %s failed", self._column)

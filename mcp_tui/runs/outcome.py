@@ -87,11 +87,13 @@ def stream_without_end() -> Ending:
     return status, ErrorInfo(title, detail, hint, ErrorKind.PROVIDER, StopReason.INCOMPLETE.value)
 
 
-def step_limit(steps: int) -> Ending:
+def step_limit(steps: int, *, calls: int) -> Ending:
+    """`calls`: tool calls of the last message, not run because nobody would read their results."""
     plural = "s" if steps != 1 else ""
+    left = f"; {calls} tool call{'s' if calls != 1 else ''} not run" if calls else ""
     return ColumnStatus.INCOMPLETE, ErrorInfo(
         "Step limit reached",
-        f"after {steps} model call{plural} the model still wants to go on; its last tool calls were not run",
+        f"after {steps} model call{plural} the model still wants to go on{left}",
         "allow more steps, or send a follow-up to continue",
         ErrorKind.PROVIDER,
         "step_limit",

@@ -102,8 +102,7 @@ def _cut(blocks: Sequence[TextBlock | ImageBlock], limit: int) -> ModelResult:
             room -= len(block.text)
     kept.append(
         TextBlock(
-            f"\n[cut: these are the first {limit:,} of {total:,} characters. "
-            "Ask for less, or for the part you need.]"
+            f"\n[cut: these are the first {limit:,} of {total:,} characters. Ask for less, or for the part you need.]"
         )
     )
     return ModelResult(tuple(kept), f"cut to {limit:,} of {total:,} characters for the model")

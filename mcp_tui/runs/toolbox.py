@@ -70,8 +70,7 @@ class Toolbox:
 
 def tool_specs(offered: Offered) -> tuple[ToolSpec, ...]:
     return tuple(
-        ToolSpec(name, encodable(tool.description), _object_schema(tool.input_schema))
-        for name, tool in offered.items()
+        ToolSpec(name, encodable(tool.description), _object_schema(tool.input_schema)) for name, tool in offered.items()
     )
 
 

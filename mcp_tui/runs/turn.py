@@ -14,7 +14,7 @@ from mcp_tui.core.chat import (
     ToolResultBlock,
 )
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.core.state import CallRecord, ColumnStatus
+from mcp_tui.core.state import CallRecord, ColumnStatus, ToolInfo
 from mcp_tui.runs.naming import is_legal, legalised
 from mcp_tui.runs.toolbox import Offered
 
@@ -32,7 +32,8 @@ class Turn:
     error: ErrorInfo | None = None
     stop: StopReason | None = None
     step: int = 0
-    offered: Offered = field(default_factory=dict[str, "object"])  # pyright: ignore[reportAssignmentType] # empty
+    offered: Offered = field(default_factory=dict[str, ToolInfo])
+    """The tools of the newest request."""
     calls: dict[str, CallRecord] = field(default_factory=dict[str, CallRecord])
     """By record id, in the order the models made them."""
     segments: list[list[str]] = field(default_factory=list[list[str]])
@@ -85,7 +86,7 @@ class Turn:
         """What was said before the stream broke, as plain text: half a signed part could not be replayed."""
         text = "".join(self.unsaved)
         self.unsaved.clear()
-        if text:
+        if text.strip():
             self.follow_up.append(Message("assistant", (TextBlock(text),)))
 
     def close_calls(self) -> None:

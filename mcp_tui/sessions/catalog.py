@@ -128,9 +128,7 @@ def prompt_info(server: str, raw: JsonObject) -> PromptInfo:
     )
 
 
-async def gather_pages(
-    what: str, fetch: Callable[[str | None], Awaitable[Page]]
-) -> tuple[list[JsonObject], list[str]]:
+async def gather_pages(what: str, fetch: Callable[[str | None], Awaitable[Page]]) -> tuple[list[JsonObject], list[str]]:
     """All entries of one list, and what was wrong with it.
 
     Stops with a warning after `MAX_PAGES` pages, `MAX_ENTRIES` entries, or when a cursor comes back.

@@ -8,7 +8,7 @@ its sender's context), so a context variable connects the two ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -33,7 +33,9 @@ class Exchange:
     sent: bool = False
     """The message was handed to the transport (it may or may not have reached the server)."""
     answers: int = 0
-    """Answers received for `method`, also errors."""
+    """Results received for `method`; more than one when the server asked for input in between."""
+    refusals: int = 0
+    """JSON-RPC errors received for it. The SDK's HTTP transport makes some up; `status` and `error` tell."""
     raw: JsonObject | None = None
     """The last result as it came, with its wire keys."""
     page: Page | None = None
@@ -61,7 +63,7 @@ CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 
 @contextmanager
-def exchanging(method: str) -> Iterator[Exchange]:
+def exchanging(method: str) -> Generator[Exchange]:
     """Requests sent in this block (and by tasks started in it) are recorded on the exchange."""
     exchange = Exchange(method)
     token = CURRENT.set(exchange)

@@ -1,22 +1,38 @@
-"""The session manager: one supervising task per server, snapshots for every face.
-
-INTERFACE (the owner of sessions/ fills it in; names and shapes are relied on by runs/, cli/ and ui/).
-"""
+"""The session manager: one supervising task per server, snapshots for every face."""
 
 from __future__ import annotations
 
+import asyncio
+import difflib
+import importlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
+from types import ModuleType, TracebackType
+from typing import Any
 
 from mcp_tui.config.schema import ServerSpec
+from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.state import CallResult, Progress, ServerSnapshot
 from mcp_tui.core.types import JsonObject
+from mcp_tui.sessions.logs import SdkLogs
+from mcp_tui.sessions.processes import ProcessGroups
+from mcp_tui.sessions.supervisor import Supervisor
+from mcp_tui.sessions.wire import WireEntry
+
+_log = logging.getLogger(__name__)
+
+SHUTDOWN_S = 6.0
+"""Every server closes on its own within about 4.5 s, all at once; what is left then is killed."""
+BURST_S = 0.05
+"""Listeners hear of changes at most this often."""
 
 
 class SessionManager:
     """Use as `async with SessionManager(specs) as manager`; leaving it ends every server and child process.
 
-    All methods must be called on the event loop that entered it. Errors are `AppError`.
+    All methods must be called on the event loop that entered it. Errors are `AppError`. Cancelling the task that
+    holds it cleans up just the same: the cancellation is delivered when all servers have ended, at the latest
+    `SHUTDOWN_S` seconds later, however often it is repeated.
     """
 
     def __init__(
@@ -24,29 +40,160 @@ class SessionManager:
         specs: Sequence[ServerSpec],
         *,
         elicit: Callable[[str, JsonObject], object] | None = None,
-    ) -> None: ...
+    ) -> None:
+        self._groups = ProcessGroups()
+        self._logs = SdkLogs()
+        self._supervisors: dict[str, Supervisor] = {}
+        for spec in specs:
+            self._supervisors[spec.name] = Supervisor(
+                spec, changed=self._changed, load=self._load, elicit=elicit, groups=self._groups
+            )
+        self._tasks: dict[asyncio.Task[None], Supervisor] = {}
+        self._sdk: asyncio.Future[ModuleType] | None = None
+        self._listeners: list[Callable[[], None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._burst: asyncio.Handle | None = None
+        self._told_at = 0.0
+        self._all: tuple[ServerSnapshot, ...] | None = None
 
-    async def __aenter__(self) -> SessionManager: ...
+    async def __aenter__(self) -> SessionManager:
+        self._loop = asyncio.get_running_loop()
+        self._logs.attach()
+        self._groups.watch()
+        for supervisor in self._supervisors.values():
+            task = self._loop.create_task(supervisor.run(), name=f"server {supervisor.spec.name}")
+            self._tasks[task] = supervisor
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        try:
+            await self._end_all()
+        finally:
+            self._groups.kill()
+            self._groups.unwatch()
+            self._logs.detach()
+            if self._burst is not None:
+                self._burst.cancel()
+            self._listeners.clear()
+            self._loop = None
+
+    async def _end_all(self) -> None:
+        """Ends all servers at once. A cancellation meanwhile is kept until they have ended, then delivered."""
+        import anyio  # not on the path to the first frame
+
+        for supervisor in self._supervisors.values():
+            supervisor.close()
+        cancelled: asyncio.CancelledError | None = None
+        with anyio.CancelScope(shield=True):
+            cancelled = await self._wait_bounded(set(self._tasks), SHUTDOWN_S)
+            left = {task for task in self._tasks if not task.done()}
+            if left:
+                _log.error("servers did not end in time: %s", ", ".join(task.get_name() for task in left))
+                self._groups.kill()
+                for task in left:
+                    task.cancel()
+                cancelled = await self._wait_bounded(left, 1.0) or cancelled
+        for task in self._tasks:
+            if task.done() and not task.cancelled() and (fault := task.exception()) is not None:
+                _log.error("%s failed", task.get_name(), exc_info=fault)
+        if self._sdk is not None:
+            self._sdk.cancel()
+        if cancelled is not None:
+            raise cancelled
+
+    @staticmethod
+    async def _wait_bounded(tasks: set[asyncio.Task[None]], seconds: float) -> asyncio.CancelledError | None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        cancelled: asyncio.CancelledError | None = None
+        while tasks and (left := deadline - loop.time()) > 0:
+            try:
+                _, tasks = await asyncio.wait(tasks, timeout=left)
+            except asyncio.CancelledError as error:
+                cancelled = error
+                tasks = {task for task in tasks if not task.done()}
+        return cancelled
+
+    async def _load(self) -> ModuleType:
+        """The modules that need the SDK, imported once, in a thread: the import takes over a second."""
+        if self._sdk is None:
+            loop = asyncio.get_running_loop()
+            self._sdk = loop.run_in_executor(None, importlib.import_module, "mcp_tui.sessions.sdk")
+        return await asyncio.shield(self._sdk)
+
+    # ------------------------------------------------------------------ state
 
     def snapshot(self) -> tuple[ServerSnapshot, ...]:
         """Every configured server in configuration order. Cheap: unchanged servers give the same object."""
-        ...
+        if self._all is None:
+            self._all = tuple(supervisor.snapshot() for supervisor in self._supervisors.values())
+        return self._all
 
     def server(self, name: str) -> ServerSnapshot:
         """AppError (usage, with the known names) when there is no such server."""
-        ...
+        return self._supervisor(name).snapshot()
+
+    def wire(self, name: str) -> tuple[WireEntry, ...]:
+        """The newest messages to and from a server, oldest first."""
+        return self._supervisor(name).ring.entries()
+
+    def _supervisor(self, name: str) -> Supervisor:
+        found = self._supervisors.get(name)
+        if found is not None:
+            return found
+        close = difflib.get_close_matches(name, self._supervisors, n=1)
+        known = ", ".join(self._supervisors) or "none is configured"
+        raise AppError(
+            "Unknown server",
+            f"There is no server named {name[:200]}",
+            f"Did you mean {close[0]}? Known: {known}" if close else f"Known: {known}",
+            kind=ErrorKind.USAGE,
+            code="unknown_server",
+        )
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` on the loop after anything changed (coalesced: once per burst). Returns the undo."""
-        ...
+        self._listeners.append(listener)
+
+        def undo() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return undo
+
+    def _changed(self) -> None:
+        self._all = None
+        if self._burst is None and self._loop is not None and self._listeners:
+            # The first change is told at once, those that follow it together.
+            self._burst = self._loop.call_at(self._told_at + BURST_S, self._tell)
+
+    def _tell(self) -> None:
+        self._burst = None
+        if self._loop is not None:
+            self._told_at = self._loop.time()
+        for listener in tuple(self._listeners):
+            try:
+                listener()
+            except Exception:  # noqa: BLE001 - a face must not stop the servers; logged
+                _log.exception("a listener of the session manager failed")
 
     async def wait_settled(self, names: Sequence[str] | None = None, *, timeout_s: float) -> None:
-        """Return when none of these (default: all) is connecting or in backoff for the first time, or at the deadline."""
-        ...
+        """Return when none of these (default: all) is connecting or in backoff for the first time, or at the deadline.
+
+        So a server that cannot be reached holds it up for two tries, not for all of them.
+        """
+        chosen = [self._supervisor(name) for name in names] if names is not None else list(self._supervisors.values())
+        try:
+            async with asyncio.timeout(timeout_s):
+                for supervisor in chosen:
+                    while supervisor.undecided:
+                        await supervisor.turn.wait()
+        except TimeoutError:
+            return
+
+    # ------------------------------------------------------------------ requests
 
     async def call_tool(
         self,
@@ -60,19 +207,28 @@ class SessionManager:
         """Waits for a reconnecting server up to its own deadline. Cancelling sends the cancellation.
 
         AppError codes: "unknown_server", "unknown_tool", "bad_arguments", "timeout", "not_ready", "rejected"
-        (JSON-RPC error), "outcome_unknown" (the connection was lost after sending), "needs_auth".
+        (JSON-RPC error), "outcome_unknown" (the connection was lost after sending), "needs_auth", "http_NNN".
         """
-        ...
+        source = self._supervisor(server)
+        sdk: Any = await self._load()
+        limit = source.spec.call_timeout_s if timeout_s is None else timeout_s
+        return await sdk.call_tool(source, tool, arguments, timeout_s=limit, on_progress=on_progress)
 
     async def read_resource(self, server: str, uri: str, *, timeout_s: float | None = None) -> JsonObject:
         """The resources/read result with wire keys: {"contents": [{"uri", "mimeType", "text" | "blob"}]}."""
-        ...
+        source = self._supervisor(server)
+        sdk: Any = await self._load()
+        limit = source.spec.call_timeout_s if timeout_s is None else timeout_s
+        return await sdk.read_resource(source, uri, timeout_s=limit)
 
     async def get_prompt(
         self, server: str, name: str, arguments: Mapping[str, str], *, timeout_s: float | None = None
     ) -> JsonObject:
         """The prompts/get result with wire keys: {"description", "messages": [...]}."""
-        ...
+        source = self._supervisor(server)
+        sdk: Any = await self._load()
+        limit = source.spec.call_timeout_s if timeout_s is None else timeout_s
+        return await sdk.get_prompt(source, name, arguments, timeout_s=limit)
 
     async def complete(
         self,
@@ -87,14 +243,22 @@ class SessionManager:
 
         Empty when the server has no completions.
         """
-        ...
+        source = self._supervisor(server)
+        sdk: Any = await self._load()
+        return await sdk.complete(source, ref, argument, context, timeout_s=timeout_s)
+
+    # ------------------------------------------------------------------ orders
 
     async def refresh(self, name: str) -> None:
         """Fetch the catalog again, past every cache."""
-        ...
+        connection = await self._supervisor(name).usable()
+        failed = await connection.refresh()
+        if failed is not None:
+            raise AppError.of(failed)
 
     def retry(self, name: str) -> None:
         """Reconnect now: ends a backoff, restarts a failed or a live server."""
-        ...
+        self._supervisor(name).retry()
 
-    def set_enabled(self, name: str, enabled: bool) -> None: ...
+    def set_enabled(self, name: str, enabled: bool) -> None:
+        self._supervisor(name).set_enabled(enabled)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -34,12 +35,8 @@ class ListShape:
 
 
 LISTS: dict[str, ListShape] = {
-    "tools/list": ListShape(
-        "tool", "tools", "name", frozenset({"name", "inputSchema"}), types.ListToolsResult
-    ),
-    "resources/list": ListShape(
-        "resource", "resources", "uri", frozenset({"uri", "name"}), types.ListResourcesResult
-    ),
+    "tools/list": ListShape("tool", "tools", "name", frozenset({"name", "inputSchema"}), types.ListToolsResult),
+    "resources/list": ListShape("resource", "resources", "uri", frozenset({"uri", "name"}), types.ListResourcesResult),
     "resources/templates/list": ListShape(
         "resource template",
         "resourceTemplates",
@@ -56,10 +53,8 @@ _Fault = tuple[tuple[str | int, ...], str]
 def _faults(method: str, version: str, result: JsonObject) -> list[_Fault]:
     """Where and why the SDK would refuse this result; the checks are the ones its session makes."""
     try:
-        try:
+        with suppress(KeyError):  # not in this version's table: only the model below speaks
             methods.validate_server_result(method, version, result)
-        except KeyError:
-            pass  # the method is not in this version's table: only the model below speaks
         LISTS[method].model.model_validate(result, by_name=False)
     except ValidationError as error:
         return [(tuple(item["loc"]), item["msg"]) for item in error.errors(include_url=False, include_input=False)]

@@ -47,8 +47,12 @@ class ChildReport:
     signal: str | None = None
     ended_alone: bool = False
     """Its output ended before we began to close it."""
+    stopped: bool = False
+    """We had to signal it, so the way it ended says nothing about it."""
 
     def ended(self, code: int) -> None:
+        if self.stopped:
+            return
         if code >= 0:
             self.exit_code = code
         else:
@@ -196,9 +200,7 @@ def _unreadable(decoded: Any, error: ValueError) -> list[SessionMessage | Except
         request_id = item.get("id")
         if isinstance(request_id, str | int) and not isinstance(request_id, bool) and "method" not in item:
             message = "The server's answer is not a valid JSON-RPC response"
-            answer = JSONRPCError(
-                jsonrpc="2.0", id=request_id, error=ErrorData(code=PARSE_ERROR, message=message)
-            )
+            answer = JSONRPCError(jsonrpc="2.0", id=request_id, error=ErrorData(code=PARSE_ERROR, message=message))
             return [error, SessionMessage(answer)]
     return [error]
 
@@ -241,7 +243,7 @@ async def stdio_streams(
                     write_send.close()
                     with anyio.move_on_after(FLUSH_S):
                         await flushed.wait()
-                    await _stop(transport, child, pid)
+                    await _stop(transport, child, pid, report)
                 tasks.cancel_scope.cancel()
     finally:
         for stream in (read_send, read_receive, write_send, write_receive):
@@ -295,11 +297,12 @@ async def _pump_input(
         flushed.set()
 
 
-async def _stop(transport: asyncio.SubprocessTransport, child: _Child, pid: int) -> None:
+async def _stop(transport: asyncio.SubprocessTransport, child: _Child, pid: int, report: ChildReport) -> None:
     """Close its input, wait, then signal the whole group: the order the specification gives (lifecycle, shutdown)."""
     if (pipe := transport.get_pipe_transport(0)) is not None:
         pipe.close()
     if not await _within(child.exited, EXIT_S):
+        report.stopped = True
         _signal_group(pid, signal.SIGTERM)
         if not await _within(child.exited, TERM_S):
             _signal_group(pid, signal.SIGKILL)
@@ -321,7 +324,7 @@ async def _within(event: asyncio.Event, seconds: float) -> bool:
 
 async def _group_gone(pid: int, seconds: float) -> None:
     with anyio.move_on_after(seconds):
-        while _signal_group(pid, 0):
+        while _signal_group(pid, 0):  # noqa: ASYNC110 - the kernel tells nobody when a group is empty
             await anyio.sleep(0.02)
 
 

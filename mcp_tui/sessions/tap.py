@@ -6,12 +6,12 @@ import contextvars
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
-from typing import Any
+from typing import Literal
 
 import anyio
 from mcp.client._transport import ReadStream, TransportStreams, WriteStream
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
+from mcp_types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
 from mcp_tui.sessions.exchange import CURRENT, Exchange
 from mcp_tui.sessions.repair import LISTS, repaired_page
@@ -52,8 +52,9 @@ class Tap:
 
     def received(self, item: SessionMessage | Exception) -> SessionMessage | Exception:
         if isinstance(item, Exception):
-            self._ring.add("in", "", None, None, "not a JSON-RPC message")
-            self._on_garbage()
+            if isinstance(item, ValueError):
+                self._ring.add("in", "", None, None, "not a JSON-RPC message")
+                self._on_garbage()
             return item
         message = item.message
         self.quiet = False
@@ -62,10 +63,12 @@ class Tap:
             return item
         method, exchange = self._pending.pop(self._known_id(message.id), ("", None))
         self._record("in", method, message)
+        if not isinstance(message, JSONRPCResponse):
+            if exchange is not None:
+                exchange.refusals += 1
+            return item
         if exchange is not None:
             exchange.answers += 1
-        if not isinstance(message, JSONRPCResponse):
-            return item
         if method in LISTS:
             page, result = repaired_page(method, self.version, message.result)
             if exchange is not None:
@@ -83,9 +86,7 @@ class Tap:
             return int(given)
         return "" if given is None else given
 
-    def _record(
-        self, direction: Any, method: str, message: JSONRPCRequest | JSONRPCNotification | JSONRPCResponse | JSONRPCError
-    ) -> None:
+    def _record(self, direction: Literal["out", "in"], method: str, message: JSONRPCMessage) -> None:
         body = {key: value for key, value in message.__dict__.items() if key in message.model_fields_set}
         if isinstance(message, JSONRPCError):
             body["error"] = message.error.model_dump(by_alias=True, exclude_unset=True)
@@ -132,7 +133,7 @@ class _TappedReads:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
         await self.aclose()
 
@@ -153,7 +154,7 @@ class _TappedWrites:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
         await self.aclose()
 

@@ -80,9 +80,7 @@ class WireRing:
             message, note = None, note or "too large to keep"
         kept = size if message is not None else _NODE_BYTES
         self._count += 1
-        self._entries.append(
-            WireEntry(self._count, self._clock(), direction, method, message_id, message, size, note)
-        )
+        self._entries.append(WireEntry(self._count, self._clock(), direction, method, message_id, message, size, note))
         self._total += kept
         while len(self._entries) > MAX_ENTRIES or self._total > MAX_TOTAL_BYTES:
             old = self._entries.popleft()

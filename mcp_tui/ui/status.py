@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from mcp_tui.core.state import ColumnStatus, Metrics, ServerSnapshot, ServerStatus, ToolHints
+from mcp_tui.core.state import ColumnStatus, ServerSnapshot, ServerStatus, ToolHints
+from mcp_tui.ui.widgets import glyphs
 
 Tone = Literal["good", "warn", "bad", "wait", "muted"]
 
@@ -32,17 +33,17 @@ _SERVER: dict[ServerStatus, State] = {
     ServerStatus.CLOSED: State("○", "closed", "muted"),
 }
 
-_COLUMN: dict[ColumnStatus, State] = {
-    ColumnStatus.IDLE: State("○", "idle", "muted"),
-    ColumnStatus.CONNECTING: State("◌", "waiting", "wait"),
-    ColumnStatus.STREAMING: State("●", "streaming", "wait"),
-    ColumnStatus.TOOLS: State("◌", "tools", "wait"),
-    ColumnStatus.APPROVAL: State("?", "approve?", "warn"),
-    ColumnStatus.RETRYING: State("↻", "retrying", "warn"),
-    ColumnStatus.DONE: State("✓", "done", "good"),
-    ColumnStatus.INCOMPLETE: State("⚠", "incomplete", "warn"),
-    ColumnStatus.ERROR: State("⚠", "failed", "bad"),
-    ColumnStatus.CANCELLED: State("○", "stopped", "muted"),
+_COLUMN_TONES: dict[ColumnStatus, Tone] = {
+    ColumnStatus.IDLE: "muted",
+    ColumnStatus.CONNECTING: "wait",
+    ColumnStatus.STREAMING: "wait",
+    ColumnStatus.TOOLS: "wait",
+    ColumnStatus.APPROVAL: "warn",
+    ColumnStatus.RETRYING: "warn",
+    ColumnStatus.DONE: "good",
+    ColumnStatus.INCOMPLETE: "warn",
+    ColumnStatus.ERROR: "bad",
+    ColumnStatus.CANCELLED: "muted",
 }
 
 
@@ -54,13 +55,6 @@ def seconds(value_s: float) -> str:
         return f"{value_s:.1f}s"
     whole = int(value_s)
     return f"{whole}s" if whole < 60 else f"{whole // 60}m{whole % 60:02}s"
-
-
-def milliseconds(value_ms: float) -> str:
-    """`0.4ms`, `12ms`, `1.2s`."""
-    if value_ms < 1:
-        return f"{value_ms:.1f}ms"
-    return f"{value_ms:.0f}ms" if value_ms < 1000 else seconds(value_ms / 1000)
 
 
 def server_state(server: ServerSnapshot, now: float) -> State:
@@ -76,7 +70,8 @@ def server_state(server: ServerSnapshot, now: float) -> State:
 
 
 def column_state(status: ColumnStatus) -> State:
-    return _COLUMN[status]
+    glyph, word = glyphs.COLUMN[status]
+    return State(glyph, word or "idle", _COLUMN_TONES[status])
 
 
 def hint_mark(hints: ToolHints) -> tuple[str, Tone]:
@@ -117,15 +112,3 @@ def tokens(count: int) -> str:
 def money(cost_usd: float, *, estimate: bool) -> str:
     digits = 4 if cost_usd < 1 else 2
     return f"{'~' if estimate else ''}${cost_usd:.{digits}f}"
-
-
-def short_metrics(metrics: Metrics) -> list[str]:
-    """First token, speed, output, cost; those that are known, most worth first."""
-    parts: list[str] = []
-    if metrics.ttft_ms is not None:
-        parts.append(f"{metrics.ttft_ms / 1000:.2f}s")
-    if metrics.tokens_per_s is not None:
-        parts.append(f"{metrics.tokens_per_s:.0f} tok/s")
-    if metrics.cost_usd is not None:
-        parts.append(money(metrics.cost_usd, estimate=metrics.cost_is_estimate))
-    return parts

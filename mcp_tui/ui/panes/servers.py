@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 from rich.text import Text
 from textual.message import Message
+from textual.timer import Timer
 
+from mcp_tui.core.media import duration_text
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
-from mcp_tui.ui.status import milliseconds, server_state
+from mcp_tui.ui.status import server_state
 from mcp_tui.ui.widgets.row_list import RowList, fill
 
 _NAME_CELLS = 12
@@ -44,7 +46,7 @@ class ServersPane(RowList):
         self._clock = clock
         self._servers: tuple[ServerSnapshot, ...] = ()
         self._names: list[str] = []
-        self._ticker = None
+        self._ticker: Timer | None = None
 
     def show(self, servers: tuple[ServerSnapshot, ...]) -> None:
         key = self.current_key
@@ -101,7 +103,7 @@ class ServersPane(RowList):
         if server.status.usable:
             right.append(str(len(server.catalog.tools)))
             if server.latency_ms is not None:
-                right.append(f"{milliseconds(server.latency_ms):>6}", muted)
+                right.append(f"{duration_text(server.latency_ms):>6}", muted)
         return fill(left, right, width)
 
     def action_open_card(self) -> None:

@@ -18,8 +18,8 @@ from mcp_tui.ui.widgets.rows import Palette, Row, chop, prefix
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
 
-PIECE_LINES = 24
-WINDOW_LINES = 48
+PIECE_LINES = 12
+WINDOW_LINES = 24
 LONGEST_WINDOW = 384
 """A string or comment longer than this is coloured anew from the cut on."""
 LONGEST_LINE = 1000
@@ -164,7 +164,7 @@ class CodeRows:
     """Rows of a `CodeBody` at one width and palette; final lines are laid out once."""
 
     def __init__(self, body: CodeBody, width: int, palette: Palette) -> None:
-        self._body = body
+        self.body = body
         self._width = width
         self._lead = ((" ", palette.code),)
         self._plain = palette.code
@@ -181,13 +181,18 @@ class CodeRows:
         self._final: list[Row] = []
         self._final_lines = 0
 
+    @property
+    def final(self) -> int:
+        """How many rows at the start can never change at this width and palette."""
+        return len(self._final)
+
     def rows(self) -> list[Row]:
-        final = self._body.final_lines()
+        final = self.body.final_lines()
         while self._final_lines < len(final):
             self._final.extend(self._layout(final[self._final_lines]))
             self._final_lines += 1
         rows = list(self._final)
-        for line in self._body.open_lines():
+        for line in self.body.open_lines():
             rows.extend(self._layout(line))
         return rows or [Row(self._lead, lead=1, fill=self._plain)]
 

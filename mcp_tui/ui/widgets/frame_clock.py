@@ -15,7 +15,9 @@ from typing import Protocol
 
 from textual.app import App
 
-MIN_PAUSE_S = 1 / 60
+FRAME_S = 1 / 30
+"""A stream is painted at most this often; several streams share the ticks."""
+SHORTEST_PAUSE_S = 0.004
 MAX_PAUSE_S = 0.25
 PAUSE_PER_COST = 1.0
 SECOND_S = 1.0
@@ -110,8 +112,7 @@ class FrameClock:
             self._schedule_frame(pause_s)
 
     def pause_s(self) -> float:
-        # Several marked streams share the frame rate a person can see: one of them per tick.
-        least = max(MIN_PAUSE_S / max(1, len(self._marked)), 0.004)
+        least = max(FRAME_S / max(1, len(self._marked)), SHORTEST_PAUSE_S)
         return min(MAX_PAUSE_S, max(least, self._cost * PAUSE_PER_COST))
 
     def _on_second(self) -> None:

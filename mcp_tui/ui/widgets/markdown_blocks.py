@@ -38,7 +38,11 @@ class Block:
     """One top-level block, or one or more items of a top-level list."""
 
     kind: str
-    tokens: tuple[Token, ...]
+    source: str
+    """Its Markdown: rows of finished blocks are made from it again when the width changes, because tokens of a
+    long answer are many small objects that every garbage collection would walk."""
+    tokens: tuple[Token, ...] = ()
+    """Only of an open block."""
     continued: bool = False
     """Goes on with the list of the block before it."""
     ordinal: int | None = None
@@ -73,6 +77,10 @@ class _Fence:
     def content(self, line: str) -> str:
         spaces = len(line) - len(line.lstrip(" "))
         return line[min(self.indent, spaces) :]
+
+
+def parsed(block: Block) -> tuple[Token, ...]:
+    return block.tokens or tuple(_MARKDOWN.parse(block.source))
 
 
 def _parser() -> MarkdownIt:
@@ -111,7 +119,7 @@ class BlockSplitter:
         while True:
             if self._fence is not None:
                 closed = self._feed_fence(self._fence, end=end)
-                block = Block("fence", (), code=self._fence.body)
+                block = Block("fence", "", code=self._fence.body)
                 if not closed:
                     return finished, [block]
                 finished.append(block)
@@ -123,7 +131,7 @@ class BlockSplitter:
             if self._cut_oversize(extents, lines, finished):
                 continue
             if extents and (fence := _open_fence(extents[-1], lines)) is not None and not end:
-                self._freeze(extents[:-1], finished)
+                self._freeze(extents[:-1], lines, finished)
                 self._text = "\n".join(lines[extents[-1].start + 1 :])
                 self._in_list = False
                 self._fence = fence
@@ -160,11 +168,11 @@ class BlockSplitter:
                 if len(source) <= LONGEST_BLOCK:
                     continue
                 before = _head(extent, start)
-                self._freeze([*extents[:index], *before], finished)
+                self._freeze([*extents[:index], *before], lines, finished)
                 cut = source.find("\n", CUT_FROM, LONGEST_BLOCK) + 1
                 cut = cut or source.find(" ", CUT_FROM, LONGEST_BLOCK) + 1 or CUT_FROM
                 piece = _extents(_MARKDOWN.parse(source[:cut]))
-                self._freeze(piece, finished)
+                self._freeze(piece, source[:cut].split("\n"), finished)
                 head = source.split("\n")[:_TABLE_HEAD_LINES] if extent.kind == "table" else []
                 self._text = "\n".join([*head, source[cut:], *lines[end:]])
                 self._in_list = False
@@ -186,7 +194,7 @@ class BlockSplitter:
         while keep > 0 and not safe(extents[keep]):
             keep -= 1
         if keep > 0:
-            self._freeze(extents[:keep], finished)
+            self._freeze(extents[:keep], lines, finished)
             cut = extents[keep].start
             self._text = "\n".join(lines[cut:])
             self._in_list = False
@@ -198,28 +206,38 @@ class BlockSplitter:
             cuts = [start for start in starts[1:] if start < last and not lines[start][:1].isspace()]
             if cuts:
                 cut = cuts[-1]
-                self._freeze(_head(extents[0], cut), finished)
+                self._freeze(_head(extents[0], cut), lines, finished)
                 extents = [_shifted(_rest(extents[0], cut), cut), *(_shifted(e, cut) for e in extents[1:])]
-                self._text = "\n".join(lines[cut:])
+                lines = lines[cut:]
+                self._text = "\n".join(lines)
                 self._in_list = True
         blocks: list[Block] = []
         continued, ordinal = self._in_list, self._ordinal
         for extent in extents:
-            blocks.append(_block(extent, continued, ordinal))
+            source = "\n".join(lines[extent.start : extent.end])
+            tokens = () if end else tuple(extent.tokens)
+            blocks.append(_block(extent, continued, ordinal, source, tokens))
             continued, ordinal = False, None
         return blocks
 
-    def _freeze(self, extents: Sequence[_Extent], finished: list[Block]) -> None:
+    def _freeze(self, extents: Sequence[_Extent], lines: Sequence[str], finished: list[Block]) -> None:
         for extent in extents:
             continued = self._in_list and extent.kind == "list"
-            finished.append(_block(extent, continued, self._ordinal if continued else None))
+            source = "\n".join(lines[extent.start : extent.end])
+            finished.append(_block(extent, continued, self._ordinal if continued else None, source))
             if extent.kind == "list":
                 start = self._ordinal if continued else _start_number(extent)
                 self._ordinal = None if start is None else start + len(_units(extent))
             self._in_list = False
 
 
-def _block(extent: _Extent, continued: bool, ordinal: int | None) -> Block:
+def _block(
+    extent: _Extent,
+    continued: bool,
+    ordinal: int | None,
+    source: str,
+    tokens: tuple[Token, ...] = (),
+) -> Block:
     code: CodeBody | None = None
     if extent.kind == "fence":
         token = extent.tokens[0]
@@ -228,7 +246,7 @@ def _block(extent: _Extent, continued: bool, ordinal: int | None) -> Block:
             lines.pop()
         code = CodeBody(language_of(token.info), lines)
     in_list = continued and extent.kind == "list"
-    return Block(extent.kind, tuple(extent.tokens), in_list, ordinal if in_list else None, code)
+    return Block(extent.kind, source, tokens, in_list, ordinal if in_list else None, code)
 
 
 def _extents(tokens: list[Token]) -> list[_Extent]:

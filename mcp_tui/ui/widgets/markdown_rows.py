@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from mcp_tui.ui.widgets.code_body import CodeBody, CodeRows, language_of
-from mcp_tui.ui.widgets.markdown_blocks import Block
+from mcp_tui.ui.widgets.markdown_blocks import Block, parsed
 from mcp_tui.ui.widgets.rows import BOLD, ITALIC, STRIKE, Palette, Row, Span, prefix, width_of, wrap
 
 NARROWEST_COLUMN = 5
@@ -21,8 +21,10 @@ _BULLETS = ("•", "-", "·")
 
 def gap_between(before: str, kind: str, *, nested: bool = False) -> int:
     """Blank rows between two neighbouring blocks."""
-    if not before or before == "heading" or "rule" in (before, kind):
+    if not before or "rule" in (before, kind):
         return 0
+    if before == "heading":
+        return 1 if kind in ("table", "fence") else 0
     if before == "paragraph" and kind == "list":
         return 0
     if nested and kind in ("list", "fence"):
@@ -40,7 +42,7 @@ class _Layout:
     """Walks the tokens of one block, in order, once."""
 
     def __init__(self, block: Block, palette: Palette) -> None:
-        self._tokens = block.tokens
+        self._tokens = parsed(block)
         self._ordinal = block.ordinal
         self._palette = palette
         self._at = 0

@@ -166,7 +166,8 @@ class RowList(ScrollView, can_focus=True):
             return Strip.blank(width, base)
         text = self.row_text(index, width)
         text.truncate(width, overflow="ellipsis")
-        strip = Strip(text.render(self.app.console, end=""), text.cell_len).extend_cell_length(width)
+        console = self.app.console  # pyright: ignore[reportUnknownMemberType]  App is generic in its result
+        strip = Strip(text.render(console, end=""), text.cell_len).extend_cell_length(width)
         if index == self.cursor:
             name = "row-list--cursor" if self.has_focus else "row-list--cursor-blurred"
             strip = strip.apply_style(self.part(name))

@@ -25,7 +25,7 @@ STRIKE = Style(strike=True)
 
 _WIDE = "\u1100-\u115f\u2e80-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6"
 # Closing marks must not begin a line, so they stay with the character before them.
-_CLOSERS = "、。，．！？：；）」』】〉》〕｝］ー々"  # noqa: S105
+_CLOSERS = "、。，．！？：；）」』】〉》〕｝］ー々"
 _TOKEN = re.compile(rf"[ \n]+|[{_WIDE}][{_CLOSERS}]*|[^ \n{_WIDE}]+")
 
 
@@ -87,7 +87,7 @@ class Row:
     fill: style of the cells right of the text, None for the stream's own.
     """
 
-    __slots__ = ("fill", "join", "lead", "painted", "spans")
+    __slots__ = ("fill", "join", "lead", "spans")
 
     def __init__(
         self, spans: Iterable[Span] = (), *, lead: int = 0, join: str = "\n", fill: Style | None = None
@@ -96,8 +96,6 @@ class Row:
         self.lead = lead
         self.join = join
         self.fill = fill
-        self.painted: tuple[object, object] | None = None
-        """(key, strip): kept by the view so that an unchanged row costs nothing to draw again."""
 
     @property
     def text(self) -> str:

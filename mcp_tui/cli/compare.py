@@ -1,0 +1,161 @@
+"""compare: one prompt to several models, headless."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from mcp_tui.cli import tasks
+from mcp_tui.cli.arguments import read_text
+from mcp_tui.cli.connect import failure, load_config, longest_connect_s
+from mcp_tui.cli.options import Settings, run_options, settings_of
+from mcp_tui.cli.output import notice, print_json, warn
+from mcp_tui.core.errors import EXIT_CODES, EXIT_SOME_COLUMNS_FAILED, AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.state import ApprovalPolicy
+from mcp_tui.core.types import JsonObject
+
+if TYPE_CHECKING:
+    from mcp_tui.config.schema import Config
+    from mcp_tui.runs.engine import Engine
+
+
+@click.command()
+@click.argument("prompt", metavar="PROMPT|@FILE|-")
+@click.option("--system", metavar="TEXT", help="System prompt of every model.")
+@click.option(
+    "--approve",
+    metavar="POLICY",
+    type=click.Choice([policy.value for policy in ApprovalPolicy]),
+    help="Tool calls: readonly (default) runs tools that say they only read, auto all, never none; ask denies "
+    "what would ask, since nobody is there.",
+)
+@click.option("--no-tools", is_flag=True, help="Offer no tools.")
+@click.option("--max-steps", metavar="N", type=click.IntRange(1, 1000), help="Model calls per column at most.")
+@click.option("--export", metavar="FILE", help="Save the comparison: Markdown for .md, else JSON.")
+@run_options
+@click.pass_context
+def compare(
+    context: click.Context,
+    prompt: str,
+    system: str | None,
+    approve: str | None,
+    no_tools: bool,
+    max_steps: int | None,
+    export: str | None,
+) -> int:
+    """Send PROMPT to several models at once; each may call the tools of all servers.
+
+    Exit code 7 when some columns failed, and the failure's own code when all did.
+    """
+    settings = settings_of(context)
+    text = read_text(prompt, what="Prompt")
+    if not text.strip():
+        raise AppError("Prompt", "it is empty", kind=ErrorKind.USAGE)
+    config = load_config(settings)
+    defaults = config.defaults
+    config = replace(
+        config,
+        defaults=replace(
+            defaults,
+            system=defaults.system if system is None else system,
+            max_steps=max_steps or defaults.max_steps,
+            approval=ApprovalPolicy(approve) if approve else defaults.approval or ApprovalPolicy.READONLY,
+        ),
+    )
+    result, errors = tasks.run(_compare(settings, config, text, no_tools=no_tools))
+    if settings.json:
+        print_json(result)
+    if export is not None:
+        _export(result, export)
+    return _exit_code(result, errors)
+
+
+async def _compare(
+    settings: Settings, config: Config, prompt: str, *, no_tools: bool
+) -> tuple[JsonObject, dict[str, ErrorInfo]]:
+    """The `compare --json` object, and the error of each column (by id) that ended with one."""
+    from mcp_tui.cli.compare_text import Silent, new_listener
+    from mcp_tui.runs.engine import Engine, EngineOptions, RunSpec
+
+    if no_tools:
+        config = replace(config, servers=())
+    options = EngineOptions(demo=settings.demo, headless=True)
+    async with Engine(config, options, environ=os.environ, notice=warn) as engine:
+        columns = engine.default_columns(settings.models)
+        if not no_tools:
+            await _servers_ready(engine, config)
+        if engine.demo_models and not settings.demo and all(column.ref.provider == "demo" for column in columns):
+            notice("no provider has a key: the demo models answer (scripted, not real models)")
+        listener = Silent() if settings.json else new_listener([(column.id, column.label) for column in columns])
+        run = engine.start_run(
+            RunSpec(
+                columns=columns,
+                approval=config.defaults.approval or ApprovalPolicy.READONLY,
+                no_tools=no_tools,
+                max_steps=config.defaults.max_steps,
+            ),
+            listener,
+        )
+        run.send(prompt)
+        await run.wait()
+        result = run.to_json()
+        listener.finish(result)
+        return result, listener.errors
+
+
+async def _servers_ready(engine: Engine, config: Config) -> None:
+    """Wait until every server is connected or has failed; those that failed are named and left out."""
+    await engine.manager.wait_settled(timeout_s=longest_connect_s(config.servers))
+    for server in engine.servers():
+        if (reason := failure(server)) is not None:
+            warn(replace(reason, title=f"{reason.title} (left out)"))
+
+
+def _exit_code(result: JsonObject, errors: dict[str, ErrorInfo]) -> int:
+    statuses = [str(response["status"]) for response in cast("Sequence[JsonObject]", result["responses"])]
+    failed = [status for status in statuses if status != "ok"]
+    if not failed:
+        return 0
+    if len(failed) < len(statuses):
+        return EXIT_SOME_COLUMNS_FAILED
+    codes = {EXIT_CODES[error.kind] for error in errors.values()}
+    # Several different reasons are no single one.
+    return codes.pop() if len(codes) == 1 else EXIT_CODES[ErrorKind.PROVIDER]
+
+
+def _export(result: JsonObject, file: str) -> None:
+    import json
+    from pathlib import Path
+
+    from mcp_tui.config.save import write_atomically
+
+    if Path(file).suffix.lower() in (".md", ".markdown"):
+        text = markdown(result)
+    else:
+        text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(Path(file), text.encode("utf-8", "backslashreplace"), private=False)
+    notice(f"saved {file}")
+
+
+def markdown(result: JsonObject) -> str:
+    """The comparison for people: the prompt, each answer with its tool calls, and the figures."""
+    from mcp_tui.cli.compare_text import FIGURE_HEADERS, call_text, figures
+
+    lines = ["# Prompt", "", str(result["prompt"]).strip(), ""]
+    responses = cast("Sequence[JsonObject]", result["responses"])
+    for response in responses:
+        lines += [f"# {response['model']}", ""]
+        calls = cast("Sequence[JsonObject]", response["tool_calls"])
+        lines += [f"- `{call_text(call)}`" for call in calls]
+        lines += [""] if calls else []
+        lines += [str(response["text"]).strip() or "*no answer*", ""]
+        error = cast("dict[str, Any] | None", response["error"])
+        if error is not None:
+            lines += [f"> {response['status']}: {error['title']}: {error['detail']}", ""]
+    lines += ["# Figures", "", f"| {' | '.join(FIGURE_HEADERS)} |", f"|{'---|' * len(FIGURE_HEADERS)}"]
+    lines += [f"| {' | '.join(figures(response))} |" for response in responses]
+    return "\n".join(lines) + "\n"

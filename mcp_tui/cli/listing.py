@@ -1,0 +1,203 @@
+"""servers, tools, resources, prompts: what is configured and what it offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from mcp_tui.cli import tasks
+from mcp_tui.cli.connect import chosen, connected, failure, load_config
+from mcp_tui.cli.options import Settings, settings_of, source_options
+from mcp_tui.cli.output import error_object, milliseconds, print_error, print_json, say, size, styled, table, warn
+from mcp_tui.core.errors import EXIT_CODES, ErrorInfo
+from mcp_tui.core.state import ServerSnapshot, ServerStatus, ToolHints
+from mcp_tui.core.text import clean_line
+from mcp_tui.core.types import JsonObject
+
+_RIGHT_3 = frozenset({3})
+_server_argument = click.argument("server", required=False)
+
+Snapshots = Sequence[ServerSnapshot]
+
+
+@click.command()
+@source_options
+@click.pass_context
+def servers(context: click.Context) -> int:
+    """Connect to every server and show its state and what it offers.
+
+    A server that cannot be reached is an entry with its reason, not a failure of this command.
+    """
+    settings = settings_of(context)
+    snapshots = tasks.run(_connect(settings, None, with_disabled=True))
+    if settings.json:
+        print_json({"servers": [_server_object(server) for server in snapshots]})
+        return 0
+    rows = [
+        [
+            server.name,
+            server.status.value.replace("_", " "),
+            _offer(server),
+            milliseconds(server.latency_ms),
+            server.source,
+            server.target,
+        ]
+        for server in snapshots
+    ]
+    table(("SERVER", "STATE", "OFFERS", "PING", "FROM", "TARGET"), rows, right=_RIGHT_3)
+    for server in snapshots:
+        if (reason := failure(server)) is not None:
+            say(f"  {styled(clean_line(reason.line()), fg='yellow')}")
+    return 0
+
+
+@click.command()
+@_server_argument
+@source_options
+@click.pass_context
+def tools(context: click.Context, server: str | None) -> int:
+    """Tools of all servers, or of SERVER."""
+
+    def as_json(snapshots: Snapshots) -> JsonObject:
+        return {"tools": [{**t.raw, "server": s.name} for s in snapshots for t in s.catalog.tools]}
+
+    def as_text(snapshots: Snapshots) -> None:
+        rows = [
+            [s.name, t.name, hints_text(t.hints), f"~{t.token_estimate}", t.description or t.title]
+            for s in snapshots
+            for t in s.catalog.tools
+        ]
+        table(("SERVER", "TOOL", "HINTS", "TOKENS", "DESCRIPTION"), rows, right=_RIGHT_3)
+
+    return _list(context, server, as_json, as_text)
+
+
+@click.command()
+@_server_argument
+@source_options
+@click.pass_context
+def resources(context: click.Context, server: str | None) -> int:
+    """Resources and resource templates of all servers, or of SERVER."""
+
+    def as_json(snapshots: Snapshots) -> JsonObject:
+        return {
+            "resources": [{**r.raw, "server": s.name} for s in snapshots for r in s.catalog.resources],
+            "resourceTemplates": [{**t.raw, "server": s.name} for s in snapshots for t in s.catalog.templates],
+        }
+
+    def as_text(snapshots: Snapshots) -> None:
+        rows: list[list[str]] = []
+        for s in snapshots:
+            for r in s.catalog.resources:
+                bytes_text = "" if r.size_bytes is None else size(r.size_bytes)
+                rows.append([s.name, r.uri, r.mime_type or "", bytes_text, r.description or r.title])
+            for t in s.catalog.templates:
+                rows.append([s.name, t.uri_template, t.mime_type or "", "template", t.description or t.title])
+        table(("SERVER", "URI", "TYPE", "SIZE", "DESCRIPTION"), rows, right=_RIGHT_3)
+
+    return _list(context, server, as_json, as_text)
+
+
+@click.command()
+@_server_argument
+@source_options
+@click.pass_context
+def prompts(context: click.Context, server: str | None) -> int:
+    """Prompts of all servers, or of SERVER."""
+
+    def as_json(snapshots: Snapshots) -> JsonObject:
+        return {"prompts": [{**p.raw, "server": s.name} for s in snapshots for p in s.catalog.prompts]}
+
+    def as_text(snapshots: Snapshots) -> None:
+        rows = [
+            [
+                s.name,
+                p.name,
+                " ".join(argument.name if argument.required else f"[{argument.name}]" for argument in p.arguments),
+                p.description or p.title,
+            ]
+            for s in snapshots
+            for p in s.catalog.prompts
+        ]
+        table(("SERVER", "PROMPT", "ARGUMENTS", "DESCRIPTION"), rows)
+
+    return _list(context, server, as_json, as_text)
+
+
+def hints_text(hints: ToolHints) -> str:
+    """What the server says about a tool, in words; nothing said, nothing shown."""
+    words = [
+        "read-only" if hints.read_only else "",
+        "destructive" if hints.destructive and not hints.read_only else "",
+        "idempotent" if hints.idempotent and not hints.read_only else "",
+        "open-world" if hints.open_world else "",
+    ]
+    return " ".join(word for word in words if word)
+
+
+def _list(
+    context: click.Context,
+    name: str | None,
+    as_json: Callable[[Snapshots], JsonObject],
+    as_text: Callable[[Snapshots], None],
+) -> int:
+    """Print what the reachable servers offer. Those that failed are errors on stderr and in the exit code."""
+    settings = settings_of(context)
+    snapshots = tasks.run(_connect(settings, name))
+    failures = [reason for server in snapshots if (reason := failure(server)) is not None]
+    if name is None or not failures:
+        reachable = [server for server in snapshots if server.status.usable]
+        if settings.json:
+            print_json(as_json(reachable))
+        else:
+            as_text(reachable)
+    for server in snapshots:
+        for warning in server.catalog.warnings:
+            warn(ErrorInfo(f"Server {server.name}", warning))
+    for reason in failures:
+        print_error(reason, as_json=settings.json)
+    return max((EXIT_CODES[reason.kind] for reason in failures), default=0)
+
+
+async def _connect(settings: Settings, name: str | None, *, with_disabled: bool = False) -> Snapshots:
+    config = load_config(settings)
+    specs = config.servers if with_disabled and config.servers else chosen(config, name)
+    async with connected(specs) as manager:
+        return manager.snapshot()
+
+
+def _server_object(server: ServerSnapshot) -> dict[str, Any]:
+    facts, reason = server.facts, server.reason
+    return {
+        "name": server.name,
+        "status": server.status.value,
+        "transport": server.transport,
+        "target": server.target,
+        "source": server.source,
+        "protocolVersion": facts.protocol_version if facts else None,
+        "era": facts.era if facts else None,
+        "serverInfo": {"name": facts.server_name, "version": facts.server_version} if facts else None,
+        "instructions": facts.instructions if facts else None,
+        "capabilities": facts.capabilities if facts else None,
+        "tools": len(server.catalog.tools),
+        "resources": len(server.catalog.resources),
+        "resourceTemplates": len(server.catalog.templates),
+        "prompts": len(server.catalog.prompts),
+        "latency_ms": server.latency_ms,
+        "warnings": [*server.warnings, *server.catalog.warnings],
+        "error": error_object(reason) if reason is not None and not server.status.usable else None,
+    }
+
+
+def _offer(server: ServerSnapshot) -> str:
+    if not server.status.usable and server.status is not ServerStatus.DISABLED:
+        return ""
+    catalog = server.catalog
+    counts = (
+        (len(catalog.tools), "tools"),
+        (len(catalog.resources) + len(catalog.templates), "resources"),
+        (len(catalog.prompts), "prompts"),
+    )
+    return " ".join(f"{count} {what}" for count, what in counts if count)

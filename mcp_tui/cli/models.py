@@ -1,0 +1,108 @@
+"""models: providers, where their keys come from, and which models they have."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcp_tui.cli import tasks
+from mcp_tui.cli.connect import load_config
+from mcp_tui.cli.options import Settings, run_options, settings_of
+from mcp_tui.cli.output import error_object, notice, print_json, say, styled, table, warn
+from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.names import known_names_hint
+
+if TYPE_CHECKING:
+    from mcp_tui.providers.registry import ProviderInfo, ProviderRegistry
+
+_LIST_TIMEOUT_S = 10.0
+
+
+@click.command()
+@click.argument("provider", required=False)
+@click.option("--offline", is_flag=True, help="Ask no provider; show what is configured and suggested.")
+@run_options
+@click.pass_context
+def models(context: click.Context, provider: str | None, offline: bool) -> int:
+    """Providers with their keys, and the models of those that can be used, or of PROVIDER."""
+    settings = settings_of(context)
+    found = tasks.run(_models(settings, provider, offline=offline))
+    if settings.json:
+        print_json({"providers": found})
+        return 0
+    table(
+        ("PROVIDER", "FORMAT", "KEY", "URL"),
+        [[p["name"], p["format"], _key(p), p["base_url"]] for p in found],
+    )
+    for p in found:
+        if p["models"] and (p["available"] or provider is not None):
+            say()
+            source = "" if p["models_from"] == "provider" else "  " + styled(f"({p['models_from']})", dim=True)
+            say(styled(p["name"], bold=True) + source)
+            for model in p["models"]:
+                say(f"  {styled(p['name'] + '/' + model)}")
+        if p["error"] is not None:
+            warn(ErrorInfo(f"{p['name']}: {p['error']['title']}", p["error"]["detail"], p["error"]["hint"]))
+    if provider is None and not settings.demo and not any(p["available"] and not p["demo"] for p in found):
+        notice("no provider has a key: the demo models answer (set a key such as OPENAI_API_KEY)")
+    return 0
+
+
+def _key(provider: dict[str, Any]) -> str:
+    if provider["demo"]:
+        return "demo"
+    return provider["key_source"] or "missing"
+
+
+async def _models(settings: Settings, name: str | None, *, offline: bool) -> list[dict[str, Any]]:
+    from mcp_tui.providers.registry import ProviderRegistry
+
+    config = load_config(settings)
+    # The demo models' address exists only while a run is on: it is not shown.
+    registry = ProviderRegistry(config.providers, os.environ, demo_base_url="http://127.0.0.1")
+    try:
+        if not (offline or settings.demo):
+            await registry.detect_local()
+        infos = _chosen(registry.providers(), name, demo_only=settings.demo)
+        return list(await asyncio.gather(*(_provider(registry, info, offline=offline) for info in infos)))
+    finally:
+        await registry.aclose()
+
+
+def _chosen(infos: Sequence[ProviderInfo], name: str | None, *, demo_only: bool) -> list[ProviderInfo]:
+    """The named provider, else all; the demo counts only where it would answer."""
+    real = any(info.available and not info.demo for info in infos)
+    shown = [info for info in infos if (info.demo or not demo_only) and (not info.demo or demo_only or not real)]
+    if name is None:
+        return shown
+    if found := [info for info in infos if info.name == name]:
+        return found
+    hint = known_names_hint(name, [info.name for info in infos], what="providers", limit=20)
+    raise AppError("Unknown provider", f"{name!r} is not known", hint, kind=ErrorKind.USAGE, code="unknown_provider")
+
+
+async def _provider(registry: ProviderRegistry, info: ProviderInfo, *, offline: bool) -> dict[str, Any]:
+    from mcp_tui.config import mask
+
+    names, models_from, error = list(info.models), "configured or suggested", None
+    if info.available and not info.demo and not offline:
+        try:
+            names = sorted(await registry.provider(info.name).list_models(timeout_s=_LIST_TIMEOUT_S))
+            models_from = "provider"
+        except AppError as refused:
+            error = error_object(refused.info)
+    return {
+        "name": info.name,
+        "format": info.format,
+        "base_url": "" if info.demo else mask.url(info.base_url),
+        "key_source": info.key_source,
+        "available": info.available,
+        "demo": info.demo,
+        "models": names,
+        "models_from": models_from,
+        "error": error,
+    }

@@ -1,0 +1,28 @@
+"""serve: run a bundled MCP server in this process."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+
+import click
+
+_SERVERS = {"demo": "mcp_tui.servers.demo"}
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("name", type=click.Choice(list(_SERVERS)))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[--http HOST:PORT]")
+def serve(name: str, arguments: tuple[str, ...]) -> int:
+    """Run a bundled MCP server: over stdio, or over streamable HTTP with --http HOST:PORT.
+
+    demo: tools, resources and prompts to try things with; it reaches nothing outside its process.
+    """
+    sys.argv = [f"mcp-tui serve {name}", *arguments]
+    try:
+        runpy.run_module(_SERVERS[name], run_name="__main__")
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            return ended.code
+        return 0 if ended.code is None else 1
+    return 0

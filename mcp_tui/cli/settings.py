@@ -1,0 +1,124 @@
+"""config show, config path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mcp_tui.cli.connect import load_config
+from mcp_tui.cli.options import settings_of, source_options
+from mcp_tui.cli.output import error_object, print_json, say, styled, warn
+from mcp_tui.core.text import clean_line
+from mcp_tui.core.types import JsonObject
+
+
+@click.group()
+def config() -> None:
+    """The merged configuration."""
+
+
+@config.command()
+@source_options
+@click.pass_context
+def show(context: click.Context) -> int:
+    """Everything that is configured, where each entry comes from, and what is wrong. Secrets are masked."""
+    settings = settings_of(context)
+    value = _shown(context)
+    if settings.json:
+        print_json(value)
+        return 0
+    _print(value)
+    return 0
+
+
+@config.command()
+@source_options
+@click.pass_context
+def path(context: click.Context) -> int:
+    """The files that are read, and the other directories of the program."""
+    from pathlib import Path
+
+    from mcp_tui.config import paths
+
+    settings = settings_of(context)
+    files = [*(Path.cwd() / file for file in settings.config_files), paths.config_file(), paths.servers_file()]
+    directories = {"data": paths.data_dir(), "state": paths.state_dir(), "cache": paths.cache_dir()}
+    if settings.json:
+        print_json(
+            {
+                "files": [{"path": str(file), "exists": file.exists()} for file in files],
+                **{name: str(directory) for name, directory in directories.items()},
+            }
+        )
+        return 0
+    for file in files:
+        say(clean_line(str(file)) + ("" if file.exists() else "  " + styled("(not there)", dim=True)))
+    for name, directory in directories.items():
+        say(f"{clean_line(str(directory))}  {styled(f'({name})', dim=True)}")
+    return 0
+
+
+def _shown(context: click.Context) -> JsonObject:
+    from dataclasses import asdict
+
+    from mcp_tui.config import mask
+
+    merged = load_config(settings_of(context), report=False)
+    defaults = {name: value for name, value in asdict(merged.defaults).items() if value not in (None, "", ())}
+    return {
+        "sources": [str(source) for source in merged.sources],
+        "servers": {
+            spec.name: {**mask.server(spec), "source": spec.origin.label, **_problem(spec.problem)}
+            for spec in merged.servers
+        },
+        "providers": {
+            spec.name: {**mask.provider(spec), "source": spec.origin.label, **_problem(spec.problem)}
+            for spec in merged.providers
+        },
+        "defaults": defaults,
+        "keys": dict(merged.keys),
+        "shadowed": [{"server": name, "source": label} for name, label in merged.shadowed],
+        "problems": [error_object(problem) for problem in merged.problems],
+    }
+
+
+def _problem(problem: Any) -> JsonObject:
+    return {} if problem is None else {"problem": error_object(problem)}
+
+
+def _print(value: JsonObject) -> None:
+    for section in ("servers", "providers"):
+        for name, entry in value[section].items():
+            source = "  " + styled(f"# {entry.pop('source')}", dim=True)
+            say(styled(f"[{section}.{name}]", bold=True) + source)
+            problem = entry.pop("problem", None)
+            for key, item in entry.items():
+                say(f"{clean_line(key)} = {clean_line(_toml(item))}")
+            if problem is not None:
+                text = " ".join(part for part in (problem["detail"], problem["hint"]) if part)
+                say(styled(f"# problem: {text}", fg="yellow"))
+            say()
+    for section in ("defaults", "keys"):
+        if value[section]:
+            say(styled(f"[{section}]", bold=True))
+            for key, item in value[section].items():
+                say(f"{clean_line(key)} = {clean_line(_toml(item))}")
+            say()
+    for lost in value["shadowed"]:
+        say(styled(f"# {lost['server']} of {lost['source']} is shadowed by an entry of the same name", dim=True))
+    if not any(value[section] for section in ("servers", "providers", "keys")):
+        say(styled("# nothing is configured yet; `mcp-tui config path` lists the files that would be read", dim=True))
+    for problem in value["problems"]:
+        from mcp_tui.core.errors import ErrorInfo
+
+        warn(ErrorInfo(problem["title"], problem["detail"], problem["hint"]))
+
+
+def _toml(value: Any) -> str:
+    import json
+
+    if isinstance(value, dict):
+        pairs: list[str] = [f"{json.dumps(str(key))} = {_toml(item)}" for key, item in value.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  any JSON
+        return f"{{ {', '.join(pairs)} }}"
+    return json.dumps(value, ensure_ascii=False)

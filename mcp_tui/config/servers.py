@@ -1,0 +1,280 @@
+"""Server entries: the shapes of this program and of other MCP clients, as one ServerSpec each.
+
+Accepted spellings: Claude Desktop and Code (`type` stdio, http, sse), Cursor (a URL without type), VS Code
+(`servers`, `envFile`), Windsurf (`serverUrl`), Gemini CLI (`httpUrl`, `includeTools`), Cline (`streamableHttp`),
+Codex CLI (`bearer_token_env_var`, `http_headers`, `env_http_headers`, `startup_timeout_sec` ...), opencode
+(`local`, `remote`, a command as a list). Approvals of other clients (`autoApprove`, `trust`) are never taken over.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast, get_args
+from urllib.parse import urlsplit
+
+from mcp_tui.config.document import Document, KeyPath
+from mcp_tui.config.expand import Scope, UnresolvedError, expand
+from mcp_tui.config.reader import EntryError, EntryReader, usage
+from mcp_tui.config.schema import Origin, Protocol, ServerSpec, Transport
+from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.names import closest, known_names_hint
+from mcp_tui.core.types import JsonObject
+
+_TYPES: dict[str, Transport] = {
+    "stdio": "stdio",
+    "local": "stdio",
+    "http": "http",
+    "https": "http",
+    "streamable-http": "http",
+    "streamable_http": "http",
+    "streamablehttp": "http",
+    "remote": "http",
+    "sse": "sse",
+}
+_URL_KEYS = ("url", "serverUrl", "httpUrl", "server_url")
+_OWN_KEYS = frozenset(
+    [
+        *("type", "command", "args", "env", "cwd", "url", "headers", "auth"),
+        *("protocol", "connect_timeout_s", "call_timeout_s", "probe_interval_s"),
+        *("trusted", "disabled", "inherit_env", "enabled_tools", "disabled_tools"),
+    ]
+)
+_CODEX_KEYS = frozenset(
+    [
+        *("bearer_token_env_var", "http_headers", "env_http_headers", "env_vars", "enabled", "required"),
+        *("startup_timeout_sec", "startup_timeout_ms", "tool_timeout_sec"),
+    ]
+)
+_TOOL_LISTS = ("enabled_tools", "enabledTools", "includeTools")
+_TOOL_LISTS_OFF = ("disabled_tools", "disabledTools", "excludeTools")
+
+
+def looks_like_entry(value: object) -> bool:
+    """Whether a table of a bare map can only be a server."""
+    return isinstance(value, dict) and any(key in value for key in ("command", *_URL_KEYS))
+
+
+def read_server(document: Document, path: KeyPath, name: str, value: object, scope: Scope) -> ServerSpec:
+    """One entry; a fault becomes its `problem` and harms no other entry."""
+    bare = ServerSpec(name, document.origin(path))
+    what = f"Server {name}" if name else "Server without a name"
+    if not isinstance(value, dict):
+        return replace(bare, problem=usage(what, f"the entry must be a table, at {document.where(path)}"))
+    reader = EntryReader(document, path, cast("JsonObject", value), scope, what)
+    try:
+        bare = replace(bare, disabled=_disabled(reader))
+        if not name.strip():
+            raise reader.fault("", "the name is empty")
+        return _read(reader, bare, scope)
+    except EntryError as fault:
+        return replace(bare, transport=_likely_transport(reader), problem=fault.info)
+
+
+def unknown_keys(document: Document, path: KeyPath, value: object) -> list[ErrorInfo]:
+    """Keys of an own entry that mean nothing, each with the closest one that does."""
+    if not isinstance(value, dict):
+        return []
+    known = _OWN_KEYS | _CODEX_KEYS | {*_URL_KEYS, *_TOOL_LISTS, *_TOOL_LISTS_OFF, "transport", "envFile"}
+    found: list[ErrorInfo] = []
+    for key in cast("dict[str, object]", value):
+        if key not in known:
+            where = document.where((*path, key))
+            hint = known_names_hint(key, sorted(_OWN_KEYS), what="keys", limit=20)
+            found.append(usage("Unknown key", f"`{'.'.join(map(str, (*path, key)))}` at {where}", hint, "unknown_key"))
+    return found
+
+
+def read_server_option(text: str, scope: Scope) -> ServerSpec:
+    """`NAME=COMMAND-OR-URL` of the command line. AppError (usage) when it has another form."""
+    name, equals, target = text.partition("=")
+    name, target = name.strip(), target.strip()
+    title, origin = f"--server {name or text}", Origin("command line")
+    example = "for example --server 'time=uvx mcp-server-time' or --server docs=https://host/mcp"
+    if not equals or not name or not target:
+        raise AppError("--server", f"{text!r} is not NAME=COMMAND-OR-URL", example, kind=ErrorKind.USAGE)
+    try:
+        target = expand(target, scope)
+        if target.lower().startswith(("http://", "https://")):
+            spec = ServerSpec(name, origin, "http", url=target, try_sse=_ends_in_sse(target))
+            fault = _url_fault(target)
+            return replace(spec, problem=usage(title, fault, example)) if fault else spec
+        words = shlex.split(target)
+    except UnresolvedError as error:
+        raise AppError(title, f"${{{error.reference}}} {error.reason}", kind=ErrorKind.USAGE) from error
+    except ValueError as error:
+        raise AppError(title, f"cannot be split into words: {error}", example, kind=ErrorKind.USAGE) from error
+    if not words or not words[0]:
+        raise AppError(title, "the command is empty", example, kind=ErrorKind.USAGE)
+    if "://" in words[0]:
+        raise AppError(title, "only http:// and https:// URLs can be used", example, kind=ErrorKind.USAGE)
+    return ServerSpec(name, origin, command=_home(words[0], scope), args=tuple(words[1:]))
+
+
+def _disabled(reader: EntryReader) -> bool:
+    enabled = reader.flag("enabled")
+    return bool(reader.flag("disabled")) or enabled is False
+
+
+def _likely_transport(reader: EntryReader) -> Transport:
+    return "http" if reader.found(*_URL_KEYS) and not reader.found("command") else "stdio"
+
+
+def _read(reader: EntryReader, bare: ServerSpec, scope: Scope) -> ServerSpec:
+    transport, explicit = _transport(reader)
+    spec = replace(bare, transport=transport)
+    if transport == "stdio":
+        command, args = _command(reader)
+        spec = replace(
+            spec,
+            command=_home(command, scope),
+            args=args,
+            env=_environment(reader, scope),
+            cwd=_directory(reader, scope),
+        )
+    else:
+        url = reader.text(*_URL_KEYS)
+        if fault := _url_fault(url):
+            raise reader.fault(reader.found(*_URL_KEYS) or "", fault)
+        spec = replace(spec, url=url, headers=_headers(reader, scope), try_sse=not explicit and _ends_in_sse(url))
+    return _settings(reader, spec)
+
+
+def _transport(reader: EntryReader) -> tuple[Transport, bool]:
+    """The transport, and whether the entry named it."""
+    has_command, url_key = reader.found("command") is not None, reader.found(*_URL_KEYS)
+    if has_command and url_key:
+        raise reader.fault(url_key, f"the entry has both `command` and `{url_key}`", "keep the one that is meant")
+    if not has_command and not url_key:
+        near = next((name for name in reader.names() if closest(name, ("command", *_URL_KEYS))), None)
+        meant = closest(near, ("command", *_URL_KEYS)) if near else None
+        hint = f"`{near}` may be meant as `{meant}`" if meant else "add `command` (stdio) or `url` (HTTP)"
+        raise reader.fault(near or "", "the entry has neither `command` nor `url`", hint)
+    key = reader.found("type", "transport")
+    if key is None:
+        return ("http" if url_key else "stdio"), False
+    given = reader.text(key)
+    kind = _TYPES.get(given.lower())
+    if kind is None:
+        hint = known_names_hint(given, ("stdio", "http", "sse"), what="types")
+        raise reader.fault(key, f"the transport `{given}` is not known", hint)
+    if (kind == "stdio") != has_command:
+        needed = "command" if kind == "stdio" else "url"
+        raise reader.fault(key, f"`{key}` is `{given}`, but there is no `{needed}`")
+    return kind, True
+
+
+def _command(reader: EntryReader) -> tuple[str, tuple[str, ...]]:
+    if isinstance(reader.raw("command"), list):
+        words = reader.texts("command") or ()
+        command, first = (words[0], words[1:]) if words else ("", ())
+    else:
+        command, first = reader.text("command"), ()
+    if not command.strip():
+        raise reader.fault("command", "`command` is empty")
+    return command, (*first, *(reader.texts("args") or ()))
+
+
+def _environment(reader: EntryReader, scope: Scope) -> Mapping[str, str]:
+    """What the entry configures: its `envFile`, then forwarded `env_vars`, then `env`."""
+    env: dict[str, str] = {}
+    if file := reader.text("envFile"):
+        path = scope.cwd / Path(_home(file, scope))
+        try:
+            env |= _dotenv(path.read_text("utf-8-sig"))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "is no UTF-8 text"
+            raise reader.fault("envFile", f"cannot read {path}: {reason}") from error
+    for name in reader.texts("env_vars") or ():
+        if name in scope.environ:
+            env[name] = scope.environ[name]
+    env |= reader.mapping("env", "environment")
+    if bad := next((name for name, value in env.items() if not name or "=" in name or "\0" in name + value), None):
+        raise reader.fault("env", f"`env` holds the name {bad!r} or a value no process can have")
+    return env
+
+
+def _dotenv(text: str) -> dict[str, str]:
+    env: dict[str, str] = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if not equals or name.startswith("#"):
+            continue
+        value = value.strip()
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        env[name.strip()] = value
+    return env
+
+
+def _directory(reader: EntryReader, scope: Scope) -> str | None:
+    given = reader.text("cwd")
+    return str(scope.cwd / _home(given, scope)) if given else None
+
+
+def _home(text: str, scope: Scope) -> str:
+    """A leading `~/` as a shell reads it."""
+    return f"{scope.lookup('userHome')}{text[1:]}" if text.startswith("~/") else text
+
+
+def _headers(reader: EntryReader, scope: Scope) -> Mapping[str, str]:
+    headers = reader.mapping("headers", "http_headers")
+    for header, variable in reader.mapping("env_http_headers").items():
+        headers[header] = _variable(reader, "env_http_headers", variable, scope)
+    if variable := reader.text("bearer_token_env_var"):
+        headers["Authorization"] = f"Bearer {_variable(reader, 'bearer_token_env_var', variable, scope)}"
+    for name, value in headers.items():
+        if not name or not name.isascii() or any(c in " :\r\n\0" for c in name) or any(c in "\r\n\0" for c in value):
+            raise reader.fault("headers", f"the header {name!r} has a name or value HTTP cannot carry")
+    return headers
+
+
+def _variable(reader: EntryReader, key: str, variable: str, scope: Scope) -> str:
+    value = scope.environ.get(variable)
+    if value is None:
+        hint = f"set {variable}"
+        raise reader.fault(key, f"{variable} is not set; used by `{key}`", hint, code="unresolved_variable")
+    return value
+
+
+def _ends_in_sse(url: str) -> bool:
+    return urlsplit(url).path.rstrip("/").endswith("/sse")
+
+
+def _url_fault(url: str) -> str:
+    """What is wrong with a URL, or ""."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        return f"the URL is not valid ({error})"
+    if parts.scheme not in ("http", "https"):
+        return f"the URL must start with http:// or https://, not `{url[:24].partition(':')[0]}:`"
+    if not parts.hostname or any(c.isspace() or ord(c) < 0x20 for c in url):
+        return "the URL has no host, or holds spaces"
+    return ""
+
+
+def _settings(reader: EntryReader, spec: ServerSpec) -> ServerSpec:
+    protocol = reader.text("protocol") or "auto"
+    known: tuple[Protocol, ...] = get_args(Protocol)
+    if protocol not in known:
+        hint = known_names_hint(protocol, known, what="protocols")
+        raise reader.fault("protocol", f"the protocol `{protocol}` is not known", hint)
+    startup_ms = reader.seconds("startup_timeout_ms")
+    connect_s = reader.seconds("connect_timeout_s", "startup_timeout_sec") or (startup_ms and startup_ms / 1000)
+    enabled = reader.texts(*_TOOL_LISTS)
+    settings: dict[str, Any] = {
+        "protocol": protocol,
+        "connect_timeout_s": connect_s,
+        "call_timeout_s": reader.seconds("call_timeout_s", "tool_timeout_sec"),
+        "probe_interval_s": reader.seconds("probe_interval_s"),
+        "trusted": reader.flag("trusted"),
+        "inherit_env": reader.flag("inherit_env"),
+        "enabled_tools": None if enabled == ("*",) else enabled,
+        "disabled_tools": reader.texts(*_TOOL_LISTS_OFF),
+        "auth": reader.table("auth"),
+    }
+    return replace(spec, **{name: value for name, value in settings.items() if value is not None})

@@ -1,0 +1,152 @@
+"""Where a provider is, which key it takes, and whether it can be used: config and environment put together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit, urlunsplit
+
+from mcp_tui.config.schema import ProviderSpec, WireFormat
+from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.providers.quirks import Quirks
+from mcp_tui.providers.vendors import DEMO_MODELS, GENERIC, Vendor, quirks_at
+
+BUILT_FORMATS: tuple[WireFormat, ...] = ("openai-chat", "anthropic-messages")
+
+_HEADER_TEXT = re.compile(r"[\x21-\x7e]+(?: +[\x21-\x7e]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    name: str
+    format: WireFormat
+    base_url: str
+    key: str = field(default="", repr=False)
+    key_source: str = ""
+    """As in ProviderInfo."""
+    key_variables: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    models: tuple[str, ...] = ()
+    quirks: Quirks = GENERIC
+    start_hint: str = ""
+    probed: bool = False
+    """A local server at its usual place: it may or may not run."""
+    problem: ErrorInfo | None = None
+
+    @property
+    def available(self) -> bool:
+        ready = bool(self.key_source) and self.problem is None and self.format in BUILT_FORMATS
+        return ready and not self.probed
+
+    @property
+    def shown_url(self) -> str:
+        """Without a user name or password in it."""
+        parts = urlsplit(self.base_url)
+        if "@" not in parts.netloc:
+            return self.base_url
+        return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
+
+
+def endpoint_of(name: str, vendor: Vendor | None, spec: ProviderSpec | None, environ: Mapping[str, str]) -> Endpoint:
+    """The config entry wins over the environment, the environment over the vendor's defaults."""
+    wire: WireFormat = (spec.format if spec else None) or (vendor.format if vendor else "openai-chat")
+    variable = _first(vendor.url_variables if vendor else (), environ)
+    given = (spec.base_url if spec else "") or (environ[variable] if variable else "")
+    problem = spec.problem if spec else None
+    base_url = vendor.base_url if vendor else ""
+    if given:
+        like = Vendor(name, given, format=wire) if vendor is None or vendor.format != wire else vendor
+        if variable == "OLLAMA_HOST" and not (spec and spec.base_url):
+            given = ollama_url(given)
+        base_url = like.url(given)
+        if problem is None:
+            problem = _url_problem(name, base_url)
+    elif vendor is None and problem is None:
+        problem = _problem(name, "no base_url", f"set base_url in [providers.{name}]")
+
+    key, source = "", ""
+    key_variables = vendor.key_variables if vendor else ()
+    key_variable = _first(key_variables, environ)
+    if spec and spec.api_key.strip():
+        key, source = spec.api_key.strip(), "config"
+    elif key_variable:
+        key, source = environ[key_variable].strip(), key_variable
+    elif vendor is None or vendor.local or (given and _is_loopback(base_url)):
+        source = "none needed"
+    headers = {**(vendor.headers if vendor else {}), **(spec.headers if spec else {})}
+    bad = [header for header, value in headers.items() if value and not _HEADER_TEXT.fullmatch(value)]
+    if problem is None and key and not _HEADER_TEXT.fullmatch(key):
+        place = "api_key" if source == "config" else source
+        problem = _problem(name, f"{place} has characters no key has", f"look for line breaks or quotes in {place}")
+    elif problem is None and bad:
+        problem = _problem(name, f"header {bad[0]} has characters no header may have", "")
+
+    default = vendor.quirks if vendor else GENERIC
+    if vendor is not None and vendor.name == "openai" and given:
+        default = GENERIC  # this name is also used for any compatible server
+    return Endpoint(
+        name=name,
+        format=wire,
+        base_url=base_url,
+        key=key,
+        key_source=source,
+        key_variables=key_variables,
+        headers=headers,
+        models=tuple(dict.fromkeys((*(spec.models if spec else ()), *(vendor.models if vendor else ())))),
+        quirks=quirks_at(base_url, default),
+        start_hint=vendor.start_hint if vendor else "",
+        probed=vendor is not None and vendor.local and not given and spec is None and not key,
+        problem=problem,
+    )
+
+
+def demo_endpoints(origin: str) -> dict[str, Endpoint]:
+    """One per demo model: they speak different formats."""
+    return {
+        model.name: Endpoint(
+            name="demo",
+            format=model.format,
+            base_url=origin.rstrip("/") + model.path,
+            key_source="none needed",
+            models=(model.name,),
+        )
+        for model in DEMO_MODELS
+    }
+
+
+def ollama_url(host: str) -> str:
+    """OLLAMA_HOST as Ollama itself reads it: scheme and port may be missing, 0.0.0.0 is where it listens."""
+    text = host.strip().strip("\"'")
+    scheme, _, rest = text.rpartition("://")
+    rest = rest.rstrip("/")
+    address, slash, path = rest.partition("/")
+    name, colon, port = address.rpartition(":")
+    if not colon or "]" in port:
+        name, port = address, {"http": "80", "https": "443"}.get(scheme, "11434")
+    if name in ("", "0.0.0.0", "[::]"):
+        name = "127.0.0.1"
+    return f"{scheme or 'http'}://{name}:{port or '11434'}{slash}{path}"
+
+
+def _first(variables: tuple[str, ...], environ: Mapping[str, str]) -> str:
+    return next((name for name in variables if environ.get(name, "").strip()), "")
+
+
+def _is_loopback(url: str) -> bool:
+    return (urlsplit(url).hostname or "") in ("localhost", "127.0.0.1", "::1")
+
+
+def _url_problem(name: str, url: str) -> ErrorInfo | None:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if valid and not re.search(r"[\s\x00-\x1f]", url):
+        return None
+    return _problem(name, "its base_url is no http or https URL", f"check base_url in [providers.{name}]")
+
+
+def _problem(name: str, detail: str, hint: str) -> ErrorInfo:
+    return ErrorInfo(f"Provider {name} cannot be used", detail, hint, ErrorKind.USAGE, "bad_provider")

@@ -1,0 +1,300 @@
+"""Chat Completions streams (`chat.completion.chunk`), as OpenAI and the many compatible servers send them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from mcp_tui.core.chat import (
+    Block,
+    ChatEvent,
+    Finished,
+    Message,
+    Opaque,
+    ReasoningBlock,
+    ReasoningDelta,
+    RefusalDelta,
+    StopReason,
+    TextBlock,
+    TextDelta,
+)
+from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.state import Usage
+from mcp_tui.core.types import JsonObject
+from mcp_tui.providers.faults import ErrorBody, Subject, error_body, error_info
+from mcp_tui.providers.figures import amount, count
+from mcp_tui.providers.openai_calls import CallAssembler
+from mcp_tui.providers.quirks import Quirks
+from mcp_tui.providers.sse import SseEvent
+from mcp_tui.providers.surrogates import SurrogateJoiner, encodable, encodable_json
+from mcp_tui.providers.think_tags import ThinkSplitter
+from mcp_tui.providers.wire import decode_event
+
+FORMAT = "openai-chat"
+
+_STOPS: Mapping[str, StopReason] = {
+    "stop": StopReason.STOP,
+    "tool_calls": StopReason.STOP,  # decided by the presence of calls
+    "function_call": StopReason.STOP,
+    "length": StopReason.LENGTH,
+    "max_tokens": StopReason.LENGTH,
+    "model_length": StopReason.LENGTH,  # Mistral
+    "content_filter": StopReason.CONTENT_FILTER,
+    "safety": StopReason.CONTENT_FILTER,  # Gemini's own words reach its compatible endpoint
+    "recitation": StopReason.CONTENT_FILTER,
+    "prohibited_content": StopReason.CONTENT_FILTER,
+    "blocklist": StopReason.CONTENT_FILTER,
+    "insufficient_system_resource": StopReason.INCOMPLETE,  # DeepSeek
+    "abort": StopReason.INCOMPLETE,  # vLLM
+    "error": StopReason.ERROR,  # Mistral, OpenRouter
+}
+_TICKS_PER_USD = 10_000_000_000
+"""xAI's `cost_in_usd_ticks`."""
+
+
+class OpenAiChatReply:
+    def __init__(self, subject: Subject, model: str, quirks: Quirks) -> None:
+        self._subject = subject
+        self._requested = model
+        self._text_joiner = SurrogateJoiner()
+        self._reasoning_joiner = SurrogateJoiner()
+        self._splitter = ThinkSplitter() if quirks.think_tags else None
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._refusal: list[str] = []
+        self._reasoning_content: list[str] = []
+        self._details: list[JsonObject] = []
+        self._calls = CallAssembler()
+        self._finish: str | None = None
+        self._usage: JsonObject | None = None
+        self._error: ErrorInfo | None = None
+        self._model = ""
+        self._id = ""
+        self._done = False
+        self._terminal = False
+
+    @property
+    def done(self) -> bool:
+        return self._done
+
+    @property
+    def settled(self) -> bool:
+        return self._finish is not None
+
+    def feed(self, event: SseEvent) -> Iterator[ChatEvent]:
+        if event.data.strip() == "[DONE]":
+            self._done = self._terminal = True
+            return
+        decoded: object = decode_event(event)
+        if decoded is None and event.name != "error":
+            return
+        if isinstance(decoded, dict):
+            yield from self._chunk(cast("JsonObject", decoded))
+        error = error_body(cast("object", decoded))
+        if error is None and event.name == "error":
+            error = ErrorBody(event.data)
+        if error is not None:
+            self._error = error_info(self._subject, error, status=None)
+            self._done = True
+
+    def close(self) -> Iterator[ChatEvent]:
+        if held := self._reasoning_joiner.flush():
+            yield self._said_reasoning(held)
+        if held := self._text_joiner.flush():
+            yield from self._said_text(held)
+        if self._splitter is not None:
+            yield from self._split(self._splitter.flush())
+        yield from self._calls.close()
+
+    def finished(self, attempts: int, broken: ErrorInfo | None) -> Finished:
+        stop, error = self._stop(broken)
+        cut = stop not in (StopReason.STOP, StopReason.TOOL_CALLS)
+        blocks: list[Block] = []
+        origin: JsonObject = {"provider": self._subject.provider, "model": self._requested}
+        if reasoning := self._reasoning_block(origin):
+            blocks.append(reasoning)
+        if text := "".join(self._text):
+            blocks.append(TextBlock(text))
+        blocks += self._calls.blocks(cut=cut, origin=origin, format_name=FORMAT)
+        return Finished(
+            message=Message("assistant", tuple(blocks)),
+            stop=stop,
+            stop_raw=self._finish,
+            usage=usage_of(self._usage) if self._usage is not None else None,
+            error=error,
+            refusal="".join(self._refusal),
+            cost_usd=_cost_usd(self._usage or {}),
+            model=self._model,
+            response_id=self._id,
+            attempts=attempts,
+        )
+
+    def _chunk(self, chunk: JsonObject) -> Iterator[ChatEvent]:
+        self._model = self._model or encodable(_text(chunk.get("model")))
+        self._id = self._id or encodable(_text(chunk.get("id")))
+        self._note_usage(chunk)
+        choices: Any = chunk.get("choices")
+        for item in cast("list[object]", choices) if isinstance(choices, list) else []:
+            if not isinstance(item, dict):
+                continue
+            choice = cast("JsonObject", item)
+            if choice.get("index") not in (0, None):
+                continue  # only one answer was asked for
+            delta: Any = choice.get("delta")
+            if isinstance(delta, dict):
+                yield from self._delta(cast("JsonObject", delta))
+            # Repeated in two or three chunks by OpenRouter.
+            self._finish = encodable(_text(choice.get("finish_reason"))) or self._finish
+
+    def _note_usage(self, chunk: JsonObject) -> None:
+        """The last usage that is not null counts; it may stand in every chunk, and in other places."""
+        candidates: list[Any] = [chunk.get("usage")]
+        groq: Any = chunk.get("x_groq")
+        if isinstance(groq, dict):
+            candidates.append(cast("JsonObject", groq).get("usage"))
+        choices: Any = chunk.get("choices")
+        if isinstance(choices, list) and choices and isinstance(choices[0], dict):
+            candidates.append(cast("JsonObject", choices[0]).get("usage"))  # Moonshot
+        for usage in candidates:
+            if isinstance(usage, dict) and usage:
+                self._usage = cast("JsonObject", usage)
+                return
+
+    def _delta(self, delta: JsonObject) -> Iterator[ChatEvent]:
+        thought = self._reasoning_in(delta)
+        content: Any = delta.get("content")
+        text = _text(content)
+        if isinstance(content, list):  # Mistral: parts, thinking and text mixed in one delta
+            thinking, text = _parts(cast("list[object]", content))
+            thought += thinking
+        if thought and (thought := self._reasoning_joiner.feed(thought)):
+            yield self._said_reasoning(thought)
+        if text and (text := self._text_joiner.feed(text)):
+            yield from self._said_text(text)
+        if refusal := encodable(_text(delta.get("refusal"))):
+            self._refusal.append(refusal)
+            yield RefusalDelta(refusal)
+        yield from self._calls.feed(delta)
+
+    def _reasoning_in(self, delta: JsonObject) -> str:
+        """The new reasoning; servers that send it under two names are counted once."""
+        details: Any = delta.get("reasoning_details")
+        listed = cast("list[object]", details) if isinstance(details, list) else []
+        entries = [cast("JsonObject", entry) for entry in listed if isinstance(entry, dict)]
+        for entry in entries:
+            self._add_detail(entry)
+        if content := _text(delta.get("reasoning_content")):
+            self._reasoning_content.append(content)
+            return content
+        if plain := _text(delta.get("reasoning")):
+            return plain
+        return "".join(_text(entry.get("text")) or _text(entry.get("summary")) for entry in entries)
+
+    def _add_detail(self, entry: JsonObject) -> None:
+        """OpenRouter's reasoning_details: pieces with the same index and type are one entry."""
+        last = self._details[-1] if self._details else None
+        place = (entry.get("index"), entry.get("type"))
+        if last is None or (last.get("index"), last.get("type")) != place or "encrypted" in str(entry.get("type")):
+            self._details.append(dict(entry))
+            return
+        for key, value in entry.items():
+            if key in ("text", "summary") and isinstance(value, str):
+                last[key] = _text(last.get(key)) + value
+            elif value is not None:
+                last[key] = value
+
+    def _said_reasoning(self, text: str) -> ReasoningDelta:
+        self._reasoning.append(text)
+        return ReasoningDelta(text)
+
+    def _said_text(self, text: str) -> Iterator[ChatEvent]:
+        yield from self._split(self._splitter.feed(text) if self._splitter is not None else ("", text))
+
+    def _split(self, pieces: tuple[str, str]) -> Iterator[ChatEvent]:
+        thought, text = pieces
+        if thought:
+            yield self._said_reasoning(thought)
+        if text:
+            self._text.append(text)
+            yield TextDelta(text)
+
+    def _reasoning_block(self, origin: JsonObject) -> ReasoningBlock | None:
+        text = "".join(self._reasoning)
+        replay: JsonObject = {}
+        if self._details:
+            replay["reasoning_details"] = self._details
+        elif self._reasoning_content:
+            replay["reasoning_content"] = "".join(self._reasoning_content)
+        if not text and not replay:
+            return None
+        return ReasoningBlock(text, Opaque(FORMAT, encodable_json({**origin, **replay})) if replay else None)
+
+    def _stop(self, broken: ErrorInfo | None) -> tuple[StopReason, ErrorInfo | None]:
+        said = _STOPS.get(self._finish.lower(), StopReason.STOP) if self._finish is not None else None
+        if self._error is not None:
+            # OpenRouter reports a reached limit as an error after the reason itself.
+            return (said if said is StopReason.LENGTH else StopReason.ERROR), self._error
+        if broken is not None and said is None:
+            nothing = not (self._text or self._reasoning or len(self._calls) or self._id)
+            bad = nothing or broken.code in ("bad_event", "too_many_tools") or broken.kind is not ErrorKind.UNREACHABLE
+            return (StopReason.ERROR if bad else StopReason.INCOMPLETE), broken
+        if said is None and not (self._terminal and (self._text or self._refusal or len(self._calls))):
+            detail = "the stream ended without a reason to stop"
+            name = self._subject.provider
+            return StopReason.INCOMPLETE, ErrorInfo(
+                f"{name}: answer incomplete", detail, "", ErrorKind.PROVIDER, "incomplete"
+            )
+        if said is StopReason.ERROR:
+            title = f"{self._subject.provider} reported an error"
+            detail = "it ended the answer with the reason `error`"
+            return said, ErrorInfo(title, detail, "", ErrorKind.PROVIDER, "provider_error")
+        if said in (None, StopReason.STOP):
+            if len(self._calls):
+                return StopReason.TOOL_CALLS, None
+            return (StopReason.REFUSAL if self._refusal else StopReason.STOP), None
+        return said, None
+
+
+def usage_of(usage: JsonObject) -> Usage:
+    """Cached tokens are part of the input here, and reasoning part of the output."""
+    prompt = _object(usage.get("prompt_tokens_details"))
+    completion = _object(usage.get("completion_tokens_details"))
+    tokens_in = count(usage.get("prompt_tokens"))
+    tokens_out = count(usage.get("completion_tokens"))
+    reasoning = count(completion.get("reasoning_tokens"))
+    total = count(usage.get("total_tokens"))
+    if tokens_in is not None and tokens_out is not None and reasoning and total == tokens_in + tokens_out + reasoning:
+        tokens_out += reasoning  # xAI counts reasoning beside the completion
+    cached = count(prompt.get("cached_tokens"))
+    if cached is None:
+        cached = count(usage.get("prompt_cache_hit_tokens"))  # DeepSeek
+    return Usage(tokens_in, tokens_out, cached, count(prompt.get("cache_write_tokens")), reasoning)
+
+
+def _cost_usd(usage: JsonObject) -> float | None:
+    """What the provider itself charged: OpenRouter's `cost`, xAI's ticks."""
+    ticks = count(usage.get("cost_in_usd_ticks"))
+    # Zero ticks come from hosts that resell the model and fill in nothing.
+    return ticks / _TICKS_PER_USD if ticks else amount(usage.get("cost"))
+
+
+def _parts(content: list[object]) -> tuple[str, str]:
+    """(thinking, text) of a list of content parts."""
+    thinking, text = "", ""
+    for item in content:
+        part = _object(item)
+        if part.get("type") == "thinking":
+            inner: object = part.get("thinking")
+            pieces = cast("list[object]", inner) if isinstance(inner, list) else []
+            thinking += _text(part.get("thinking")) or "".join(_text(_object(piece).get("text")) for piece in pieces)
+        elif part.get("type") == "text":
+            text += _text(part.get("text"))
+    return thinking, text
+
+
+def _object(value: object) -> JsonObject:
+    return cast("JsonObject", value) if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

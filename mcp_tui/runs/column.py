@@ -1,0 +1,260 @@
+"""One column: its conversation with one model, turn after turn."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from mcp_tui.core.chat import (
+    AttemptFailed,
+    AttemptStarted,
+    ChatRequest,
+    Finished,
+    ReasoningDelta,
+    RefusalDelta,
+    StopReason,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+)
+from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.events import ColumnEvent, MetricsChanged, StatusChanged, StepStarted, TurnStarted
+from mcp_tui.core.state import ColumnStatus
+from mcp_tui.runs.approval import Applicant
+from mcp_tui.runs.calls import TurnCalls
+from mcp_tui.runs.metrics import Meter
+from mcp_tui.runs.outbox import Outbox
+from mcp_tui.runs.outcome import (
+    Ending,
+    ending_of,
+    internal_fault,
+    step_limit,
+    stream_without_end,
+    time_limit,
+)
+from mcp_tui.runs.scene import Deadline, Scene
+from mcp_tui.runs.sharing import SharedCalls
+from mcp_tui.runs.spec import ColumnSpec
+from mcp_tui.runs.toolbox import tool_specs
+from mcp_tui.runs.turn import Turn, conversation
+
+logger = logging.getLogger(__name__)
+
+METRICS_INTERVAL_S = 0.2
+_EVENTS_PER_BREATH = 64
+"""A provider that has much in its buffer must not keep the loop from the others."""
+
+
+class Column:
+    """Runs turns as tasks of its own; every end of a turn goes through `_end`, once."""
+
+    def __init__(
+        self,
+        spec: ColumnSpec,
+        scene: Scene,
+        listener: Callable[[ColumnEvent], None],
+        ended: Callable[[], None],
+    ) -> None:
+        self.spec = spec
+        self.turns: list[Turn] = []
+        self.status = ColumnStatus.IDLE
+        self.outbox = Outbox(spec.id, listener)
+        self.meter = Meter(spec.ref, scene.clock, scene.price)
+        self._scene = scene
+        self._ended = ended
+        self._task: asyncio.Task[None] | None = None
+        self._ending: Ending | None = None
+        self._calls: TurnCalls | None = None
+        self._metrics_sent_at: float | None = None
+        self._metrics_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def live(self) -> bool:
+        return not self.status.ended
+
+    def answered(self, number: int) -> bool:
+        """Whether the newest turn has this number and was started here (an added column only knows its prompt)."""
+        return bool(self.turns) and self.turns[-1].number == number and self.turns[-1].status is not ColumnStatus.IDLE
+
+    def start(self, turn: Turn, shared: SharedCalls) -> None:
+        """Begin `turn` as the newest; a turn of the same number is replaced."""
+        # First, because it may refuse; the task's own first step comes after this method.
+        task = self._scene.spawn(self._run(turn, shared), f"column {self.spec.label}")
+        self._task = task
+        if self.turns and self.turns[-1].number == turn.number:
+            self.turns.pop()
+        self.turns.append(turn)
+        self._ending = None
+        self.meter.begin_turn()
+        self.outbox.event(TurnStarted(self.spec.id, turn.number, turn.prompt))
+        self._set_status(ColumnStatus.CONNECTING)
+        task.add_done_callback(lambda _: self._done(turn))
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    # --- the turn
+
+    async def _run(self, turn: Turn, shared: SharedCalls) -> None:
+        deadline = Deadline(self._scene.spec().time_limit_s)
+        try:
+            async with deadline:
+                self._ending = await self._converse(turn, shared, deadline)
+        except AppError as error:
+            self._ending = ColumnStatus.ERROR, error.info
+        except Exception as error:
+            if isinstance(error, TimeoutError) and deadline.expired:
+                self._ending = time_limit(self._scene.spec().time_limit_s or 0)
+                return
+            logger.exception("column %s failed", self.spec.label)
+            self._ending = internal_fault(error)
+
+    async def _converse(self, turn: Turn, shared: SharedCalls, deadline: Deadline) -> Ending:
+        def asking(waits: bool) -> None:
+            (deadline.pause if waits else deadline.resume)()
+            self._set_status(ColumnStatus.APPROVAL if waits else ColumnStatus.TOOLS)
+
+        applicant = Applicant(self._scene.run_id, self.spec.id, self.spec.label)
+        calls = self._calls = TurnCalls(self._scene, applicant, turn, shared, self.outbox, asking)
+        paused = False
+        while True:
+            turn.begin_step(continues=paused)
+            self.outbox.event(StepStarted(self.spec.id, turn.step))
+            finished = await self._model_call(turn, calls)
+            if finished is None:
+                return stream_without_end()
+            turn.stop = finished.stop
+            message = finished.message
+            if message.text and not turn.unsaved:
+                self._text(turn, message.text)
+            calls.complete(message.tool_calls)
+            ending = ending_of(finished)
+            if ending is not None:
+                if ending[0] is ColumnStatus.DONE:
+                    turn.keep(message)
+                return ending
+            turn.keep(message)
+            for _ in message.tool_calls:
+                self.meter.call()
+            if turn.step >= self._scene.spec().max_steps:
+                return step_limit(turn.step, calls=len(message.tool_calls))
+            paused = not message.tool_calls
+            if message.tool_calls:
+                self._set_status(ColumnStatus.TOOLS)
+                self._touch_metrics()
+                await calls.run(message.tool_calls, cut=finished.stop is StopReason.LENGTH)
+                turn.close_calls()
+            self._set_status(ColumnStatus.CONNECTING)
+
+    async def _model_call(self, turn: Turn, calls: TurnCalls) -> Finished | None:
+        """One request to its last event; None when the stream stopped without one."""
+        request = self._request(turn)
+        provider = self._scene.providers.provider(self.spec.ref.provider)
+        self.meter.begin_step(request)
+        finished: Finished | None = None
+        async with contextlib.aclosing(provider.stream(request)) as events:
+            count = 0
+            async for event in events:
+                match event:
+                    case TextDelta(text) | RefusalDelta(text):
+                        self._fragment(len(text))
+                        self._text(turn, text)
+                    case ReasoningDelta(text):
+                        self._fragment(len(text), reasoning=True)
+                        turn.add_text(text, reasoning=True)
+                        self.outbox.text(text, reasoning=True)
+                    case ToolCallStarted(key, _, name):
+                        self._fragment(0)
+                        calls.started(key, name)
+                    case ToolCallDelta(key, arguments):
+                        self._fragment(len(arguments))
+                        calls.fragment(key, arguments)
+                    case AttemptStarted():
+                        self.meter.attempt()
+                        self._set_status(ColumnStatus.CONNECTING)
+                    case AttemptFailed(_, wait_s, error):
+                        self._set_status(ColumnStatus.RETRYING, error, retry_at=self._scene.clock() + wait_s)
+                    case Finished():
+                        finished = event
+                        break
+                count += 1
+                if count % _EVENTS_PER_BREATH == 0:
+                    await asyncio.sleep(0)
+        self.meter.end_step(finished)
+        self._touch_metrics()
+        return finished
+
+    def _request(self, turn: Turn) -> ChatRequest:
+        turn.offered = self._scene.toolbox.offered(self._scene.spec(), turn.offered)
+        return ChatRequest(
+            model=self.spec.ref.model,
+            messages=conversation(self.turns),
+            system=self.spec.system,
+            tools=tool_specs(turn.offered),
+            params=self.spec.params,
+        )
+
+    def _text(self, turn: Turn, text: str) -> None:
+        turn.add_text(text, reasoning=False)
+        self.outbox.text(text)
+
+    def _fragment(self, characters: int, *, reasoning: bool = False) -> None:
+        self.meter.fragment(characters, reasoning=reasoning)
+        if self.status is not ColumnStatus.STREAMING:
+            self._set_status(ColumnStatus.STREAMING)
+        self._touch_metrics()
+
+    # --- the end
+
+    def _done(self, turn: Turn) -> None:
+        """Also runs for a task that was cancelled before its first step."""
+        self._task = None
+        if self._ending is not None:
+            self._end(turn, *self._ending)
+        else:
+            self._end(turn, ColumnStatus.CANCELLED, None)
+
+    def _end(self, turn: Turn, status: ColumnStatus, error: ErrorInfo | None) -> None:
+        if self._calls is not None:
+            why = error.title if error is not None else "the column was stopped"
+            self._calls.end_all(ErrorInfo("Not run", why, "", ErrorKind.CANCELLED, "not_run"))
+            self._calls = None
+        turn.keep_partial()
+        turn.close_calls()
+        turn.status, turn.error = status, error
+        self.meter.end_turn()
+        self._send_metrics()
+        self._set_status(status, error)
+        self._ended()
+
+    # --- what faces are told
+
+    def _set_status(
+        self, status: ColumnStatus, error: ErrorInfo | None = None, *, retry_at: float | None = None
+    ) -> None:
+        if status is self.status and error is None:
+            return
+        self.status = status
+        if self.turns:
+            self.turns[-1].status = status
+        self.outbox.event(StatusChanged(self.spec.id, status, error, retry_at))
+
+    def _touch_metrics(self) -> None:
+        """Send the figures now, or when the interval since the last time is over."""
+        now = self._scene.clock()
+        since = None if self._metrics_sent_at is None else now - self._metrics_sent_at
+        if since is None or since >= METRICS_INTERVAL_S:
+            self._send_metrics()
+        elif self._metrics_timer is None:
+            loop = asyncio.get_running_loop()
+            self._metrics_timer = loop.call_later(METRICS_INTERVAL_S - since, self._send_metrics)
+
+    def _send_metrics(self) -> None:
+        if self._metrics_timer is not None:
+            self._metrics_timer.cancel()
+            self._metrics_timer = None
+        self._metrics_sent_at = self._scene.clock()
+        self.outbox.event(MetricsChanged(self.spec.id, self.meter.column()))

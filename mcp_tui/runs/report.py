@@ -1,0 +1,124 @@
+"""The `compare --json` object."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics
+from mcp_tui.core.types import JsonObject
+from mcp_tui.runs.turn import Turn
+
+_STATUS = {
+    ColumnStatus.DONE: "ok",
+    ColumnStatus.ERROR: "error",
+    ColumnStatus.CANCELLED: "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One column's part of a turn."""
+
+    label: str
+    turn: Turn
+    metrics: Metrics
+    """Of this turn alone."""
+
+    @property
+    def ok(self) -> bool:
+        return self.turn.status is ColumnStatus.DONE
+
+
+def to_json(prompt: str, answers: Sequence[Answer]) -> JsonObject:
+    return {
+        "prompt": prompt,
+        "responses": [_response(answer) for answer in answers],
+        "comparison": comparison(answers),
+    }
+
+
+def comparison(answers: Sequence[Answer]) -> JsonObject:
+    """count: columns. average_length: characters of the ok answers, 0 when there is none. fastest, cheapest:
+    the ok column with the least duration or cost (null when none is known). tool_agreement: see there."""
+    good = [answer for answer in answers if answer.ok]
+    lengths = [len(answer.turn.text) for answer in good]
+    durations = {a.label: a.metrics.duration_ms for a in good if a.metrics.duration_ms is not None}
+    costs = {a.label: a.metrics.cost_usd for a in good if a.metrics.cost_usd is not None}
+    return {
+        "count": len(answers),
+        "average_length": round(sum(lengths) / len(lengths), 1) if lengths else 0,
+        "fastest": min(durations, key=durations.__getitem__, default=None),
+        "cheapest": min(costs, key=costs.__getitem__, default=None),
+        "tool_agreement": tool_agreement(good),
+    }
+
+
+def tool_agreement(answers: Sequence[Answer]) -> float | None:
+    """The share of ok columns in the largest group that used the same set of tools (server and name; arguments,
+    order and repetition do not count; calls that were never run neither). No tools at all is a set too.
+
+    1.0: all agree; 1/N: no two of N do. None with fewer than two ok columns.
+    """
+    if len(answers) < 2:
+        return None
+    groups = Counter(
+        frozenset((call.server, call.tool) for call in answer.turn.calls.values() if _was_run(call))
+        for answer in answers
+    )
+    return round(max(groups.values()) / len(answers), 3)
+
+
+def _was_run(call: CallRecord) -> bool:
+    return call.started_at is not None
+
+
+def _response(answer: Answer) -> JsonObject:
+    turn, metrics = answer.turn, answer.metrics
+    return {
+        "model": answer.label,
+        # A column that is still live has an incomplete answer.
+        "status": _STATUS.get(turn.status, "incomplete"),
+        "text": turn.text,
+        "reasoning": turn.reasoning,
+        "tool_calls": [_call(call) for call in turn.calls.values()],
+        "usage": {
+            "input_tokens": metrics.usage.input_tokens,
+            "output_tokens": metrics.usage.output_tokens,
+            "cached_input_tokens": metrics.usage.cached_input_tokens,
+            "reasoning_tokens": metrics.usage.reasoning_tokens,
+        },
+        "cost_usd": metrics.cost_usd,
+        "cost_is_estimate": metrics.cost_is_estimate,
+        "ttft_ms": _rounded(metrics.ttft_ms),
+        "duration_ms": _rounded(metrics.duration_ms),
+        "tokens_per_s": _rounded(metrics.tokens_per_s),
+        "steps": metrics.steps,
+        "attempts": metrics.attempts,
+        "cached": False,
+        "stop_reason": turn.stop.value if turn.stop is not None else None,
+        "error": _error(turn.error),
+    }
+
+
+def _call(call: CallRecord) -> JsonObject:
+    return {
+        "id": call.id,
+        "server": call.server,
+        "tool": call.tool,
+        "arguments": call.arguments,
+        "status": call.status.value,
+        "shared": call.shared,
+        "duration_ms": _rounded(call.duration_ms),
+        "result": call.result,
+    }
+
+
+def _error(error: ErrorInfo | None) -> JsonObject | None:
+    return None if error is None else {"title": error.title, "detail": error.detail, "hint": error.hint}
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 1)

@@ -1,0 +1,280 @@
+"""Requests of people and models, over reconnects: one deadline, one outcome, no side effect twice."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import anyio
+import mcp_types as types
+from mcp.client._input_required import InputRequiredRoundsExceededError
+from mcp.shared.exceptions import MCPError
+from mcp_types import CONNECTION_CLOSED
+from pydantic import ValidationError
+
+from mcp_tui.config.schema import ServerSpec
+from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.state import CallResult, Catalog, Progress, ToolInfo
+from mcp_tui.core.types import JsonObject
+from mcp_tui.sessions.arguments import check_arguments
+from mcp_tui.sessions.connection import Connection
+from mcp_tui.sessions.deadline import Deadline
+from mcp_tui.sessions.exchange import Exchange
+from mcp_tui.sessions.faults import cut, http_fault, leaves, request_error
+from mcp_tui.sessions.output_check import OutputCheck
+from mcp_tui.sessions.progress import ProgressFeed
+
+_REPLAYS = 1
+_RESEND_PAUSE_S = 0.25
+
+
+class Source(Protocol):
+    """Where a usable connection comes from: the supervisor."""
+
+    spec: ServerSpec
+
+    @property
+    def catalog(self) -> Catalog: ...
+
+    @property
+    def waiting_for(self) -> ErrorInfo | None:
+        """Why there is no usable connection now."""
+        ...
+
+    async def usable(self) -> Connection:
+        """Waits while connecting or backing off. AppError when nothing happens without a person."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    title: str
+    """For errors: what failed."""
+    method: str
+    send: Callable[[Connection], Awaitable[object]]
+    replayable: Callable[[], bool]
+    """May it be sent again although it may have run?"""
+
+
+async def perform(source: Source, request: Request, timeout_s: float) -> tuple[Exchange, float, str]:
+    """Send it, over reconnects if it provably was not sent, until answered or `timeout_s` unpaused seconds passed.
+
+    Returns the exchange (its `raw` is the result), the milliseconds of the last try, and a warning or "".
+    """
+    exchange: Exchange | None = None
+    with Deadline(timeout_s) as deadline:
+        replays = 0
+        while True:
+            connection = await source.usable()
+            started = time.monotonic()
+            try:
+                async with connection.calling(request.method, deadline) as exchange:
+                    await request.send(connection)
+                return exchange, _ms_since(started), ""
+            except (
+                MCPError,
+                ValidationError,
+                InputRequiredRoundsExceededError,
+                RuntimeError,
+                ExceptionGroup,
+            ) as error:
+                if exchange is None:
+                    raise
+                if _answer_readable(error, exchange):
+                    return exchange, _ms_since(started), _unusual(error)
+                if not _lost(error, exchange, connection):
+                    raise AppError.of(request_error(request.title, error, exchange)) from error
+                if exchange.status == 401:
+                    raise AppError.of(http_fault(source.spec, exchange).info) from error
+                if not exchange.provably_unsent:
+                    if replays >= _REPLAYS or not request.replayable():
+                        raise AppError.of(_unknown(request.title, error)) from error
+                    replays += 1
+                await _until_clear(connection)
+    raise _expired(source, request, exchange, timeout_s)
+
+
+def _ms_since(started: float) -> float:
+    return (time.monotonic() - started) * 1000
+
+
+def _answer_readable(error: BaseException, exchange: Exchange) -> bool:
+    """The SDK refuses results with parts it does not know; the rest of the answer is still an answer."""
+    if exchange.raw is None or exchange.raw.get("resultType", "complete") != "complete":
+        return False
+    return isinstance(error, ValidationError)
+
+
+def _unusual(error: BaseException) -> str:
+    first = error.errors(include_url=False, include_input=False)[0] if isinstance(error, ValidationError) else None
+    where = ".".join(str(step) for step in first["loc"][:4]) if first is not None else ""
+    return f"The result does not follow the protocol{' at ' + where if where else ''}; it is shown as it came."
+
+
+def _lost(error: BaseException, exchange: Exchange, connection: Connection) -> bool:
+    """Did the answer get lost (rather than be an error)?"""
+    if exchange.error is not None or exchange.session_gone or exchange.status == 401:
+        return True
+    leaf = next((leaf for leaf in leaves(error) if isinstance(leaf, MCPError)), None)
+    if leaf is not None and leaf.code == CONNECTION_CLOSED:
+        return not exchange.refusals or leaf.message.startswith("SSE stream ended")
+    # "Client must be used within an async context manager": it ended before this call began.
+    return isinstance(error, RuntimeError) and not exchange.sent and not connection.usable
+
+
+async def _until_clear(connection: Connection) -> None:
+    """Before another try: is this connection dead, or was it one request?"""
+    if connection.usable:
+        await anyio.sleep(_RESEND_PAUSE_S)
+        await connection.check()
+
+
+def _unknown(title: str, error: BaseException) -> ErrorInfo:
+    reason = next((str(leaf) for leaf in leaves(error)), "")
+    return ErrorInfo(
+        title,
+        f"The connection was lost before the answer came; it may have run. {cut(reason)}".strip(),
+        "Check its effect before you call it again",
+        ErrorKind.UNREACHABLE,
+        "outcome_unknown",
+    )
+
+
+def _expired(source: Source, request: Request, exchange: Exchange | None, timeout_s: float) -> AppError:
+    if exchange is None or not exchange.sent:
+        why = source.waiting_for
+        detail = f"No connection within {timeout_s:g} s"
+        if why is not None:
+            detail += f"; {why.title[:1].lower()}{why.title[1:]}{': ' + why.detail if why.detail else ''}"
+        return AppError(request.title, detail, why.hint if why else "", kind=ErrorKind.UNREACHABLE, code="not_ready")
+    return AppError(
+        request.title,
+        f"No answer within {timeout_s:g} s; the server was told to stop",
+        "Raise the timeout if the call needs longer",
+        kind=ErrorKind.UNREACHABLE,
+        code="timeout",
+    )
+
+
+def _find_tool(source: Source, name: str) -> ToolInfo:
+    tool = source.catalog.tool(name)
+    if tool is not None:
+        return tool
+    known = [item.name for item in source.catalog.tools]
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(close)}?" if close else f"It has {len(known)} tools"
+    raise AppError(
+        "Unknown tool",
+        f"{source.spec.name} has no tool named {name[:200]}",
+        hint,
+        kind=ErrorKind.USAGE,
+        code="unknown_tool",
+    )
+
+
+def _harmless(tool: ToolInfo) -> bool:
+    hints = tool.hints
+    return hints.read_only is True or hints.idempotent is True
+
+
+async def call_tool(
+    source: Source,
+    name: str,
+    arguments: JsonObject,
+    *,
+    timeout_s: float,
+    on_progress: Callable[[Progress], None] | None,
+) -> CallResult:
+    title = f"{source.spec.name}: {name[:200]} failed"
+    check_arguments(title, arguments)
+    feed = ProgressFeed(on_progress) if on_progress is not None else None
+    asked: list[ToolInfo] = []
+
+    async def send(connection: Connection) -> object:
+        tool = _find_tool(source, name)
+        asked[:] = [tool]
+        return await connection.client.call_tool(name, arguments, progress_callback=feed)
+
+    request = Request(title, "tools/call", send, lambda: source.spec.trusted and bool(asked) and _harmless(asked[0]))
+    try:
+        exchange, duration_ms, warning = await perform(source, request, timeout_s)
+    finally:
+        if feed is not None:
+            feed.close()
+    raw = exchange.raw
+    if raw is None:
+        raise AppError(title, "The server gave no result", kind=ErrorKind.TOOL, code="rejected")
+    warnings = [warning] if warning else []
+    schema = asked[0].output_schema
+    if schema is not None and (mismatch := OutputCheck(schema).warning(raw)):
+        warnings.append(mismatch)
+    return CallResult(raw, duration_ms, tuple(warnings))
+
+
+async def read_resource(source: Source, uri: str, *, timeout_s: float) -> JsonObject:
+    title = f"{source.spec.name}: reading {uri[:200]} failed"
+    check_arguments(title, {"uri": uri})
+
+    async def send(connection: Connection) -> object:
+        return await connection.client.read_resource(uri, cache_mode="refresh")
+
+    exchange, _, _ = await perform(source, Request(title, "resources/read", send, lambda: True), timeout_s)
+    return exchange.raw or {}
+
+
+async def get_prompt(source: Source, name: str, arguments: Mapping[str, str], *, timeout_s: float) -> JsonObject:
+    title = f"{source.spec.name}: prompt {name[:200]} failed"
+    check_arguments(title, {"name": name, "arguments": dict(arguments)})
+
+    async def send(connection: Connection) -> object:
+        if all(prompt.name != name for prompt in source.catalog.prompts):
+            known = [prompt.name for prompt in source.catalog.prompts]
+            close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+            raise AppError(
+                "Unknown prompt",
+                f"{source.spec.name} has no prompt named {name[:200]}",
+                f"Did you mean {' or '.join(close)}?" if close else f"It has {len(known)} prompts",
+                kind=ErrorKind.USAGE,
+                code="unknown_prompt",
+            )
+        return await connection.client.get_prompt(name, dict(arguments) or None)
+
+    exchange, _, _ = await perform(source, Request(title, "prompts/get", send, lambda: True), timeout_s)
+    return exchange.raw or {}
+
+
+async def complete(
+    source: Source,
+    ref: JsonObject,
+    argument: tuple[str, str],
+    context: Mapping[str, str] | None,
+    *,
+    timeout_s: float,
+) -> tuple[str, ...]:
+    title = f"{source.spec.name}: completion failed"
+    check_arguments(title, {"ref": ref, "argument": list(argument), "context": dict(context or {})})
+    kind: Any = ref.get("type")
+    target: types.PromptReference | types.ResourceTemplateReference
+    if kind == "ref/prompt":
+        target = types.PromptReference(type="ref/prompt", name=ref["name"])
+    elif kind == "ref/resource":
+        target = types.ResourceTemplateReference(type="ref/resource", uri=ref["uri"])
+    else:
+        raise AppError(title, f"Unknown reference {kind!r}", kind=ErrorKind.USAGE, code="bad_arguments")
+    asked = False
+
+    async def send(connection: Connection) -> object:
+        nonlocal asked
+        if connection.client.server_capabilities.completions is None:
+            return None
+        asked = True
+        pair = {"name": argument[0], "value": argument[1]}
+        return await connection.client.complete(target, pair, dict(context) if context else None)
+
+    exchange, _, _ = await perform(source, Request(title, "completion/complete", send, lambda: True), timeout_s)
+    completion: Any = (exchange.raw or {}).get("completion") if asked else None
+    values: Any = cast("JsonObject", completion).get("values") if isinstance(completion, dict) else None
+    return tuple(str(value) for value in cast("list[Any]", values)) if isinstance(values, list) else ()

@@ -1,0 +1,407 @@
+"""One connection to one server, from the first byte to the last: entered and left by the task that runs it.
+
+The SDK's client is not re-enterable and its cancel scopes belong to the task that entered it, so a connection is one
+coroutine (`run`); everybody else only calls.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import anyio
+import httpx2
+import mcp_types as types
+from mcp import Client
+from mcp.shared.exceptions import MCPError
+from mcp_types import CONNECTION_CLOSED, METHOD_NOT_FOUND
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
+
+from mcp_tui import __version__
+from mcp_tui.config.schema import ServerSpec, Transport
+from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.state import Catalog, CrashCard, ServerFacts
+from mcp_tui.sessions.changes import Changes
+from mcp_tui.sessions.deadline import Deadline
+from mcp_tui.sessions.elicitation import Dialogs, Elicit
+from mcp_tui.sessions.exchange import Exchange, exchanging
+from mcp_tui.sessions.faults import Fault, Remedy, connect_fault, cut, http_fault, place
+from mcp_tui.sessions.health import Health
+from mcp_tui.sessions.listing import ALL_KINDS, Kind, Lists
+from mcp_tui.sessions.processes import ProcessGroups
+from mcp_tui.sessions.stderr import Notices, StderrTail
+from mcp_tui.sessions.tap import Tap
+from mcp_tui.sessions.transport import Line
+from mcp_tui.sessions.wire import WireRing
+
+_log = logging.getLogger(__name__)
+
+Mode = Literal["auto", "legacy", "2026-07-28"]
+MAX_INPUT_ROUNDS = 50
+REFRESH_TIMEOUT_S = 60.0
+CLOSE_S = 2.0
+MAX_CONCURRENT = 64
+
+
+class Host(Protocol):
+    """Who runs the connection. All calls come on the event loop and return at once."""
+
+    def became_ready(self, connection: Connection) -> None: ...
+
+    def was_lost(self, connection: Connection, fault: Fault) -> None: ...
+
+    def listed(self, catalog: Catalog) -> None: ...
+
+    def degraded(self, reason: ErrorInfo | None) -> None: ...
+
+    def changed(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a connection ended."""
+
+    fault: Fault | None
+    """None = it was stopped."""
+    ready_s: float
+    """How long it was ready; 0 when it never was."""
+    crash: CrashCard | None
+    mute: bool
+    """A child process ended without having said anything."""
+
+
+class Connection:
+    def __init__(
+        self,
+        spec: ServerSpec,
+        transport: Transport,
+        mode: Mode,
+        host: Host,
+        *,
+        elicit: Elicit | None,
+        ring: WireRing,
+        stderr: StderrTail,
+        notices: Notices,
+        groups: ProcessGroups,
+    ) -> None:
+        self.spec = spec
+        self.facts: ServerFacts | None = None
+        self.latency_ms: float | None = None
+        self.in_flight = 0
+        self.slots = anyio.Semaphore(MAX_CONCURRENT)
+        self.lists = Lists(spec)
+        self._mode: Mode = mode
+        self.host = host
+        self.notices = notices
+        tap = Tap(ring, on_end=self._stream_ended, on_garbage=self._garbage)
+        self.line = Line(spec, transport, tap, stderr, groups)
+        self.line.http.on_refused = self._http_refused
+        self.line.http.on_broken = self._http_broken
+        self._changes = Changes(self)
+        self._health = Health(self)
+        self._dialogs = Dialogs(spec.name, elicit) if elicit is not None else None
+        self.client = Client(
+            self.line.streams(),
+            mode=mode,
+            client_info=types.Implementation(name="mcp-tui", version=__version__),
+            elicitation_callback=self._dialogs.answer if self._dialogs is not None else None,
+            message_handler=self._changes.notified,
+            input_required_max_rounds=MAX_INPUT_ROUNDS,
+        )
+        self._scope: anyio.CancelScope | None = None
+        self._stopping = False
+        self._ended = anyio.Event()
+        self._fault: Fault | None = None
+        self._last: Exchange | None = None
+        """The request that showed that the connection is broken."""
+        self._ready_at: float | None = None
+        self._refreshing = anyio.Lock()
+
+    # ------------------------------------------------------------------ life
+
+    @property
+    def usable(self) -> bool:
+        return self._ready_at is not None and not self._ended.is_set()
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
+    @property
+    def modern(self) -> bool:
+        return self.facts is not None and self.facts.era == "modern"
+
+    @property
+    def discovered_legacy(self) -> bool:
+        return self._mode == "auto" and self.facts is not None and not self.modern
+
+    def stop(self) -> None:
+        """End it, whatever it is doing; `run` returns soon. Safe to repeat."""
+        self._stopping = True
+        if self._ready_at is None:
+            if self._scope is not None:
+                self._scope.cancel()
+        else:
+            self._ended.set()
+
+    def lose(self, fault: Fault) -> None:
+        """The connection is of no more use; the first reason stands."""
+        if self._ended.is_set() or self._stopping:
+            return
+        self._fault = fault
+        self._ended.set()
+        if self._ready_at is not None:
+            self.host.was_lost(self, fault)
+
+    def suspect(self) -> None:
+        """Something went wrong on it: probe now."""
+        self._health.suspect()
+
+    async def check(self) -> None:
+        """Probe now; returns when the answer is there (afterwards look at `usable`)."""
+        await self._health.check()
+
+    async def run(self) -> Ending:
+        """Connect, be ready until lost or stopped, close. Never raises what a server caused."""
+        if self._stopping:
+            return self._ending()
+        caught: Exception | None = None
+        with exchanging("") as exchange:
+            try:
+                with anyio.CancelScope(deadline=anyio.current_time() + self.spec.connect_timeout_s) as scope:
+                    self._scope = scope
+                    await self._live(scope)
+            except Exception as error:  # noqa: BLE001 - the boundary: every SDK fault becomes a Fault here
+                caught = error
+                _log.debug("connection to %s ended with an error", self.spec.name, exc_info=error)
+        if not self._stopping and self._fault is None:
+            if caught is not None:
+                self._fault = connect_fault(self.spec, caught, self._last or exchange)
+            elif self._ready_at is None:
+                self._fault = self._too_slow()
+        return self._ending()
+
+    async def _live(self, scope: anyio.CancelScope) -> None:
+        async with self.client:
+            await self._settle_version()
+            self.line.http.established = True
+            await self._first_catalog()
+            scope.deadline = math.inf
+            self._ready_at = time.monotonic()
+            if not self._ended.is_set():
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._health.watch)
+                    tasks.start_soon(self._changes.follow)
+                    if self.modern:
+                        tasks.start_soon(self._changes.listen)
+                    self.host.became_ready(self)
+                    await self._ended.wait()
+                    tasks.cancel_scope.cancel()
+            self._ended.set()
+            scope.deadline = anyio.current_time() + CLOSE_S
+
+    async def _settle_version(self) -> None:
+        session = self.client.session
+        if self._mode not in ("auto", "legacy"):
+            # A pinned version adopts made-up facts (no capabilities); ask for the real ones.
+            raw = await session.send_discover(self._mode)
+            session.adopt(types.DiscoverResult.model_validate(raw))
+        version = self.client.protocol_version
+        self.line.tap.version = version
+        info = self.client.server_info
+        self.facts = ServerFacts(
+            protocol_version=version,
+            era="modern" if version in MODERN_PROTOCOL_VERSIONS else "legacy",
+            server_name=info.name if info is not None else "",
+            server_version=info.version if info is not None else "",
+            instructions=session.instructions or "",
+            capabilities=self.client.server_capabilities.model_dump(mode="json", by_alias=True, exclude_none=True),
+        )
+
+    async def _first_catalog(self) -> None:
+        failed = await self._fetch(ALL_KINDS)
+        if self._ended.is_set():
+            return
+        self.host.listed(await self.lists.catalog())
+        if failed is not None:
+            self.host.degraded(failed)
+
+    def _too_slow(self) -> Fault:
+        seconds = f"{self.spec.connect_timeout_s:g} s"
+        what = place(self.spec)
+        info = ErrorInfo(
+            "The server did not answer in time",
+            f"{what}: no {'catalog' if self.facts else 'handshake'} within {seconds}",
+            "Look at its error output, or raise connect_timeout_s",
+            ErrorKind.UNREACHABLE,
+            "timeout",
+        )
+        return Fault(info)
+
+    def _ending(self) -> Ending:
+        ready_s = time.monotonic() - self._ready_at if self._ready_at is not None else 0.0
+        fault = None if self._stopping else self._fault
+        crash: CrashCard | None = None
+        child = self.line.child
+        if fault is not None and self.spec.transport == "stdio":
+            unstarted = child.pid is None and fault.remedy is Remedy.PERSON
+            if child.ended_alone or unstarted:
+                crash = self.line.crash_card()
+            if child.ended_alone and fault.closed:
+                fault = Fault(_exit_info(crash, self.spec))
+        return Ending(fault, ready_s, crash, mute=self.line.tap.quiet and child.ended_alone)
+
+    # ------------------------------------------------------------ what the transport says
+
+    def _stream_ended(self) -> None:
+        info = ErrorInfo(
+            "The connection was closed", "The server ended the connection", kind=ErrorKind.UNREACHABLE, code="closed"
+        )
+        self.lose(Fault(info, closed=True))
+
+    def _garbage(self) -> None:
+        self.notices.add("The server wrote something that is no JSON-RPC message.")
+
+    def _http_refused(self, response: httpx2.Response) -> None:
+        """401, or our HTTP session is gone: neither heals by itself."""
+        if self._ready_at is None:
+            return  # connecting fails by itself and says why
+        seen = Exchange("", status=response.status_code)
+        seen.challenge = ", ".join(response.headers.get_list("www-authenticate"))
+        if response.status_code == 401:
+            self.lose(http_fault(self.spec, seen))
+            return
+        info = ErrorInfo(
+            "The session ended",
+            f"The server does not know this session any more (HTTP {response.status_code})",
+            kind=ErrorKind.UNREACHABLE,
+            code="session_gone",
+        )
+        self.lose(Fault(info, harmless=True))
+
+    def _http_broken(self, error: Exception) -> None:
+        if self.line.http.every_refusal:
+            self.lose(connect_fault(self.spec, error, Exchange("")))
+        else:
+            self.suspect()
+
+    # ------------------------------------------------------------------ catalog
+
+    async def refresh(self, kinds: frozenset[Kind] = ALL_KINDS) -> ErrorInfo | None:
+        """Fetch lists again, past every cache, and publish the catalog. The reason when that did not work."""
+        async with self._refreshing:
+            failed: ErrorInfo | None = None
+            try:
+                with Deadline(REFRESH_TIMEOUT_S) as deadline:
+                    failed = await self._fetch(kinds)
+            except Exception as error:  # noqa: BLE001 - converted: the connection is lost, and says why
+                self.failed(error, self._last or Exchange(""))
+                return self._fault.info if self._fault is not None else None
+            if deadline.expired:
+                failed = ErrorInfo(
+                    "The catalog could not be refreshed", "No answer in time", "", ErrorKind.UNREACHABLE, "timeout"
+                )
+            if not self._ended.is_set():
+                self.host.listed(await self.lists.catalog())
+                self.host.degraded(failed)
+            return failed
+
+    async def _fetch(self, kinds: frozenset[Kind]) -> ErrorInfo | None:
+        """Fetch these lists at once; the first list that failed, or None. Raises when the connection is broken."""
+        failed: list[ErrorInfo] = []
+
+        async def fetch(method: str, ask: Callable[[str | None], Awaitable[object]]) -> None:
+            async def page(cursor: str | None) -> Exchange:
+                with exchanging(method) as exchange:
+                    try:
+                        started = time.monotonic()
+                        await ask(cursor)
+                    except (MCPError, ValidationError) as error:
+                        if self.broken(error, exchange):
+                            self._last = exchange
+                            raise
+                        if not (isinstance(error, MCPError) and error.code == METHOD_NOT_FOUND):
+                            reason = error.message if isinstance(error, MCPError) else "malformed answer"
+                            failed.append(ErrorInfo(f"{method} failed", cut(reason), code="rejected"))
+                        return exchange
+                    self.latency_ms = (time.monotonic() - started) * 1000
+                    return exchange
+
+            await self.lists.fetch(method, page)
+
+        async with anyio.create_task_group() as tasks:
+            for method, ask in self._asks(kinds).items():
+                tasks.start_soon(fetch, method, ask)
+        return failed[0] if failed else None
+
+    def _asks(self, kinds: frozenset[Kind]) -> dict[str, Callable[[str | None], Awaitable[object]]]:
+        has = self.client.server_capabilities
+        client = self.client
+        asks: dict[str, Callable[[str | None], Awaitable[object]]] = {}
+        if "tools" in kinds and has.tools is not None:
+            asks["tools/list"] = lambda cursor: client.list_tools(cursor=cursor, cache_mode="refresh")
+        if "resources" in kinds and has.resources is not None:
+            asks["resources/list"] = lambda cursor: client.list_resources(cursor=cursor, cache_mode="refresh")
+            asks["resources/templates/list"] = lambda cursor: client.list_resource_templates(
+                cursor=cursor, cache_mode="refresh"
+            )
+        if "prompts" in kinds and has.prompts is not None:
+            asks["prompts/list"] = lambda cursor: client.list_prompts(cursor=cursor, cache_mode="refresh")
+        return asks
+
+    def broken(self, error: BaseException, exchange: Exchange) -> bool:
+        """Is it the connection, rather than an answer to this request?"""
+        if self._ended.is_set() or exchange.error is not None or exchange.session_gone or exchange.status == 401:
+            return True
+        if isinstance(error, MCPError) and error.code == CONNECTION_CLOSED and not exchange.refusals:
+            return True
+        # While connecting, an HTTP refusal of a list is the server's word about the whole entry.
+        return self._ready_at is None and exchange.status is not None and exchange.status >= 500
+
+    def failed(self, error: BaseException, exchange: Exchange) -> None:
+        """A request of our own showed that the connection is broken."""
+        self.lose(connect_fault(self.spec, error, exchange))
+
+    # ------------------------------------------------------------------ calls
+
+    @asynccontextmanager
+    async def calling(self, method: str, deadline: Deadline) -> AsyncGenerator[Exchange]:
+        """One request of a person or model: counted, limited, its clock paused during dialogs."""
+        self.in_flight += 1
+        self.host.changed()
+        try:
+            async with self.slots:
+                with exchanging(method) as exchange:
+                    if self._dialogs is not None:
+                        self._dialogs.call_started(exchange, deadline)
+                    try:
+                        yield exchange
+                    finally:
+                        if self._dialogs is not None:
+                            self._dialogs.call_ended(exchange)
+        finally:
+            self.in_flight -= 1
+            self.host.changed()
+
+
+def _exit_info(crash: CrashCard | None, spec: ServerSpec) -> ErrorInfo:
+    how = "closed its output"
+    if crash is not None and crash.signal is not None:
+        how = f"was ended by {crash.signal}"
+    elif crash is not None and crash.exit_code is not None:
+        how = f"exited with code {crash.exit_code}"
+    words: list[Any] = [line for line in crash.stderr_tail if line.strip()] if crash is not None else []
+    last = f": {words[-1].strip()[:300]}" if words else ""
+    return ErrorInfo(
+        "The server ended",
+        f"{place(spec)} {how}{last}",
+        "Its error output says more" if words else "",
+        ErrorKind.UNREACHABLE,
+        "exited",
+    )

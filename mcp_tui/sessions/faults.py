@@ -1,0 +1,221 @@
+"""What went wrong, in words a person can act on, and whether trying again can help."""
+
+from __future__ import annotations
+
+import errno
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from http import HTTPStatus
+from pathlib import Path
+from typing import cast
+
+import httpx2
+from mcp.client._input_required import InputRequiredRoundsExceededError
+from mcp.shared.exceptions import MCPError
+from mcp_types import CONNECTION_CLOSED, METHOD_NOT_FOUND, REQUEST_TIMEOUT, UNSUPPORTED_PROTOCOL_VERSION
+from pydantic import ValidationError
+
+from mcp_tui.config.schema import ServerSpec
+from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.sessions.environment import masked_argv, masked_url
+from mcp_tui.sessions.exchange import Exchange
+
+_MAX_TEXT = 2_000
+_TRY_LATER = frozenset({408, 409, 423, 425, 429})
+
+
+class Remedy(Enum):
+    """What can help a connection that failed."""
+
+    RETRY = "retry"
+    PERSON = "person"
+    """Nothing changes by itself: command not found, bad URL, not an MCP server."""
+    AUTH = "auth"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    info: ErrorInfo
+    remedy: Remedy = Remedy.RETRY
+    retry_after_s: float | None = None
+    refused: bool = False
+    """HTTP said no to this kind of request: the other HTTP transport may be the right one."""
+    harmless: bool = False
+    """Nothing is wrong with the server: connect again at once."""
+    closed: bool = False
+    """The connection simply ended; the process' own words say more."""
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The exceptions inside groups, cancellations last: they only follow from the others."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from leaves(inner)
+    else:
+        yield error
+
+
+def first_leaf(error: BaseException) -> BaseException:
+    return next(leaves(error), error)
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
+
+
+def place(spec: ServerSpec) -> str:
+    """What we connect to, for a sentence."""
+    if spec.transport == "stdio":
+        return masked_argv((spec.command, *spec.args))[0]
+    return masked_url(spec.url)
+
+
+def connect_fault(spec: ServerSpec, error: BaseException, exchange: Exchange) -> Fault:
+    """Why connecting failed, or why an established connection broke down."""
+    leaf = exchange.error or first_leaf(error)
+    if isinstance(leaf, OSError) and spec.transport == "stdio":
+        return _spawn_fault(spec, leaf)
+    if exchange.status is not None and exchange.status >= 400:
+        return http_fault(spec, exchange)
+    if isinstance(leaf, httpx2.HTTPStatusError):  # legacy SSE raises instead of answering
+        seen = Exchange("", status=leaf.response.status_code)
+        seen.challenge = ", ".join(leaf.response.headers.get_list("www-authenticate"))
+        return http_fault(spec, seen)
+    if isinstance(leaf, httpx2.UnsupportedProtocol | httpx2.InvalidURL | httpx2.LocalProtocolError):
+        info = ErrorInfo(
+            "The URL or a header cannot be used",
+            cut(str(leaf)),
+            f"Check the entry: {spec.origin.label}",
+            ErrorKind.USAGE,
+            "bad_url",
+        )
+        return Fault(info, Remedy.PERSON)
+    if isinstance(leaf, httpx2.TransportError):
+        return _network_fault(spec, leaf)
+    if isinstance(leaf, MCPError):
+        return _protocol_fault(spec, leaf)
+    if isinstance(leaf, ValidationError):
+        info = _unreachable("The server's answer does not follow the protocol", _first_problem(leaf), "bad_answer")
+        return Fault(info, Remedy.PERSON, refused=True)
+    if isinstance(leaf, RuntimeError) and "protocol version" in str(leaf):
+        info = _unreachable("No common protocol version", cut(str(leaf)), "protocol_version")
+        return Fault(info, Remedy.PERSON)
+    if isinstance(leaf, ValueError):
+        return Fault(_unreachable("The server cannot be started", cut(str(leaf)), "bad_entry"), Remedy.PERSON)
+    detail = cut(f"{type(leaf).__name__}: {leaf}")
+    return Fault(ErrorInfo("The connection broke down", detail, kind=ErrorKind.INTERNAL, code="internal"))
+
+
+def _unreachable(title: str, detail: str, code: str, hint: str = "") -> ErrorInfo:
+    return ErrorInfo(title, detail, hint, ErrorKind.UNREACHABLE, code)
+
+
+def _spawn_fault(spec: ServerSpec, error: OSError) -> Fault:
+    command = spec.command
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        if spec.cwd is not None and not Path(spec.cwd).is_dir():
+            info = _unreachable("Working directory not found", spec.cwd, "no_cwd", "Correct cwd of this entry")
+        else:
+            info = _unreachable(
+                "Command not found", command, "no_command", "Install it, or give its full path in the entry"
+            )
+        return Fault(info, Remedy.PERSON)
+    detail = f"{command}: {error.strerror or error}"
+    if isinstance(error, PermissionError) or error.errno == errno.ENOEXEC:
+        return Fault(_unreachable("The command cannot be run", detail, "not_executable"), Remedy.PERSON)
+    return Fault(_unreachable("The server cannot be started", detail, "spawn"))
+
+
+def http_fault(spec: ServerSpec, exchange: Exchange) -> Fault:
+    status = exchange.status or 0
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    where = masked_url(spec.url)
+    said = f"HTTP {status} {phrase}".strip()
+    if status == 401 or (status == 403 and exchange.challenge):
+        detail = f"{where} answered {said}"
+        if exchange.challenge:
+            detail += f", WWW-Authenticate: {cut(exchange.challenge)}"
+        given = any(name.lower() == "authorization" for name in spec.headers)
+        hint = (
+            "The Authorization header of this entry was refused"
+            if given
+            else f"Sign in with `mcp-tui auth {spec.name}`, or add an Authorization header to the entry"
+        )
+        return Fault(ErrorInfo("Authorisation needed", detail, hint, ErrorKind.AUTH, "needs_auth"), Remedy.AUTH)
+    if status >= 500 or status in _TRY_LATER:
+        wait = exchange.retry_after_s
+        hint = f"It asks to try again in {wait:.0f} s" if wait is not None else ""
+        info = _unreachable("The server is not available", f"{where} answered {said}", f"http_{status}", hint)
+        return Fault(info, retry_after_s=wait)
+    info = _unreachable(
+        "No MCP server at this URL", f"{where} answered {said}", f"http_{status}", "Check the path of the URL"
+    )
+    return Fault(info, Remedy.PERSON, refused=status != 403)
+
+
+def _network_fault(spec: ServerSpec, error: httpx2.TransportError) -> Fault:
+    where = masked_url(spec.url)
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            hint = "If the certificate is your company's, set SSL_CERT_FILE"
+            info = _unreachable("The server's certificate is not trusted", cut(f"{where}: {cause}"), "tls", hint)
+            return Fault(info, Remedy.PERSON)
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+        detail = cut(f"{where}: {error or 'no answer'}")
+        return Fault(_unreachable("Cannot reach the server", detail, "unreachable", "Is it running?"))
+    return Fault(_unreachable("The connection broke", cut(f"{where}: {error or type(error).__name__}"), "broken"))
+
+
+def _protocol_fault(spec: ServerSpec, error: MCPError) -> Fault:
+    text = cut(error.message)
+    if error.code == UNSUPPORTED_PROTOCOL_VERSION:
+        return Fault(_unreachable("No common protocol version", text, "protocol_version"), Remedy.PERSON)
+    if error.code == REQUEST_TIMEOUT:
+        return Fault(_unreachable("The server did not answer in time", text, "timeout"))
+    if spec.transport != "stdio" and (
+        text.startswith(("Unexpected content type", "Redirect to")) or "202 Accepted" in text
+    ):
+        info = _unreachable("No MCP server at this URL", f"{masked_url(spec.url)}: {text}", "not_mcp")
+        return Fault(info, Remedy.PERSON, refused=True)
+    if error.code == CONNECTION_CLOSED:
+        return Fault(_unreachable("The connection was closed", text, "closed"), closed=True)
+    detail = f"{text} ({error.code})"
+    if error.code == METHOD_NOT_FOUND:
+        return Fault(_unreachable("The server does not speak MCP", detail, "not_mcp"), Remedy.PERSON, refused=True)
+    return Fault(_unreachable("The server refused the handshake", detail, "refused"))
+
+
+def request_error(title: str, error: BaseException, exchange: Exchange) -> ErrorInfo:
+    """A request the server answered with an error, or answered unreadably. The connection is alive."""
+    leaf = first_leaf(error)
+    if isinstance(leaf, MCPError):
+        if exchange.status is not None and exchange.status >= 400 and leaf.message.startswith("Server returned"):
+            wait = exchange.retry_after_s
+            return ErrorInfo(
+                title,
+                f"The server answered HTTP {exchange.status}",
+                f"Try again in {wait:.0f} s" if wait is not None else "",
+                ErrorKind.UNREACHABLE if exchange.status >= 500 else ErrorKind.TOOL,
+                f"http_{exchange.status}",
+            )
+        return ErrorInfo(title, f"{cut(leaf.message)} ({leaf.code})", kind=ErrorKind.TOOL, code="rejected")
+    if isinstance(leaf, ValidationError):
+        detail = f"The answer does not follow the protocol: {_first_problem(leaf)}"
+        return ErrorInfo(title, detail, kind=ErrorKind.TOOL, code="rejected")
+    if isinstance(leaf, InputRequiredRoundsExceededError):
+        detail = f"The server asked for more input {leaf.max_rounds} times"
+        return ErrorInfo(title, detail, kind=ErrorKind.TOOL, code="rejected")
+    return ErrorInfo(title, cut(f"{type(leaf).__name__}: {leaf}"), kind=ErrorKind.INTERNAL, code="internal")
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(step) for step in first["loc"][:6])
+    return f"{where}: {first['msg']}" if where else first["msg"]

@@ -1,0 +1,117 @@
+"""Does a structured result match the tool's outputSchema? The answer is a warning, never a lost result.
+
+The schema is the server's and hostile: regular expressions are not run (one can block the interpreter for ever),
+references are counted, and nothing outside the document is fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from mcp_tui.core.types import JsonObject
+from mcp_tui.sessions.wire import estimated_size
+
+MAX_INSTANCE_BYTES = 256 << 10
+_MAX_STEPS = 20_000
+_REGEX_KEYWORDS = ("pattern", "format")
+
+
+class _TooMuchError(Exception):
+    """The check took more steps than `_MAX_STEPS`."""
+
+
+class _ElsewhereError(Exception):
+    """The schema refers to something outside itself."""
+
+
+def _has_key(schema: Any, wanted: str) -> bool:
+    stack = [schema]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            if wanted in item:
+                return True
+            stack.extend(cast("dict[str, Any]", item).values())
+        elif isinstance(item, list):
+            stack.extend(cast("list[Any]", item))
+    return False
+
+
+class OutputCheck:
+    """Compiled once for each definition of a tool."""
+
+    def __init__(self, schema: JsonObject) -> None:
+        self._schema = schema
+        self._validator: Any = None
+        self._best: Any = None
+        self._problem = ""
+        self._steps = 0
+        # additionalProperties runs the expressions of its neighbour, so such a schema is not checked at all.
+        self._skip = _has_key(schema, "patternProperties")
+
+    def warning(self, result: JsonObject) -> str:
+        """One sentence, or "" when the result matches (or an error result needs no structure)."""
+        if result.get("isError") is True:
+            return ""
+        if "structuredContent" not in result:
+            return "The tool declares an output schema but gave no structured content."
+        instance = result["structuredContent"]
+        if self._skip or estimated_size(instance, MAX_INSTANCE_BYTES) > MAX_INSTANCE_BYTES:
+            return ""
+        self._steps = 0
+        try:
+            if self._validator is None and not self._problem:
+                self._compile()
+            if self._problem:
+                return self._problem
+            validator: Any = self._validator
+            error = self._best(validator.iter_errors(instance))
+        except (_TooMuchError, RecursionError):
+            return "The output schema is too complex to check the structured content."
+        except _ElsewhereError:
+            return "The output schema refers to something outside itself; the structured content was not checked."
+        if error is None:
+            return ""
+        path = ".".join(str(step) for step in error.absolute_path)
+        reason = str(error.message)[:300]
+        return f"The structured content does not match the output schema: {path + ': ' if path else ''}{reason}."
+
+    def _compile(self) -> None:
+        # jsonschema is only partly typed
+        import jsonschema.exceptions
+        import jsonschema.validators
+        import referencing
+
+        exceptions: Any = jsonschema.exceptions
+        validators: Any = jsonschema.validators
+        untyped: Any = validators.validator_for(self._schema)
+        keywords: dict[str, Any] = {name: self._counted(check) for name, check in untyped.VALIDATORS.items()}
+        keywords |= dict.fromkeys(_REGEX_KEYWORDS, _no_errors)
+        try:
+            untyped.check_schema(self._schema)
+        except jsonschema.exceptions.SchemaError as error:
+            self._problem = f"The tool's output schema is not valid: {str(error.message)[:300]}."
+            return
+        self._best = exceptions.best_match
+        # An empty registry: references resolve within the document only.
+        package: Any = referencing
+        self._validator = validators.extend(untyped, keywords)(self._schema, registry=package.Registry())
+
+    def _counted(self, check: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
+        from referencing.exceptions import Unresolvable
+
+        def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
+            self._steps += 1
+            if self._steps > _MAX_STEPS:
+                raise _TooMuchError
+            try:
+                yield from check(validator, value, instance, schema) or ()
+            except Unresolvable:
+                raise _ElsewhereError from None
+
+        return counted
+
+
+def _no_errors(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    yield from ()

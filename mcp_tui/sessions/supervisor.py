@@ -1,0 +1,333 @@
+"""One server: connect, stay connected, say what is happening. One task runs it; everybody else asks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from mcp_tui.config.schema import ServerSpec, Transport
+from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.state import Catalog, CatalogDiff, CrashCard, ServerFacts, ServerSnapshot, ServerStatus
+from mcp_tui.sessions.backoff import FailureCount, backoff_s
+from mcp_tui.sessions.catalog import catalog_diff
+from mcp_tui.sessions.environment import masked_argv, masked_url
+from mcp_tui.sessions.processes import ProcessGroups
+from mcp_tui.sessions.stderr import Notices, StderrTail
+from mcp_tui.sessions.wire import WireRing
+
+if TYPE_CHECKING:
+    from mcp_tui.sessions.connection import Connection, Ending, Mode
+    from mcp_tui.sessions.faults import Fault
+
+_log = logging.getLogger(__name__)
+_LONGEST_RETRY_AFTER_S = 300.0
+_BRIEF_S = 1.0
+
+NOTICES: ContextVar[Notices | None] = ContextVar("notices", default=None)
+"""Of the server whose task (or a task started from it) is running: where the SDK's log records go."""
+
+
+class Supervisor:
+    """`run` is the body of the server's task and ends only after `close`."""
+
+    def __init__(
+        self,
+        spec: ServerSpec,
+        *,
+        changed: Callable[[], None],
+        load: Callable[[], Awaitable[ModuleType]],
+        elicit: Callable[[str, Any], object] | None,
+        groups: ProcessGroups,
+    ) -> None:
+        self.spec = spec
+        self.ring = WireRing()
+        self._tell = changed
+        self._load = load
+        self._elicit = elicit
+        self._groups = groups
+        self._stderr = StderrTail(self.changed)
+        self._notices = Notices(self.changed)
+        self._enabled = not spec.disabled
+        self._closing = False
+        self._wake = asyncio.Event()
+        self._turn = asyncio.Event()
+        """Set, and replaced, whenever the status changes."""
+        self._connection: Connection | None = None
+        self._failures = FailureCount()
+        self._transport: Transport = spec.transport
+        self._mode: Mode = spec.protocol
+        self._status = ServerStatus.CONNECTING if self._enabled else ServerStatus.DISABLED
+        self._since = time.monotonic()
+        self._attempt = 0
+        self._retry_at: float | None = None
+        self._reason: ErrorInfo | None = None
+        self._crash: CrashCard | None = None
+        self._catalog = Catalog()
+        self._listed = False
+        self._diff: CatalogDiff | None = None
+        self._facts: ServerFacts | None = None
+        self._ready_count = 0
+        self._snapshot: ServerSnapshot | None = None
+        if spec.problem is not None and self._enabled:
+            self._rest_on_problem(spec.problem)
+
+    # ------------------------------------------------------------------ what others see
+
+    @property
+    def status(self) -> ServerStatus:
+        return self._status
+
+    @property
+    def catalog(self) -> Catalog:
+        return self._catalog
+
+    @property
+    def waiting_for(self) -> ErrorInfo | None:
+        return self._reason
+
+    @property
+    def connection(self) -> Connection | None:
+        connection = self._connection
+        return connection if connection is not None and connection.usable else None
+
+    @property
+    def undecided(self) -> bool:
+        """Nothing is known yet: connecting, or waiting for the second try."""
+        return not self._status.settled and self._failures.attempt < 2
+
+    @property
+    def turn(self) -> asyncio.Event:
+        return self._turn
+
+    def changed(self) -> None:
+        self._snapshot = None
+        self._tell()
+
+    def snapshot(self) -> ServerSnapshot:
+        if self._snapshot is None:
+            connection = self._connection
+            stdio = self.spec.transport == "stdio"
+            target = " ".join(masked_argv((self.spec.command, *self.spec.args))) if stdio else masked_url(self.spec.url)
+            self._snapshot = ServerSnapshot(
+                name=self.spec.name,
+                transport=self._transport,
+                target=target,
+                source=self.spec.origin.label,
+                status=self._status,
+                since_at=self._since,
+                attempt=self._attempt,
+                retry_at=self._retry_at,
+                reason=self._reason,
+                latency_ms=connection.latency_ms if connection is not None else None,
+                pid=connection.line.child.pid if connection is not None else None,
+                catalog=self._catalog,
+                facts=self._facts,
+                diff=self._diff,
+                crash=self._crash,
+                stderr_tail=self._stderr.lines(),
+                warnings=self._notices.sentences(),
+                reconnects=max(0, self._ready_count - 1),
+                calls_in_flight=connection.in_flight if connection is not None else 0,
+            )
+        return self._snapshot
+
+    async def usable(self) -> Connection:
+        while True:
+            turn = self._turn
+            if self._status.usable and (connection := self.connection) is not None:
+                return connection
+            if self._status.settled and not self._status.usable:
+                raise AppError.of(self._why_not())
+            await turn.wait()
+
+    def _why_not(self) -> ErrorInfo:
+        name = self.spec.name
+        if self._status is ServerStatus.NEEDS_AUTH:
+            reason = self._reason or ErrorInfo("Authorisation needed")
+            return ErrorInfo(f"{name}: {reason.title}", reason.detail, reason.hint, ErrorKind.AUTH, "needs_auth")
+        if self._status is ServerStatus.DISABLED:
+            return ErrorInfo(
+                f"{name} is switched off", hint="Switch it on first", kind=ErrorKind.USAGE, code="not_ready"
+            )
+        reason = self._reason or ErrorInfo(f"it is {self._status}")
+        detail = f"{reason.title}: {reason.detail}" if reason.detail else reason.title
+        kind = reason.kind if reason.kind is ErrorKind.USAGE else ErrorKind.UNREACHABLE
+        return ErrorInfo(f"{name} is not connected", detail, reason.hint, kind, "not_ready")
+
+    # ------------------------------------------------------------------ what others order
+
+    def retry(self) -> None:
+        """Connect now, from every state; a switched-off server is switched on."""
+        self._enabled = True
+        self._failures.reset()
+        self._transport = self.spec.transport
+        self._mode = self.spec.protocol
+        self._restart()
+
+    def set_enabled(self, enabled: bool) -> None:
+        if enabled == self._enabled:
+            return
+        self._enabled = enabled
+        self._failures.reset()
+        if not enabled and not self._closing:
+            self._set(ServerStatus.DISABLED)
+        self._restart()
+
+    def close(self) -> None:
+        self._closing = True
+        self._restart()
+
+    def _restart(self) -> None:
+        self._wake.set()
+        if self._connection is not None:
+            self._connection.stop()
+
+    # ------------------------------------------------------------------ the task
+
+    async def run(self) -> None:
+        NOTICES.set(self._notices)
+        try:
+            while not self._closing:
+                self._wake.clear()
+                if not self._enabled:
+                    self._set(ServerStatus.DISABLED)
+                    await self._wake.wait()
+                elif self.spec.problem is not None:
+                    self._rest_on_problem(self.spec.problem)
+                    await self._wake.wait()
+                else:
+                    self._set(ServerStatus.CONNECTING, self._reason, attempt=self._failures.attempt)
+                    ending = await self._connect()
+                    if ending is not None and ending.fault is not None and not self._wake.is_set():
+                        await self._judge(ending, ending.fault)
+        except Exception as error:  # noqa: BLE001 - the last boundary of the task; logged and shown
+            _log.exception("the supervisor of %s failed", self.spec.name)
+            info = ErrorInfo("Internal error", f"{type(error).__name__}: {error}", code="internal")
+            self._set(ServerStatus.FAILED, info)
+        finally:
+            if self._closing:
+                self._set(ServerStatus.CLOSED)
+
+    def _rest_on_problem(self, problem: ErrorInfo) -> None:
+        untrusted = problem.code == "needs_trust"
+        self._set(ServerStatus.NEEDS_TRUST if untrusted else ServerStatus.FAILED, problem)
+
+    async def _connect(self) -> Ending | None:
+        sdk = await self._load()
+        if self._closing or not self._enabled:
+            return None
+        if self.spec.transport == "stdio":
+            self._stderr.clear()
+        connection: Connection = sdk.Connection(
+            self.spec,
+            self._transport,
+            self._mode,
+            self,
+            elicit=self._elicit,
+            ring=self.ring,
+            stderr=self._stderr,
+            notices=self._notices,
+            groups=self._groups,
+        )
+        self._connection = connection
+        try:
+            return await connection.run()
+        finally:
+            self._connection = None
+            self.changed()
+
+    async def _judge(self, ending: Ending, fault: Fault) -> None:
+        """What follows from the end of a connection; returns when it is time to connect again."""
+        if ending.crash is not None:
+            self._crash = ending.crash
+        if ending.ready_s == 0 and self._other_way(ending, fault):
+            return
+        if fault.harmless and ending.ready_s > _BRIEF_S:
+            return
+        given_up = self._failures.failed(lasted_s=ending.ready_s, crashed=ending.crash is not None)
+        remedy = fault.remedy.value
+        if remedy == "auth":
+            self._set(ServerStatus.NEEDS_AUTH, fault.info)
+        elif remedy == "person":
+            self._set(ServerStatus.FAILED, fault.info)
+        elif given_up:
+            why = fault.info
+            info = ErrorInfo(
+                "The server keeps ending", f"5 times within a minute; last: {why.detail}", why.hint, why.kind, "crashed"
+            )
+            self._set(ServerStatus.FAILED, info)
+        else:
+            delay = max(backoff_s(self._failures.attempt), min(fault.retry_after_s or 0.0, _LONGEST_RETRY_AFTER_S))
+            self._back_off(fault.info, delay)
+            try:
+                async with asyncio.timeout(delay):
+                    await self._wake.wait()
+            except TimeoutError:
+                return
+        await self._wake.wait()
+
+    def _other_way(self, ending: Ending, fault: Fault) -> bool:
+        """Is there another way to connect that was not tried? Then at once."""
+        if self.spec.try_sse and self._transport == "http" and fault.refused:
+            self._transport = "sse"
+            return True
+        if self._transport == "sse" and self.spec.transport == "http":
+            self._transport = "http"
+        if self.spec.protocol == "auto":
+            # A server that ends without a word on the unknown server/discover may well know initialize.
+            mute_on_probe = self._mode == "auto" and ending.mute
+            self._mode = "legacy" if mute_on_probe else "auto"
+        return False
+
+    def _back_off(self, reason: ErrorInfo, delay: float) -> None:
+        self._set(ServerStatus.BACKOFF, reason, attempt=self._failures.attempt, retry_at=time.monotonic() + delay)
+
+    def _set(
+        self,
+        status: ServerStatus,
+        reason: ErrorInfo | None = None,
+        *,
+        attempt: int = 0,
+        retry_at: float | None = None,
+    ) -> None:
+        if status is not self._status:
+            self._since = time.monotonic()
+        self._status, self._reason, self._attempt, self._retry_at = status, reason, attempt, retry_at
+        turn, self._turn = self._turn, asyncio.Event()
+        turn.set()
+        self.changed()
+
+    # ------------------------------------------------------------------ what the connection says
+
+    def became_ready(self, connection: Connection) -> None:
+        self._facts = connection.facts
+        self._crash = None
+        self._ready_count += 1
+        if connection.discovered_legacy:
+            # Saves the probe on the next connect: ten seconds with a server that ignores unknown methods.
+            self._mode = "legacy"
+        if self._status is not ServerStatus.DEGRADED:
+            self._set(ServerStatus.READY)
+
+    def was_lost(self, connection: Connection, fault: Fault) -> None:
+        if connection is self._connection and self._enabled and not self._closing:
+            self._set(ServerStatus.BACKOFF, fault.info, attempt=self._failures.attempt + 1)
+
+    def listed(self, catalog: Catalog) -> None:
+        if self._listed:
+            diff = catalog_diff(self._catalog, catalog)
+            self._diff = diff if diff else None
+        self._listed = True
+        self._catalog = catalog
+        self.changed()
+
+    def degraded(self, reason: ErrorInfo | None) -> None:
+        if reason is not None:
+            self._set(ServerStatus.DEGRADED, reason)
+        elif self._status is ServerStatus.DEGRADED:
+            self._set(ServerStatus.READY)

@@ -1,0 +1,91 @@
+"""From a server entry to a pair of tapped message streams, whatever the transport."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx2
+from mcp.client._transport import TransportStreams
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+
+from mcp_tui.config.schema import ServerSpec, Transport
+from mcp_tui.core.state import CrashCard
+from mcp_tui.sessions.environment import child_environment, masked_argv
+from mcp_tui.sessions.http_client import MAX_SSE_EVENT_BYTES, HttpWatch, WatchedClient
+from mcp_tui.sessions.processes import ProcessGroups
+from mcp_tui.sessions.stderr import StderrTail
+from mcp_tui.sessions.stdio import ChildReport, stdio_streams
+from mcp_tui.sessions.tap import Tap, tapped
+
+
+@dataclass(slots=True)
+class Line:
+    """What one connection's transport works with and reports to."""
+
+    spec: ServerSpec
+    transport: Transport
+    tap: Tap
+    stderr: StderrTail
+    groups: ProcessGroups
+    child: ChildReport = field(default_factory=ChildReport)
+    http: HttpWatch = field(default_factory=HttpWatch)
+    env_withheld: tuple[str, ...] = ()
+
+    def streams(self) -> AbstractAsyncContextManager[TransportStreams]:
+        if self.transport == "stdio":
+            opened = self._stdio()
+        elif self.transport == "http":
+            opened = self._http()
+        else:
+            opened = self._sse()
+        return tapped(opened, self.tap)
+
+    def _stdio(self) -> AbstractAsyncContextManager[TransportStreams]:
+        env, self.env_withheld = child_environment(os.environ, self.spec.env, inherit=self.spec.inherit_env)
+        return stdio_streams(
+            (self.spec.command, *self.spec.args),
+            env=env,
+            cwd=self.spec.cwd,
+            stderr=self.stderr,
+            groups=self.groups,
+            report=self.child,
+        )
+
+    @asynccontextmanager
+    async def _http(self) -> AsyncGenerator[TransportStreams]:
+        async with (
+            WatchedClient(self.http, headers=self.spec.headers) as client,
+            streamable_http_client(
+                self.spec.url, http_client=client, max_sse_event_size=MAX_SSE_EVENT_BYTES
+            ) as streams,
+        ):
+            yield streams
+
+    @asynccontextmanager
+    async def _sse(self) -> AsyncGenerator[TransportStreams]:
+        # Its POSTs carry no answers: one that fails leaves its request waiting for ever, so it ends the connection.
+        self.http.every_refusal = True
+
+        def client(
+            headers: dict[str, str] | None = None,
+            timeout: httpx2.Timeout | None = None,
+            auth: httpx2.Auth | None = None,
+        ) -> httpx2.AsyncClient:
+            return WatchedClient(self.http, headers=self.spec.headers)
+
+        async with sse_client(self.spec.url, httpx_client_factory=client) as streams:
+            yield streams
+
+    def crash_card(self) -> CrashCard:
+        return CrashCard(
+            argv=masked_argv((self.spec.command, *self.spec.args)),
+            cwd=self.spec.cwd or os.getcwd(),  # noqa: PTH109 - shown as text
+            exit_code=self.child.exit_code,
+            signal=self.child.signal,
+            stderr_tail=self.stderr.lines(),
+            env_withheld=self.env_withheld,
+        )

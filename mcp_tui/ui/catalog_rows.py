@@ -1,0 +1,142 @@
+"""What the catalog pane lists: entries of every server grouped, filtered, and switched on or off. Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mcp_tui.core.state import Catalog, PromptInfo, ResourceInfo, ServerSnapshot, TemplateInfo, ToolInfo
+from mcp_tui.core.text import clean_line
+from mcp_tui.runs.spec import WHOLE_SERVER, is_on
+
+Tab = Literal["tools", "resources", "prompts"]
+TABS: tuple[Tab, ...] = ("tools", "resources", "prompts")
+Item = ToolInfo | ResourceInfo | TemplateInfo | PromptInfo
+Off = frozenset[tuple[str, str]]
+
+
+def identity(item: Item) -> tuple[str, str]:
+    """(kind, name) as `ItemChosen` carries them: a resource is known by its URI, a template by its pattern."""
+    if isinstance(item, ToolInfo):
+        return "tool", item.name
+    if isinstance(item, ResourceInfo):
+        return "resource", item.uri
+    if isinstance(item, TemplateInfo):
+        return "template", item.uri_template
+    return "prompt", item.name
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row: a server's heading (item None) or one thing it offers. `label` is cleaned."""
+
+    key: str
+    server: str
+    label: str
+    item: Item | None = None
+    haystack: str = ""
+    tokens: int = 0
+    """Of a heading: of all its tools."""
+    count: int = 0
+    usable: bool = True
+    """The server answers now."""
+
+
+def _entry(server: str, item: Item, usable: bool) -> Entry:
+    kind, name = identity(item)
+    address = item.uri if isinstance(item, ResourceInfo) else name
+    label = clean_line(item.name)
+    haystack = f"{server}.{item.name}\n{item.title}\n{address}\n{item.description}".casefold()
+    tokens = item.token_estimate if isinstance(item, ToolInfo) else 0
+    return Entry(f"{server}\n{kind}\n{name}", server, label, item, haystack, tokens, usable=usable)
+
+
+class CatalogRows:
+    """Entries are made once per catalog; a keystroke in the filter only looks through them."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[Catalog, bool, dict[Tab, tuple[Entry, ...]]]] = {}
+        self._order: tuple[str, ...] = ()
+
+    def update(self, servers: Sequence[ServerSnapshot]) -> bool:
+        """True when something that is listed changed; latencies and the like do not count."""
+        made: dict[str, tuple[Catalog, bool, dict[Tab, tuple[Entry, ...]]]] = {}
+        for server in servers:
+            usable = server.status.usable
+            old = self._made.get(server.name)
+            if old is not None and old[0] is server.catalog and old[1] == usable:
+                made[server.name] = old
+            else:
+                made[server.name] = (server.catalog, usable, _entries(server.name, server.catalog, usable))
+        changed = tuple(made) != self._order or any(made[name] is not self._made.get(name) for name in made)
+        self._made, self._order = made, tuple(made)
+        return changed
+
+    def count(self, tab: Tab) -> int:
+        return sum(len(made[2][tab]) for made in self._made.values())
+
+    def rows(self, tab: Tab, words: str, folded: frozenset[str]) -> list[Entry]:
+        """Every server that has matches, its heading first; `folded` servers show only the heading."""
+        terms = words.casefold().split()
+        rows: list[Entry] = []
+        for server, (_, usable, tabs) in self._made.items():
+            every = tabs[tab]
+            found = [entry for entry in every if all(term in entry.haystack for term in terms)] if terms else every
+            if not found:
+                continue
+            weight = sum(entry.tokens for entry in every)
+            rows.append(
+                Entry(f"{server}\n", server, clean_line(server), tokens=weight, count=len(found), usable=usable)
+            )
+            if server not in folded or terms:
+                rows.extend(found)
+        return rows
+
+    def tools_of(self, server: str) -> tuple[str, ...]:
+        made = self._made.get(server)
+        return tuple(identity(entry.item)[1] for entry in made[2]["tools"] if entry.item) if made else ()
+
+    def offered(self, off: Off) -> tuple[int, int]:
+        """(tools offered to the models, their tokens): of usable servers, without those switched off."""
+        entries = [
+            entry
+            for _, usable, tabs in self._made.values()
+            if usable
+            for entry in tabs["tools"]
+            if entry.item is not None and is_on(off, entry.server, entry.item.name)
+        ]
+        return len(entries), sum(entry.tokens for entry in entries)
+
+
+def _entries(server: str, catalog: Catalog, usable: bool) -> dict[Tab, tuple[Entry, ...]]:
+    def made(items: Iterable[Item]) -> tuple[Entry, ...]:
+        return tuple(_entry(server, item, usable) for item in items)
+
+    return {
+        "tools": made(catalog.tools),
+        "resources": made((*catalog.resources, *catalog.templates)),
+        "prompts": made(catalog.prompts),
+    }
+
+
+def server_mark(off: Off, server: str, tools: Sequence[str]) -> str:
+    """`x` all on, `-` some, ` ` none."""
+    if (server, WHOLE_SERVER) in off:
+        return " "
+    on = sum(1 for tool in tools if (server, tool) not in off)
+    return "x" if on == len(tools) else "-" if on else " "
+
+
+def toggled_server(off: Off, server: str, tools: Sequence[str]) -> Off:
+    """All on goes off; anything else goes all on."""
+    rest = frozenset(pair for pair in off if pair[0] != server)
+    return rest | {(server, WHOLE_SERVER)} if server_mark(off, server, tools) == "x" else rest
+
+
+def toggled_tool(off: Off, server: str, tool: str, tools: Sequence[str]) -> Off:
+    """Switching on one tool of a server that is off as a whole leaves the others off."""
+    if (server, WHOLE_SERVER) in off:
+        others = {(server, other) for other in tools if other != tool}
+        return frozenset(pair for pair in off if pair[0] != server) | others
+    return off ^ {(server, tool)}

@@ -1,0 +1,157 @@
+"""The conversation of the Compare screen: its columns, its run, and what a send would cost. No widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mcp_tui.core.chat import ModelParams
+from mcp_tui.core.events import ColumnEvent
+from mcp_tui.core.state import ColumnStatus, Metrics
+from mcp_tui.providers.registry import ModelRef
+from mcp_tui.runs.spec import Attachment, ColumnSpec, RunSpec
+from mcp_tui.ui.catalog_rows import Off
+from mcp_tui.ui.widgets.metrics_line import Best
+
+if TYPE_CHECKING:
+    from mcp_tui.runs.engine import Engine, Run
+
+_CHARS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """usd None: nobody knows yet."""
+
+    usd: float | None = None
+    is_estimate: bool = False
+
+
+def best_columns(metrics: dict[str, Metrics]) -> dict[str, set[Best]]:
+    """Column id -> which of `ttft`, `speed`, `cost` it is best in. With fewer than two to compare nothing is best.
+
+    Columns that share the best value are all best.
+    """
+    best: dict[str, set[Best]] = {column: set() for column in metrics}
+    measures: tuple[tuple[Best, Callable[[Metrics], float | None], bool], ...] = (
+        ("ttft", lambda m: m.ttft_ms, False),
+        ("speed", lambda m: m.tokens_per_s, True),
+        ("cost", lambda m: m.cost_usd, False),
+    )
+    for name, value, most in measures:
+        known = {column: v for column, m in metrics.items() if (v := value(m)) is not None}
+        if len(known) < 2:
+            continue
+        winner = max(known.values()) if most else min(known.values())
+        for column, v in known.items():
+            if v == winner:
+                best[column].add(name)
+    return best
+
+
+class Conversation:
+    """Methods that reach the engine raise AppError; nothing here waits."""
+
+    def __init__(self, engine: Engine, columns: Sequence[ColumnSpec], listener: Callable[[ColumnEvent], None]) -> None:
+        self._engine = engine
+        self._listener = listener
+        self._columns = list(columns)
+        self._next = len(columns) + 1
+        self.run: Run | None = None
+        self.only: str | None = None
+        """The next prompt goes to this column alone."""
+
+    @property
+    def columns(self) -> tuple[ColumnSpec, ...]:
+        return tuple(self._columns)
+
+    def column(self, column: str) -> ColumnSpec:
+        return next(spec for spec in self._columns if spec.id == column)
+
+    @property
+    def live(self) -> bool:
+        return self.run is not None and self.run.live
+
+    def status(self, column: str) -> ColumnStatus:
+        return ColumnStatus.IDLE if self.run is None else self.run.status(column)
+
+    def column_live(self, column: str) -> bool:
+        return not self.status(column).ended
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Ids of the columns the next prompt goes to."""
+        return (self.only,) if self.only is not None else tuple(spec.id for spec in self._columns)
+
+    def busy(self) -> tuple[str, ...]:
+        """Labels of those among them that are still live."""
+        return tuple(spec.label for spec in self._columns if spec.id in self.targets and self.column_live(spec.id))
+
+    def send(self, text: str, attachments: Sequence[Attachment], off: Off) -> None:
+        if self.run is None:
+            defaults = self._engine.config.defaults
+            spec = RunSpec(tuple(self._columns), tools_off=off, max_steps=defaults.max_steps)
+            if defaults.approval is not None:
+                spec = replace(spec, approval=defaults.approval)
+            self.run = self._engine.start_run(spec, self._listener)
+        self.run.send(text, attachments, columns=None if self.only is None else (self.only,))
+
+    def switch_tools(self, off: Off) -> None:
+        if self.run is not None:
+            self.run.configure(tools_off=off)
+
+    def cancel(self, column: str | None = None) -> None:
+        if self.run is not None:
+            self.run.cancel(column)
+
+    def retry(self, column: str) -> None:
+        if self.run is not None:
+            self.run.retry(column)
+
+    def add(self, ref: ModelRef) -> ColumnSpec:
+        used = {spec.label for spec in self._columns}
+        label, number = str(ref), 2
+        while label in used:
+            label, number = f"{ref} #{number}", number + 1
+        spec = ColumnSpec(f"c{self._next}", ref, label, system=self._engine.config.defaults.system)
+        self._next += 1
+        if self.run is not None:
+            self.run.add_column(spec)
+        self._columns.append(spec)
+        return spec
+
+    def remove(self, column: str) -> None:
+        if self.run is not None:
+            self.run.remove_column(column)
+        self._columns = [spec for spec in self._columns if spec.id != column]
+        if self.only == column:
+            self.only = None
+
+    def set_params(self, column: str, params: ModelParams, system: str) -> None:
+        """In force from the next conversation on when one has begun: a run keeps the columns it started with."""
+        self._columns = [
+            replace(spec, params=params, system=system) if spec.id == column else spec for spec in self._columns
+        ]
+
+    def restart(self) -> None:
+        """A new conversation with the same columns; the old run is stopped."""
+        if self.run is not None:
+            self.run.cancel()
+        self.run = None
+        self.only = None
+
+    def metrics(self) -> dict[str, Metrics]:
+        return {} if self.run is None else {spec.id: self.run.metrics(spec.id) for spec in self._columns}
+
+    def cost(self) -> Cost:
+        known = [m for m in self.metrics().values() if m.cost_usd is not None]
+        if not known:
+            return Cost()
+        return Cost(sum(m.cost_usd or 0.0 for m in known), any(m.cost_is_estimate for m in known))
+
+    def context_tokens(self) -> int:
+        """About how many tokens the conversation so far adds to the next request: of the longest column."""
+        if self.run is None:
+            return 0
+        return max((len(self.run.answer_text(spec.id)) // _CHARS_PER_TOKEN for spec in self._columns), default=0)

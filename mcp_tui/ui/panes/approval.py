@@ -1,0 +1,188 @@
+"""The bar under the columns that asks before a tool runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from mcp_tui.core import json_text
+from mcp_tui.core.state import ApprovalQuestion, Decision
+from mcp_tui.core.text import clean, clean_line
+from mcp_tui.core.types import JsonObject
+from mcp_tui.ui import keys
+from mcp_tui.ui.status import hint_mark, hint_words
+
+GUARD_S = 0.3
+"""Keys this soon after the bar took the focus, or after the question changed, were meant for something else."""
+_MAX_SHOWN_CHARS = 200_000
+
+
+class Choice(Static):
+    """A key and what it does; a click does it too."""
+
+    def __init__(self, key: str, words: str, action: str) -> None:
+        super().__init__(Content.assemble((key, "$text-accent bold"), " ", words))
+        self._action = action
+
+    async def on_click(self, event: events.Click) -> None:
+        event.stop()
+        bar = next(node for node in self.ancestors if isinstance(node, ApprovalBar))
+        await bar.run_action(self._action)
+
+
+class ApprovalBar(Vertical, can_focus=True):
+    """Shows one question at a time; hidden while there is none."""
+
+    BINDINGS = [*keys.bindings("approval")]
+
+    class Answered(Message):
+        def __init__(self, question_id: str, decision: Decision, arguments: JsonObject | None = None) -> None:
+            super().__init__()
+            self.question_id = question_id
+            self.decision = decision
+            self.arguments = arguments
+
+    class EditAsked(Message):
+        def __init__(self, question: ApprovalQuestion) -> None:
+            super().__init__()
+            self.question = question
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._clock = clock
+        self._questions: tuple[ApprovalQuestion, ...] = ()
+        self._shown: str | None = None
+        self._guard_until = 0.0
+        self.display = False
+        self._who = Static(classes="who")
+        self._arguments = Static(classes="arguments")
+        self._scroll = VerticalScroll(self._arguments, can_focus=False)
+        self._remember = Static(classes="remember")
+        self._keys = Horizontal(classes="keys")
+
+    def compose(self) -> ComposeResult:
+        yield self._who
+        yield self._scroll
+        yield self._remember
+        with self._keys:
+            yield Choice("y", "once", "once")
+            yield Choice("a", "always for this tool", "always")
+            yield Choice("n", "deny", "deny")
+            yield Choice("e", "edit arguments", "edit")
+            yield Choice("→", "next", "next_question")
+
+    @property
+    def question(self) -> ApprovalQuestion | None:
+        return next((question for question in self._questions if question.id == self._shown), None)
+
+    def show(self, questions: tuple[ApprovalQuestion, ...]) -> None:
+        """The calls that wait, oldest first; the one on show stays until it is answered."""
+        self._questions = questions
+        if self.question is None:
+            self._shown = questions[0].id if questions else None
+            self._arm()
+            self._scroll.scroll_home(animate=False)
+        self.display = bool(questions)
+        self._draw()
+
+    def _arm(self) -> None:
+        self._guard_until = self._clock() + GUARD_S
+
+    def on_focus(self) -> None:
+        self._arm()
+        self._draw()
+
+    def on_blur(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        question = self.question
+        if question is None:
+            return
+        tool = question.tool
+        name = f"{clean_line(tool.server)}.{clean_line(tool.name)}"
+        word, tone = hint_mark(tool.hints)
+        colour = {"muted": "$text-muted", "warn": "$text-warning", "bad": "$text-error"}.get(tone, "$text")
+        position = next(i for i, other in enumerate(self._questions, 1) if other.id == question.id)
+        many = f" {position} of {len(self._questions)}" if len(self._questions) > 1 else ""
+        self.border_title = Content(f"? Approve a call{many}")
+        self.border_subtitle = Content("" if self.has_focus else "F6 to answer")
+        asked = ", ".join(clean_line(label) for label in question.columns)
+        self._who.update(
+            Content.assemble(
+                (name, "bold"),
+                "  ",
+                (word, colour),
+                "  ",
+                (" · ".join(hint_words(tool.hints)), "$text-muted"),
+                "   asked by ",
+                (asked, "bold"),
+            )
+        )
+        text, whole = json_text.dump_start(question.arguments, max_chars=_MAX_SHOWN_CHARS)
+        shown = clean(text) if question.arguments else "no arguments"
+        if not whole and question.arguments:
+            shown += f"\n… only the first {_MAX_SHOWN_CHARS:,} characters are shown; e shows all"
+        self._arguments.update(Content(shown))
+        self._remember.update(
+            Content.assemble(
+                ("always remembers: ", "$text-muted"),
+                (
+                    f"every call of {name}, whatever its arguments, while its definition stays as it is now",
+                    "$text-muted",
+                ),
+            )
+        )
+        self._keys.children[-1].display = len(self._questions) > 1
+
+    def _answerable(self) -> ApprovalQuestion | None:
+        return self.question if self._clock() >= self._guard_until else None
+
+    def _answer(self, decision: Decision) -> None:
+        question = self._answerable()
+        if question is not None:
+            self.post_message(self.Answered(question.id, decision))
+
+    def action_once(self) -> None:
+        self._answer(Decision.ONCE)
+
+    def action_always(self) -> None:
+        self._answer(Decision.ALWAYS)
+
+    def action_deny(self) -> None:
+        self._answer(Decision.DENY)
+
+    def action_edit(self) -> None:
+        question = self._answerable()
+        if question is not None:
+            self.post_message(self.EditAsked(question))
+
+    def action_next_question(self) -> None:
+        if len(self._questions) < 2:
+            self.screen.focus_next()
+            return
+        ids = [question.id for question in self._questions]
+        at = ids.index(self._shown) if self._shown in ids else -1
+        self._shown = ids[(at + 1) % len(ids)]
+        self._arm()
+        self._scroll.scroll_home(animate=False)
+        self._draw()
+
+    def on_key(self, event: events.Key) -> None:
+        """Long arguments scroll with the keys that mean nothing else here."""
+        pages = {"pageup": -1, "pagedown": 1}
+        lines = {"up": -1, "k": -1, "down": 1, "j": 1}
+        if event.key in lines:
+            self._scroll.scroll_relative(y=lines[event.key], animate=False)
+        elif event.key in pages:
+            self._scroll.scroll_relative(y=pages[event.key] * max(1, self._scroll.size.height - 1), animate=False)
+        else:
+            return
+        event.stop()

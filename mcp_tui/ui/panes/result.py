@@ -1,0 +1,297 @@
+"""The Workbench's results: the newest in front, the older ones a key away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult, RenderResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from mcp_tui.core.media import duration_text, size_text
+from mcp_tui.core.text import clean_line
+from mcp_tui.ui import keys
+from mcp_tui.ui.host import host
+from mcp_tui.ui.outcomes import VIEWS, Drawn, Outcome, OutcomeStatus, Part, View, draw, plain_text, save_payload
+from mcp_tui.ui.status import seconds
+from mcp_tui.ui.widgets import glyphs
+from mcp_tui.ui.widgets.line_view import LineView, Row
+from mcp_tui.ui.widgets.tab_line import TabLine
+
+_MARKS: dict[OutcomeStatus, tuple[str, str]] = {
+    OutcomeStatus.RUNNING: ("○ running", "wait"),
+    OutcomeStatus.OK: ("✓ ok", "good"),
+    OutcomeStatus.TOOL_ERROR: ("✗ tool error", "bad"),
+    OutcomeStatus.FAILED: ("✗ failed", "bad"),
+    OutcomeStatus.UNKNOWN: ("! unknown", "bad"),
+    OutcomeStatus.CANCELLED: ("■ cancelled", "wait"),
+}
+
+
+class ProgressLine(Widget):
+    """What runs: a bar where a total is known, the message, the elapsed time, and how to stop it."""
+
+    DEFAULT_CSS = """
+    ProgressLine { height: 1; display: none; }
+    ProgressLine.-shown { display: block; }
+    ProgressLine > .progress-line--done { color: $accent; }
+    ProgressLine > .progress-line--left { color: $border-blurred; }
+    ProgressLine > .progress-line--muted { color: $text-muted; }
+    """
+    COMPONENT_CLASSES = {"progress-line--done", "progress-line--left", "progress-line--muted"}
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        super().__init__()
+        self._now = now
+        self._outcome: Outcome | None = None
+
+    def show(self, outcome: Outcome | None) -> None:
+        running = outcome is not None and outcome.status is OutcomeStatus.RUNNING
+        self._outcome = outcome if running else None
+        self.set_class(running, "-shown")
+        self.refresh()
+
+    def render(self) -> RenderResult:
+        outcome = self._outcome
+        line = Text(no_wrap=True, overflow="ellipsis", end="")
+        if outcome is None:
+            return line
+        muted = self.get_component_rich_style("progress-line--muted", partial=True)
+        line.append(f"○ {seconds(self._now() - outcome.started_at)}  ")
+        progress = outcome.progress
+        if progress is not None and progress.total is not None and progress.total > 0:
+            part = min(1.0, max(0.0, progress.progress / progress.total))
+            cells = max(6, min(24, self.size.width // 3))
+            done = round(part * cells)
+            line.append(glyphs.BAR_DONE * done, self.get_component_rich_style("progress-line--done", partial=True))
+            left = self.get_component_rich_style("progress-line--left", partial=True)
+            line.append(glyphs.BAR_LEFT * (cells - done), left)
+            line.append(f" {part:.0%}  ")
+        elif progress is not None:
+            line.append(f"{progress.progress:g}  ")
+        if progress is not None and progress.message:
+            line.append(clean_line(progress.message)[:200] + "  ")
+        line.append("esc stops it", muted)
+        return line
+
+
+class PartsList(OptionList):
+    """Links and media of the shown result: enter reads a link, and saves anything else."""
+
+    DEFAULT_CSS = """
+    PartsList {
+        display: none; height: auto; max-height: 5; border: none; padding: 0; background: transparent;
+        text-wrap: nowrap; text-overflow: ellipsis; scrollbar-size-vertical: 1;
+    }
+    PartsList.-shown { display: block; }
+    """
+
+
+class ResultPane(Vertical):
+    """`show` puts up the results of one item; everything else is asked of the screen by messages."""
+
+    BINDINGS = keys.bindings("result")
+
+    class ReadWanted(Message):
+        """A resource link is to be read."""
+
+        def __init__(self, uri: str) -> None:
+            super().__init__()
+            self.uri = uri
+
+    class SaveWanted(Message):
+        """`make` gives the bytes and a file suffix; call it on a thread."""
+
+        def __init__(self, make: Callable[[], tuple[bytes, str]], name: str) -> None:
+            super().__init__()
+            self.make = make
+            self.name = name
+
+    class SendWanted(Message):
+        def __init__(self, outcome: Outcome) -> None:
+            super().__init__()
+            self.outcome = outcome
+
+    class Copied(Message):
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, now: Callable[[], float], *, id: str | None = None) -> None:  # noqa: A002  the framework's name
+        super().__init__(id=id, classes="pane")
+        self.border_title = "Result"
+        self.tabs = TabLine([(view, view.capitalize()) for view in VIEWS])
+        self.progress_line = ProgressLine(now)
+        self.parts = PartsList(markup=False)
+        self.lines = LineView()
+        self._now = now
+        self._outcomes: Sequence[Outcome] = ()
+        self._index = -1
+        self._follow = True
+        self._view: View = "result"
+        self._drawn_for: tuple[int, OutcomeStatus, View] | None = None
+        self._parts: tuple[Part, ...] = ()
+        self._empty = ""
+
+    def compose(self) -> ComposeResult:
+        yield self.tabs
+        yield self.progress_line
+        yield self.parts
+        yield self.lines
+
+    def on_mount(self) -> None:
+        self.set_interval(0.1, self._tick)
+        self._update()
+
+    def _tick(self) -> None:
+        if self.outcome is not None and self.outcome.status is OutcomeStatus.RUNNING:
+            self.progress_line.refresh()
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return self._outcomes[self._index] if self._outcomes else None
+
+    @property
+    def view(self) -> View:
+        return self._view
+
+    def show(self, outcomes: Sequence[Outcome], *, empty: str, newest: bool = True) -> None:
+        """empty: what stands here when there is none. newest: go to the last one."""
+        self._outcomes = outcomes
+        self._empty = empty
+        if newest or self._follow or self._index >= len(outcomes):
+            self._index = len(outcomes) - 1
+            self._follow = True
+        self._update()
+
+    def _status(self, outcome: Outcome) -> list[tuple[str, str]]:
+        status: list[tuple[str, str]] = [_MARKS[outcome.status]]
+        if outcome.duration_ms is not None:
+            status.append((duration_text(outcome.duration_ms), ""))
+        if outcome.size_bytes is not None:
+            status.append((size_text(outcome.size_bytes), "muted"))
+        if len(self._outcomes) > 1:
+            status.append((f"{self._index + 1}/{len(self._outcomes)}", "muted"))
+        return status
+
+    def _update(self) -> None:
+        outcome = self.outcome
+        self.progress_line.show(outcome)
+        if outcome is None:
+            self._drawn_for = None
+            self.tabs.show(active=self._view, status=())
+            self._use(Drawn(draw_note(self._empty)), keep_place=False)
+            return
+        self.tabs.show(active=self._view, status=self._status(outcome))
+        drawn_for = (outcome.number, outcome.status, self._view)
+        if drawn_for != self._drawn_for:
+            self._drawn_for = drawn_for
+            if outcome.status is OutcomeStatus.RUNNING:
+                self._use(Drawn(()), keep_place=False)
+            else:
+                self.run_worker(self._draw(outcome, drawn_for), group="draw", exclusive=True)
+
+    async def _draw(self, outcome: Outcome, drawn_for: tuple[int, OutcomeStatus, View]) -> None:
+        drawn = await asyncio.to_thread(draw, outcome, drawn_for[2])
+        if drawn_for == self._drawn_for:
+            self._use(drawn, keep_place=False)
+
+    def _use(self, drawn: Drawn, *, keep_place: bool) -> None:
+        self.lines.show(drawn.rows, keep_place=keep_place)
+        self._parts = drawn.parts
+        self.parts.set_options(Option(Content(part.label)) for part in drawn.parts)
+        self.parts.set_class(bool(drawn.parts), "-shown")
+
+    def focus_content(self) -> None:
+        if self._parts:
+            self.parts.focus()
+        else:
+            self.lines.focus()
+
+    # What a person does
+
+    @on(TabLine.Selected)
+    def _tab_selected(self, event: TabLine.Selected) -> None:
+        event.stop()
+        self._go(event.tab)
+
+    def _go(self, view: str) -> None:
+        self._view = next(known for known in VIEWS if known == view)
+        self._update()
+
+    def action_previous_tab(self) -> None:
+        self._go(self.tabs.step(-1))
+
+    def action_next_tab(self) -> None:
+        self._go(self.tabs.step(1))
+
+    def action_older_result(self) -> None:
+        self._step(-1)
+
+    def action_newer_result(self) -> None:
+        self._step(1)
+
+    def _step(self, by: int) -> None:
+        index = self._index + by
+        if 0 <= index < len(self._outcomes):
+            self._index = index
+            self._follow = index == len(self._outcomes) - 1
+            self._update()
+
+    @on(OptionList.OptionSelected)
+    def _part_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        part = self._parts[event.option_index]
+        if part.kind == "link":
+            self.post_message(self.ReadWanted(part.uri))
+        else:
+            self._save(part)
+
+    def action_save_result(self) -> None:
+        highlighted = self.parts.highlighted if self.parts.has_focus else None
+        part = self._parts[highlighted] if highlighted is not None else None
+        self._save(part if part is not None and part.kind == "media" else None)
+
+    def _save(self, part: Part | None) -> None:
+        outcome, view = self.outcome, self._view
+        if outcome is None or outcome.raw is None:
+            host(self).notify("There is no result to save", severity="warning", markup=False)
+            return
+        name = part.uri.rstrip("/").rpartition("/")[2] if part is not None else ""
+        self.post_message(self.SaveWanted(lambda: save_payload(outcome, view, part), name or outcome.name))
+
+    def action_copy_result(self) -> None:
+        outcome, view = self.outcome, self._view
+        if outcome is not None:
+            self.run_worker(self._copy(outcome, view), group="copy", exclusive=True)
+
+    async def _copy(self, outcome: Outcome, view: View) -> None:
+        self.post_message(self.Copied(await asyncio.to_thread(plain_text, outcome, view)))
+
+    def action_send_to_compare(self) -> None:
+        if self.outcome is not None and self.outcome.raw is not None:
+            self.post_message(self.SendWanted(self.outcome))
+
+
+def draw_note(text: str) -> list[Row]:
+    return [Row(line, "muted") for line in text.split("\n")]
+
+
+def file_name(name: str, suffix: str, folder: Path) -> Path:
+    """A path in `folder` that nothing has yet, made from a name the server chose: letters, digits, `.-_` only."""
+    safe_name = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in name).strip("-.")[:60] or "result"
+    base = safe_name.removesuffix(suffix) or "result"
+    path = folder / f"{base}{suffix}"
+    number = 2
+    while path.exists():
+        path = folder / f"{base}-{number}{suffix}"
+        number += 1
+    return path

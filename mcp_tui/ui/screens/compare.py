@@ -1,0 +1,290 @@
+"""F2: servers and their catalog, one column per model, the approval bar and the prompt editor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import on
+
+from mcp_tui.core.errors import AppError
+from mcp_tui.core.state import Decision
+from mcp_tui.core.text import clean_line
+from mcp_tui.core.types import JsonObject
+from mcp_tui.ui.host import host
+from mcp_tui.ui.panes.approval import ApprovalBar
+from mcp_tui.ui.panes.catalog import CatalogPane
+from mcp_tui.ui.panes.servers import ServersPane
+from mcp_tui.ui.screens.compare_sending import CompareSending
+
+if TYPE_CHECKING:
+    from mcp_tui.providers.registry import ModelRef
+    from mcp_tui.ui.matrix_rows import ColumnView
+    from mcp_tui.ui.screens.params import ChosenParams
+    from mcp_tui.ui.widgets.model_column import ModelColumn
+
+
+class CompareScreen(CompareSending):
+    """What the keys do. Every action finds its column by the focus, else by what had it last."""
+
+    # Servers and catalog
+
+    @on(ServersPane.CardAsked)
+    def _card_asked(self, event: ServersPane.CardAsked) -> None:
+        from mcp_tui.ui.screens.server_card import ServerCard
+
+        server = next((server for server in self._servers if server.name == event.name), None)
+        if server is not None:
+            card = ServerCard(server, reconnect=self._reconnect, set_enabled=self._set_enabled, clock=self._clock)
+            host(self).push_screen(card)
+
+    @on(ServersPane.RetryAsked)
+    def _retry_asked(self, event: ServersPane.RetryAsked) -> None:
+        self._reconnect(event.name)
+
+    @on(ServersPane.Toggled)
+    def _toggled(self, event: ServersPane.Toggled) -> None:
+        self._set_enabled(event.name, event.enabled)
+
+    def _reconnect(self, server: str) -> None:
+        if self._engine is not None:
+            self._engine.manager.retry(server)
+
+    def _set_enabled(self, server: str, enabled: bool) -> None:
+        if self._engine is not None:
+            self._engine.manager.set_enabled(server, enabled)
+
+    @on(CatalogPane.SwitchesChanged)
+    def _switched(self, event: CatalogPane.SwitchesChanged) -> None:
+        if self._conversation is not None:
+            self._conversation.switch_tools(event.off)
+        self._changed()
+
+    # Approval
+
+    @on(ApprovalBar.Answered)
+    def _answered(self, event: ApprovalBar.Answered) -> None:
+        if self._engine is not None:
+            self._engine.approvals.answer(event.question_id, event.decision, arguments=event.arguments)
+
+    @on(ApprovalBar.EditAsked)
+    def _edit_asked(self, event: ApprovalBar.EditAsked) -> None:
+        from mcp_tui.ui.screens.arguments import ArgumentsScreen
+
+        question = event.question
+
+        def edited(arguments: JsonObject | None) -> None:
+            if arguments is not None and self._engine is not None:
+                self._engine.approvals.answer(question.id, Decision.ONCE, arguments=arguments)
+
+        host(self).push_screen(ArgumentsScreen(question), edited)
+
+    def action_focus_question(self) -> None:
+        if not self._questions:
+            self._toast("No call waits for approval")
+        elif not self.approval_bar.has_focus:
+            self._focus_question()
+
+    # Moving about
+
+    def action_toggle_sidebar(self) -> None:
+        sidebar = self.query_one("#sidebar")
+        had_focus = sidebar.has_focus_within
+        if self.has_class("-narrow"):
+            self.toggle_class("-sidebar-open")
+            opened = self.has_class("-sidebar-open")
+            self.remove_class("-sidebar-folded")
+        else:
+            self.toggle_class("-sidebar-folded")
+            opened = not self.has_class("-sidebar-folded")
+        if opened and self.has_class("-narrow"):
+            self.catalog_pane.list.focus()
+        elif had_focus and not opened:
+            self.prompt_pane.editor.focus()
+
+    def action_focus_prompt(self) -> None:
+        self.remove_class("-sidebar-open")
+        self.prompt_pane.editor.focus()
+
+    def action_focus_column(self, number: int) -> None:
+        self.columns_area.focus_number(number)
+
+    def action_focus_neighbour(self, step: int) -> None:
+        self.columns_area.focus_neighbour(step)
+
+    def action_maximise_column(self) -> None:
+        self.columns_area.toggle_maximised()
+
+    def action_back(self) -> None:
+        """One step back: what is being read, the bar, the sidebar, a live column, a big one, the editor."""
+        if self._stop_delivery():
+            return
+        column = self._focused_column()
+        conversation = self._conversation
+        if self.approval_bar.has_focus:
+            self._return_focus()
+        elif self.query_one("#sidebar").has_focus_within:
+            self.remove_class("-sidebar-open")
+            self.prompt_pane.editor.focus()
+        elif column is not None:
+            if conversation is not None and conversation.column_live(column.column_id):
+                conversation.cancel(column.column_id)
+            elif self.columns_area.maximised:
+                self.columns_area.toggle_maximised()
+            else:
+                self.prompt_pane.editor.focus()
+        elif conversation is not None and conversation.live:
+            conversation.cancel()
+        elif self.prompt_pane.editor.has_focus:
+            self.prompt_pane.clear_note()
+        else:
+            self.prompt_pane.editor.focus()
+
+    # Columns
+
+    def _focused_column(self) -> ModelColumn | None:
+        current = self.columns_area.current
+        return current if current is not None and current.has_focus_within else None
+
+    def _column(self) -> ModelColumn | None:
+        return self._focused_column() or self.columns_area.current
+
+    def action_cancel_column(self) -> None:
+        column = self._column()
+        if column is not None and self._conversation is not None:
+            self._conversation.cancel(column.column_id)
+
+    def action_retry_column(self) -> None:
+        column = self._column()
+        if column is None or self._conversation is None:
+            return
+        try:
+            self._conversation.retry(column.column_id)
+        except AppError as error:
+            self._toast(error.info.line(), "warning")
+        self._changed()
+
+    def action_fork_column(self) -> None:
+        """The next prompt goes to this column alone, until it is pressed again."""
+        column = self._column()
+        if column is None or self._conversation is None:
+            return
+        only = None if self._conversation.only == column.column_id else column.column_id
+        self._conversation.only = only
+        self._describe()
+        if only is not None:
+            self.prompt_pane.editor.focus()
+
+    def action_new_conversation(self) -> None:
+        if self._conversation is None:
+            return
+        if not self._conversation.live:
+            self._restart()
+            return
+        from mcp_tui.ui.screens.dialog import ConfirmScreen
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._restart()
+
+        question = "The run is live. Stop every column and start a new conversation?"
+        host(self).push_screen(ConfirmScreen(question, yes="new conversation", no="go on"), answered)
+
+    def _restart(self) -> None:
+        if self._conversation is not None:
+            self._conversation.restart()
+            self.run_worker(self._show_columns(), group="columns")
+            self.prompt_pane.editor.focus()
+            self._changed()
+
+    def action_add_model(self) -> None:
+        from mcp_tui.ui.screens.model_picker import ModelPicker
+
+        if self._engine is not None:
+            host(self).push_screen(ModelPicker(self._engine.registry), self._model_chosen)
+
+    def _model_chosen(self, ref: ModelRef | None) -> None:
+        if ref is None or self._conversation is None:
+            return
+        try:
+            spec = self._conversation.add(ref)
+        except AppError as error:
+            self._toast(error.info.line(), "error")
+            return
+        self.run_worker(self.columns_area.add_column(self._new_column(spec)), group="columns")
+        self._changed()
+
+    def action_remove_column(self) -> None:
+        column = self._column()
+        if column is None or self._conversation is None:
+            return
+        live = self._conversation.column_live(column.column_id)
+        if not live and not column.answer_text():
+            self._remove(column.column_id)
+            return
+        from mcp_tui.ui.screens.dialog import ConfirmScreen
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._remove(column.column_id)
+
+        what = "It is live, and its answer goes" if live else "Its answer goes"
+        question = f"Remove {clean_line(column.label)}? {what} with it."
+        host(self).push_screen(ConfirmScreen(question, yes="remove", no="keep"), answered)
+
+    def _remove(self, column: str) -> None:
+        if self._conversation is None or all(spec.id != column for spec in self._conversation.columns):
+            return
+        self._conversation.remove(column)
+        if not self._conversation.columns:
+            self.columns_area.say("No model. Press + to choose one.")
+        self.run_worker(self.columns_area.drop(column), group="columns")
+        self._changed()
+
+    def action_edit_params(self) -> None:
+        from mcp_tui.ui.screens.params import ParamsScreen
+
+        column = self._column()
+        conversation = self._conversation
+        if column is None or conversation is None:
+            return
+        spec = conversation.column(column.column_id)
+
+        def chosen(found: ChosenParams | None) -> None:
+            if found is None or (found.params == spec.params and found.system == spec.system):
+                return
+            conversation.set_params(spec.id, found.params, found.system)
+            if conversation.run is not None:
+                self._toast(f"{spec.label}: from the next conversation on (ctrl+n)")
+
+        host(self).push_screen(ParamsScreen(spec), chosen)
+
+    # Comparing
+
+    def _views(self) -> list[ColumnView]:
+        from mcp_tui.ui.matrix_rows import ColumnView
+
+        return [
+            ColumnView(column.label, column.status, column.metrics, column.calls)
+            for column in self.columns_area.columns
+        ]
+
+    def action_show_matrix(self) -> None:
+        from mcp_tui.ui.screens.matrix import MatrixScreen
+
+        conversation = self._conversation
+        if self.columns_area.columns:
+            live = lambda: conversation is not None and conversation.live  # noqa: E731
+            host(self).push_screen(MatrixScreen(self._views, live))
+
+    def action_diff_answers(self) -> None:
+        from mcp_tui.ui.screens.diff import Answer, DiffScreen
+
+        answered = [column for column in self.columns_area.columns if column.answer_text().strip()]
+        if len(answered) < 2:
+            self._toast("Two answers are needed to compare them", "warning")
+            return
+        current = self._column()
+        left = answered.index(current) if current in answered else 0
+        right = (left + 1) % len(answered)
+        answers = [Answer(column.label, column.answer_text()) for column in answered]
+        host(self).push_screen(DiffScreen(answers, left, right))

@@ -1,0 +1,265 @@
+"""The panes of the Compare screen, how they hear of changes, and who has the focus when a question comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Literal
+
+from textual import on
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input, Static, TextArea
+
+from mcp_tui.config import paths
+from mcp_tui.core.errors import AppError, ErrorInfo
+from mcp_tui.core.events import ColumnEvent, MetricsChanged, StatusChanged, TextAppended, TurnStarted
+from mcp_tui.core.state import ApprovalQuestion, ColumnStatus, ServerSnapshot
+from mcp_tui.core.text import clean
+from mcp_tui.ui.conversation import Conversation, best_columns
+from mcp_tui.ui.host import host
+from mcp_tui.ui.panes.approval import ApprovalBar
+from mcp_tui.ui.panes.catalog import CatalogPane
+from mcp_tui.ui.panes.columns import ColumnsArea
+from mcp_tui.ui.panes.prompt import PromptPane
+from mcp_tui.ui.panes.servers import ServersPane
+from mcp_tui.ui.prompt_history import PromptHistory
+from mcp_tui.ui.screens.mode import ModeScreen, RunStateChanged
+from mcp_tui.ui.widgets.model_column import ModelColumn
+
+if TYPE_CHECKING:
+    from mcp_tui.runs.engine import Engine
+    from mcp_tui.runs.spec import ColumnSpec
+
+QUIET_S = 1.0
+"""Nobody who typed in the last second loses the focus to a question."""
+HEADER_S = 0.5
+"""At most this often the header follows the figures of live columns."""
+
+DEMO_LINE = (
+    "demo: scripted models and a bundled server, no network. Real models: set OPENAI_API_KEY, ANTHROPIC_API_KEY … "
+    "and start again. Your servers: mcp-tui --server NAME=COMMAND"
+)
+DEMO_LINE_SHORT = "demo: scripted models. Real ones: set OPENAI_API_KEY … · --server NAME=COMMAND"
+
+
+class DemoLine(Static):
+    """What is demo and how to get the real thing, in the words that fit."""
+
+    def on_resize(self) -> None:
+        self.update(Content(DEMO_LINE if self.size.width >= len(DEMO_LINE) + 2 else DEMO_LINE_SHORT))
+
+
+class ComparePanes(ModeScreen):
+    """Draws what the engine says."""
+
+    MODE = "compare"
+    AUTO_FOCUS = "PromptEditor"
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, history: PromptHistory | None = None) -> None:
+        super().__init__()
+        self._clock = clock
+        self._engine: Engine | None = None
+        self._conversation: Conversation | None = None
+        self._servers: tuple[ServerSnapshot, ...] = ()
+        self._questions: tuple[ApprovalQuestion, ...] = ()
+        self._before_question: Widget | None = None
+        self._header_timer: Timer | None = None
+        self._history = history or PromptHistory(paths.state_dir() / "prompts.jsonl")
+        self.servers_pane = ServersPane(clock=clock, id="servers")
+        self.catalog_pane = CatalogPane(id="catalog")
+        self.columns_area = ColumnsArea(id="columns")
+        self.approval_bar = ApprovalBar(clock=clock, id="approval")
+        self.prompt_pane = PromptPane(clock=clock, id="prompt")
+        self.demo_line = DemoLine(id="demo-line", markup=False)
+
+    def compose_body(self) -> Iterable[Widget]:
+        with Horizontal(id="compare-body"):
+            with Vertical(id="sidebar"):
+                yield self.servers_pane
+                yield self.catalog_pane
+            with Vertical(id="main"):
+                yield self.demo_line
+                yield self.columns_area
+                yield self.approval_bar
+                yield self.prompt_pane
+
+    def on_mount(self) -> None:
+        self.demo_line.display = False
+        self.columns_area.say("starting …")
+        self.servers_pane.show(())
+        self._describe()
+        self.run_worker(self._load_history(), group="history")
+
+    async def _load_history(self) -> None:
+        problem = await self._history.load()
+        self.prompt_pane.set_history(self._history.prompts)
+        if problem is not None:
+            self.prompt_pane.say_warning(problem)
+
+    # Hooks of the app
+
+    def engine_ready(self, engine: Engine) -> None:
+        self._engine = engine
+        columns: tuple[ColumnSpec, ...] = ()
+        try:
+            columns = engine.default_columns(self._wanted_models())
+        except AppError as error:
+            self.columns_area.say(f"⚠ {error.info.line()}\n\nPress + to choose a model.")
+        else:
+            if not columns:
+                self.columns_area.say("No model yet. Press + to choose one.")
+        self._conversation = Conversation(engine, columns, self._column_event)
+        self.run_worker(self._show_columns(), group="columns")
+        if engine.demo_models:
+            from mcp_tui.demo import DEMO_PROMPT
+
+            self.demo_line.display = True
+            if not self.prompt_pane.text:
+                self.prompt_pane.set_text(DEMO_PROMPT)
+        self._changed()
+
+    def _wanted_models(self) -> tuple[str, ...]:
+        from mcp_tui.ui.app import McpTuiApp
+
+        app = host(self)
+        return app.options.models if isinstance(app, McpTuiApp) else ()
+
+    def engine_failed(self, info: ErrorInfo) -> None:
+        self._engine = None
+        self.columns_area.say(f"⚠ {info.line()}")
+
+    def servers_changed(self, servers: tuple[ServerSnapshot, ...]) -> None:
+        self._servers = servers
+        self.servers_pane.show(servers)
+        self.catalog_pane.show(servers)
+        self.prompt_pane.servers_changed(servers)
+        self._update_card(servers)
+        self._changed()
+
+    def _update_card(self, servers: tuple[ServerSnapshot, ...]) -> None:
+        from mcp_tui.ui.screens.server_card import ServerCard
+
+        for screen in host(self).screen_stack:
+            if isinstance(screen, ServerCard):
+                for server in servers:
+                    if server.name == screen.server_name:
+                        screen.show(server)
+
+    def _toast(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
+        """Only for what the person did just now."""
+        self.notify(clean(text), severity=severity, markup=False)
+
+    def questions_changed(self, questions: tuple[ApprovalQuestion, ...]) -> None:
+        known = {question.id for question in self._questions}
+        arrived = any(question.id not in known for question in questions)
+        self._questions = questions
+        had_focus = self.approval_bar.has_focus
+        self.approval_bar.show(questions)
+        if not questions:
+            if had_focus:
+                self._return_focus()
+        elif arrived and not had_focus and self._may_take_focus():
+            self._focus_question()
+
+    def _may_take_focus(self) -> bool:
+        if not self.is_current:
+            return False
+        if self.prompt_pane.editor.has_focus:
+            return not self.prompt_pane.text.strip() and self.prompt_pane.quiet_s >= QUIET_S
+        return not isinstance(self.focused, Input | TextArea)
+
+    def _focus_question(self) -> None:
+        self._before_question = self.focused
+        self.approval_bar.focus()
+
+    def _return_focus(self) -> None:
+        before, self._before_question = self._before_question, None
+        if before is not None and before.is_mounted and before.display:
+            before.focus()
+        else:
+            self.prompt_pane.editor.focus()
+
+    def offer_prompt(self, text: str) -> None:
+        """Text from another mode: it goes below what is written already, so nothing is lost."""
+        written = self.prompt_pane.text
+        self.prompt_pane.set_text(f"{written.rstrip()}\n\n{text}" if written.strip() else text)
+        self.prompt_pane.editor.focus()
+
+    # Columns and their run
+
+    def _new_column(self, spec: ColumnSpec) -> ModelColumn:
+        demo = spec.ref.provider == "demo"
+        return ModelColumn(spec.id, spec.label, demo, clock=self._clock)
+
+    async def _show_columns(self) -> None:
+        if self._conversation is not None:
+            await self.columns_area.replace(self._new_column(spec) for spec in self._conversation.columns)
+            self._describe()
+
+    def _column_event(self, event: ColumnEvent) -> None:
+        """Called for every token: nothing here may cost more than handing it on."""
+        self.columns_area.handle(event)
+        if isinstance(event, TextAppended):
+            return
+        if isinstance(event, TurnStarted):
+            self.columns_area.mark_best({})
+        elif isinstance(event, StatusChanged):
+            if event.status.ended and self._conversation is not None and not self._conversation.live:
+                self._run_ended(self._conversation)
+            self._changed()
+        elif isinstance(event, MetricsChanged) and self._header_timer is None:
+            self._header_timer = self.set_timer(HEADER_S, self._header_due)
+
+    def _header_due(self) -> None:
+        self._header_timer = None
+        self._changed()
+
+    def _run_ended(self, conversation: Conversation) -> None:
+        done = {
+            column: metrics
+            for column, metrics in conversation.metrics().items()
+            if conversation.status(column) is ColumnStatus.DONE
+        }
+        self.columns_area.mark_best(best_columns(done))
+
+    def _changed(self) -> None:
+        """The header and the prompt's border follow."""
+        conversation = self._conversation
+        tools, tax = self.catalog_pane.model.offered(self.catalog_pane.off)
+        cost = conversation.cost() if conversation is not None else None
+        self.post_message(
+            RunStateChanged(
+                live=conversation is not None and conversation.live,
+                cost_usd=cost.usd if cost else None,
+                cost_is_estimate=cost.is_estimate if cost else False,
+                offered_tools=tools,
+                tool_tax=tax,
+            )
+        )
+        self._describe()
+
+    def _describe(self) -> None:
+        conversation = self._conversation
+        tools, tax = self.catalog_pane.model.offered(self.catalog_pane.off)
+        parts: list[str] = []
+        target = ""
+        if conversation is not None:
+            count = len(conversation.targets)
+            parts.append(f"{count} model{'' if count == 1 else 's'}")
+            if conversation.only is not None:
+                target = conversation.column(conversation.only).label
+        parts.append(f"{tools} tool{'' if tools == 1 else 's'}")
+        context = conversation.context_tokens() if conversation is not None else 0
+        parts.append(self.prompt_pane.input_tokens(tax, context))
+        self.prompt_pane.describe(parts, target)
+
+    @on(PromptPane.Edited)
+    def _edited(self) -> None:
+        self._describe()
+
+    @on(ColumnsArea.CurrentChanged)
+    def _column_changed(self) -> None:
+        self.refresh_bindings()

@@ -1,0 +1,200 @@
+"""Choose a model to add: every provider's models, and what is missing where one cannot be used."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from mcp_tui.core.errors import AppError, ErrorInfo
+from mcp_tui.core.text import clean, clean_line
+from mcp_tui.providers.registry import ModelRef
+from mcp_tui.ui.widgets.row_list import RowList, fill
+
+if TYPE_CHECKING:
+    from mcp_tui.providers.registry import ProviderInfo, ProviderRegistry
+
+LIST_TIMEOUT_S = 10.0
+_KEY_VARIABLES = {"gemini": "GEMINI_API_KEY"}
+
+
+def missing(provider: ProviderInfo) -> str:
+    """What to do before this provider can be used, or ""."""
+    if provider.available:
+        return ""
+    if provider.key_source == "":
+        return f"set {_KEY_VARIABLES.get(provider.name, provider.name.upper() + '_API_KEY')}"
+    return "not running here"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    provider: str
+    text: str
+    aside: str
+    ref: ModelRef | None = None
+
+
+class ModelList(RowList):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[_Row] = []
+
+    def row_count(self) -> int:
+        return len(self.rows) or 1
+
+    def row_key(self, index: int) -> str:
+        row = self.rows[index] if self.rows else None
+        return "" if row is None else str(row.ref) if row.ref else row.provider
+
+    def row_text(self, index: int, width: int) -> Text:
+        muted = self.part("row-list--muted")
+        if not self.rows:
+            return Text("no such model in the lists; enter tries the name as you wrote it", muted)
+        row = self.rows[index]
+        if row.ref is None:
+            return fill(Text(row.text, self.part("row-list--strong"), end=""), Text(row.aside, muted), width)
+        return fill(Text(f"  {row.text}", "" if not row.aside else muted, end=""), Text(row.aside, muted), width)
+
+    @property
+    def current(self) -> _Row | None:
+        return self.rows[self.cursor] if self.cursor < len(self.rows) else None
+
+
+class ModelPicker(ModalScreen[ModelRef | None]):
+    """None when the person went back. Models are asked for at every provider that can be used, all at once."""
+
+    BINDINGS = [
+        Binding("escape", "dismiss(None)", "back"),
+        Binding("up", "move(-1)", show=False, priority=True),
+        Binding("down", "move(1)", show=False, priority=True),
+        Binding("pageup", "page(-1)", show=False, priority=True),
+        Binding("pagedown", "page(1)", show=False, priority=True),
+    ]
+
+    def __init__(self, registry: ProviderRegistry) -> None:
+        super().__init__()
+        self._registry = registry
+        self._providers: Sequence[ProviderInfo] = registry.providers()
+        self._models: dict[str, tuple[str, ...]] = {p.name: p.models for p in self._providers}
+        self._faults: dict[str, ErrorInfo] = {}
+        self._asking: set[str] = set()
+        self._filter = Input(placeholder="filter, or write PROVIDER/MODEL", compact=True)
+        self._list = ModelList()
+        self._list.can_focus = False
+        self._note = Static(classes="fault", markup=False)
+
+    def compose(self) -> ComposeResult:
+        box = Vertical()
+        box.border_title = "Add a model"
+        box.border_subtitle = "enter add · esc back"
+        with box:
+            yield self._filter
+            yield self._list
+            yield self._note
+
+    def on_mount(self) -> None:
+        self._filter.focus()
+        self._rebuild()
+        self._to_first_model()
+        self.run_worker(self._ask_all(), group="models")
+
+    async def _ask_all(self) -> None:
+        asked = [p.name for p in self._providers if p.available and not p.demo]
+        self._asking = set(asked)
+        self._rebuild()
+        async with asyncio.TaskGroup() as group:
+            for name in asked:
+                group.create_task(self._ask(name))
+
+    async def _ask(self, name: str) -> None:
+        try:
+            found = await self._registry.provider(name).list_models(timeout_s=LIST_TIMEOUT_S)
+        except AppError as error:
+            self._faults[name] = error.info
+        else:
+            self._models[name] = tuple(dict.fromkeys((*self._models[name], *found)))
+        self._asking.discard(name)
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        key = self._list.current_key
+        terms = self._filter.value.casefold().split()
+        rows: list[_Row] = []
+        for provider in sorted(self._providers, key=lambda p: not p.available):
+            lack = missing(provider)
+            found = [
+                ModelRef(provider.name, model)
+                for model in self._models[provider.name]
+                if all(term in f"{provider.name}/{model}".casefold() for term in terms)
+            ]
+            if not found and terms:
+                continue
+            rows.append(_Row(provider.name, clean_line(provider.name), self._aside(provider)))
+            rows.extend(_Row(provider.name, clean_line(ref.model), lack and "⚷", ref) for ref in found)
+        self._list.rows = rows
+        self._list.rows_replaced(key)
+
+    def _aside(self, provider: ProviderInfo) -> str:
+        if lack := missing(provider):
+            return f"⚷ {lack}"
+        if provider.name in self._asking:
+            return "◌ asking for models"
+        if provider.name in self._faults:
+            return f"⚠ {clean_line(self._faults[provider.name].detail or self._faults[provider.name].title)}"
+        if provider.demo:
+            return "scripted, not a real model"
+        return f"● {clean_line(provider.key_source)}"
+
+    def _to_first_model(self) -> None:
+        for index, row in enumerate(self._list.rows):
+            if row.ref is not None:
+                self._list.cursor = index
+                return
+
+    @on(Input.Changed)
+    def _filtered(self) -> None:
+        self._note.update("")
+        self._rebuild()
+        self._to_first_model()
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        self._choose()
+
+    def on_row_list_clicked(self, event: RowList.Clicked) -> None:
+        event.stop()
+        if event.again:
+            self._choose()
+
+    def action_move(self, rows: int) -> None:
+        self._list.action_move(rows)
+
+    def action_page(self, pages: int) -> None:
+        self._list.action_page(pages)
+
+    def _choose(self) -> None:
+        row = self._list.current
+        if row is not None and row.ref is None:
+            return
+        text = str(row.ref) if row is not None else self._filter.value.strip()
+        if not text:
+            return
+        try:
+            self.dismiss(self._registry.resolve(text))
+        except AppError as error:
+            self._note.update(Content(clean(f"⚠ {error.info.line()}")))
+
+    def on_click(self, event: events.Click) -> None:
+        if event.widget is self:
+            self.dismiss(None)

@@ -1,0 +1,89 @@
+"""The arguments of an MCP prompt, with the server's own suggestions."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.suggester import Suggester
+from textual.widgets import Input, Label, Static
+
+from mcp_tui.core.state import PromptInfo
+from mcp_tui.core.text import clean, clean_line
+
+Complete = Callable[[str, str], Awaitable[tuple[str, ...]]]
+"""(argument, typed so far) -> suggestions; never raises."""
+
+
+class _ServerSuggester(Suggester):
+    def __init__(self, argument: str, complete: Complete) -> None:
+        super().__init__(use_cache=True, case_sensitive=True)
+        self._argument = argument
+        self._complete = complete
+
+    async def get_suggestion(self, value: str) -> str | None:
+        found = await self._complete(self._argument, value)
+        return next((clean_line(text) for text in found if clean_line(text).startswith(value)), None)
+
+
+class PromptForm(ModalScreen[dict[str, str] | None]):
+    """The arguments that were filled in; None when the person went back."""
+
+    BINDINGS = [
+        Binding("escape", "dismiss(None)", "back"),
+        Binding("ctrl+s,f9", "insert", "insert", priority=True),
+    ]
+
+    def __init__(self, prompt: PromptInfo, complete: Complete) -> None:
+        super().__init__()
+        self._prompt = prompt
+        self._fields = [
+            Input(
+                placeholder="" if argument.required else "optional",
+                suggester=_ServerSuggester(argument.name, complete),
+                compact=True,
+            )
+            for argument in prompt.arguments
+        ]
+        self._fault = Static(classes="fault", markup=False)
+
+    def compose(self) -> ComposeResult:
+        box = VerticalScroll(can_focus=False)
+        box.border_title = Content(f"/{clean_line(self._prompt.server)}:{clean_line(self._prompt.name)}")
+        box.border_subtitle = "enter next, then insert · → take suggestion · esc back"
+        with box:
+            if self._prompt.description:
+                yield Static(Content(clean(self._prompt.description)), classes="intro")
+            for argument, field in zip(self._prompt.arguments, self._fields, strict=True):
+                with Horizontal(classes="field"):
+                    mark = "*" if argument.required else " "
+                    yield Label(Content(f"{clean_line(argument.title or argument.name)}{mark}"))
+                    yield field
+                if argument.description:
+                    yield Static(Content(clean_line(argument.description)), classes="about")
+            yield self._fault
+
+    def on_mount(self) -> None:
+        self._fields[0].focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        at = self._fields.index(event.input)
+        if at + 1 < len(self._fields):
+            self._fields[at + 1].focus()
+        else:
+            self.action_insert()
+
+    def action_insert(self) -> None:
+        values: dict[str, str] = {}
+        for argument, field in zip(self._prompt.arguments, self._fields, strict=True):
+            if field.value:
+                values[argument.name] = field.value
+            elif argument.required:
+                self._fault.update(Content(f"⚠ {clean_line(argument.title or argument.name)} is required"))
+                field.focus()
+                return
+        self.dismiss(values)

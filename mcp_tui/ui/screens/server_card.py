@@ -1,0 +1,175 @@
+"""Everything that is known about one server; stays current while it is open."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from mcp_tui.core import json_text
+from mcp_tui.core.media import duration_text
+from mcp_tui.core.state import CrashCard, ServerFacts, ServerSnapshot, ServerStatus
+from mcp_tui.core.text import clean, clean_line
+from mcp_tui.ui.screens.scroll_keys import SCROLL_KEYS, ScrollKeys
+from mcp_tui.ui.status import server_state
+
+_TONES = {
+    "good": "$text-success",
+    "warn": "$text-warning",
+    "bad": "$text-error",
+    "wait": "$text-accent",
+    "muted": "$text-muted",
+}
+_STDERR_LINES = 40
+
+
+class ServerCard(ScrollKeys, ModalScreen[None]):
+    """`actions`: what `r` and `space` do, given by the screen that opened it."""
+
+    BINDINGS = [
+        Binding("escape,enter,i,q", "dismiss", "close"),
+        Binding("r", "reconnect", "reconnect"),
+        Binding("space", "switch", "on/off"),
+        *SCROLL_KEYS,
+    ]
+
+    def __init__(
+        self,
+        server: ServerSnapshot,
+        *,
+        reconnect: Callable[[str], None],
+        set_enabled: Callable[[str, bool], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._server = server
+        self._reconnect = reconnect
+        self._set_enabled = set_enabled
+        self._clock = clock
+        self._body = Static(markup=False)
+        self._scroll = VerticalScroll(self._body)
+
+    def compose(self) -> ComposeResult:
+        yield self._scroll
+
+    def on_mount(self) -> None:
+        self._scroll.border_subtitle = "r reconnect · space on/off · esc close"
+        self._scroll.focus()
+        self._draw()
+        self.set_interval(0.5, self._tick)
+
+    @property
+    def server_name(self) -> str:
+        return self._server.name
+
+    def show(self, server: ServerSnapshot) -> None:
+        self._server = server
+        if self.is_mounted:
+            self._draw()
+
+    def _tick(self) -> None:
+        if not self._server.status.settled:
+            self._draw()
+
+    def _draw(self) -> None:
+        self._scroll.border_title = Content(clean_line(self._server.name))
+        self._body.update(card(self._server, self._clock()))
+
+    def action_reconnect(self) -> None:
+        self._reconnect(self._server.name)
+
+    def action_switch(self) -> None:
+        self._set_enabled(self._server.name, self._server.status is ServerStatus.DISABLED)
+
+
+def card(server: ServerSnapshot, now: float) -> Content:
+    """The whole card. Only cleaned text goes in."""
+    parts: list[Content] = [_head(server, now)]
+    if server.reason is not None:
+        reason = server.reason
+        lines = [Content.styled(clean_line(reason.title), "bold $text-error")]
+        if reason.detail:
+            lines.append(Content(clean(reason.detail)))
+        if reason.hint:
+            lines.append(Content.styled(f"→ {clean_line(reason.hint)}", "$text-accent"))
+        parts.append(Content("\n").join(lines))
+    if server.crash is not None:
+        parts.append(_crash(server.crash))
+    if server.warnings or server.catalog.warnings:
+        notes = [Content(f"! {clean_line(text)}") for text in (*server.warnings, *server.catalog.warnings)]
+        parts.append(_section("Warnings", notes))
+    if server.diff:
+        signs = (("+", server.diff.added), ("-", server.diff.removed), ("~", server.diff.changed))
+        parts.append(
+            _section("Catalog changes", [Content(f"{s} {clean_line(t)}") for s, names in signs for t in names])
+        )
+    if server.facts is not None:
+        parts.extend(_facts(server.facts))
+    stderr = server.stderr_tail or (server.crash.stderr_tail if server.crash else ())
+    if stderr:
+        lines = [Content.styled(clean_line(line), "$text-muted") for line in stderr[-_STDERR_LINES:]]
+        parts.append(_section("Last lines of stderr", lines))
+    return Content("\n\n").join(parts)
+
+
+def _head(server: ServerSnapshot, now: float) -> Content:
+    state = server_state(server, now)
+    catalog = server.catalog
+    offers = (
+        f"{len(catalog.tools)} tools · {len(catalog.resources)} resources · {len(catalog.templates)} templates"
+        f" · {len(catalog.prompts)} prompts"
+    )
+    rows: list[tuple[str, Content]] = [
+        ("status", Content.styled(str(state), _TONES[state.tone])),
+        ("target", Content(clean_line(server.target))),
+        ("transport", Content(server.transport + (f", pid {server.pid}" if server.pid is not None else ""))),
+        ("source", Content(clean_line(server.source))),
+    ]
+    if server.facts is not None:
+        facts = server.facts
+        rows.append(("server says", Content(clean_line(f"{facts.server_name} {facts.server_version}"))))
+        rows.append(("protocol", Content(clean_line(f"{facts.protocol_version} ({facts.era})"))))
+    rows.append(("offers", Content(offers)))
+    if server.latency_ms is not None:
+        rows.append(("latency", Content(duration_text(server.latency_ms))))
+    if server.reconnects:
+        rows.append(("reconnects", Content(str(server.reconnects))))
+    return Content("\n").join(Content.assemble((f"{name:<12}", "$text-muted"), value) for name, value in rows)
+
+
+def _crash(crash: CrashCard) -> Content:
+    if crash.signal:
+        ended = f"ended by {clean_line(crash.signal)}"
+    elif crash.exit_code is not None:
+        ended = f"exit code {crash.exit_code}"
+    else:
+        ended = "never started"
+    lines = [
+        Content.assemble(("ended       ", "$text-muted"), (ended, "$text-error")),
+        Content.assemble(("command     ", "$text-muted"), clean_line(shlex.join(crash.argv))),
+        Content.assemble(("folder      ", "$text-muted"), clean_line(crash.cwd)),
+    ]
+    if crash.env_withheld:
+        names = ", ".join(clean_line(name) for name in crash.env_withheld)
+        lines.append(Content.assemble(("not passed  ", "$text-muted"), names))
+    return _section("Process", lines)
+
+
+def _facts(facts: ServerFacts) -> list[Content]:
+    parts: list[Content] = []
+    if facts.instructions.strip():
+        parts.append(_section("Instructions", [Content(clean(facts.instructions))]))
+    if facts.capabilities:
+        parts.append(_section("Capabilities", [Content(clean(json_text.dump(facts.capabilities)))]))
+    return parts
+
+
+def _section(title: str, lines: list[Content]) -> Content:
+    return Content("\n").join([Content.styled(title, "bold $text-primary"), *lines])

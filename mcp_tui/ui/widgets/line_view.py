@@ -1,0 +1,188 @@
+"""A long text of which only the visible lines are drawn: wrapped, selectable, JSON coloured."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from rich.cells import cell_len
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+
+from mcp_tui.ui.host import host
+from mcp_tui.ui.json_style import json_spans
+
+RowKind: TypeAlias = Literal["plain", "json", "head", "muted", "good", "warning", "error"]
+
+THREAD_ABOVE_CHARS = 40_000
+"""Longer texts are wrapped on a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line before wrapping; `text` is clean and holds neither line breaks nor tabs."""
+
+    text: str
+    kind: RowKind = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    row: int
+    start: int
+    end: int
+
+
+def wrap(rows: Sequence[Row], width: int) -> list[_Piece]:
+    """Where each row breaks so that no piece is wider than `width` cells; at a space where there is one."""
+    pieces: list[_Piece] = []
+    width = max(1, width)
+    for number, row in enumerate(rows):
+        text = row.text
+        if len(text) <= width and (text.isascii() or cell_len(text) <= width):
+            pieces.append(_Piece(number, 0, len(text)))
+            continue
+        start, ascii_only = 0, text.isascii()
+        while start < len(text):
+            end = min(start + width, len(text))
+            if not ascii_only:
+                while end > start + 1 and cell_len(text[start:end]) > width:
+                    end -= 1
+            if end < len(text) and not text[end].isspace():
+                space = text.rfind(" ", start + width // 2, end)
+                if space > start:
+                    end = space + 1
+            pieces.append(_Piece(number, start, end))
+            start = end
+    return pieces
+
+
+class LineView(ScrollView, can_focus=True):
+    """`show(rows)` replaces the text; costs per frame what is visible."""
+
+    DEFAULT_CSS = """
+    LineView { height: 1fr; background: transparent; scrollbar-size-vertical: 1; overflow-x: hidden; }
+    LineView > .line-view--key { color: $text-primary; }
+    LineView > .line-view--string { color: $text-success; }
+    LineView > .line-view--number { color: $text-warning; }
+    LineView > .line-view--literal { color: $text-accent; }
+    LineView > .line-view--head { color: $text-accent; text-style: bold; }
+    LineView > .line-view--muted { color: $text-muted; }
+    LineView > .line-view--good { color: $text-success; }
+    LineView > .line-view--warning { color: $text-warning; }
+    LineView > .line-view--error { color: $text-error; }
+    """
+    COMPONENT_CLASSES = {
+        f"line-view--{name}"
+        for name in ("key", "string", "number", "literal", "head", "muted", "good", "warning", "error")
+    }
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  the framework's name
+        super().__init__(id=id)
+        self._rows: Sequence[Row] = ()
+        self._chars = 0
+        self._pieces: list[_Piece] = []
+        self._wrapped_at = 0
+        self._texts: dict[int, Text] = {}
+
+    @property
+    def allow_select(self) -> bool:
+        return True
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        return self._rows
+
+    def show(self, rows: Sequence[Row], *, keep_place: bool = False) -> None:
+        """keep_place: stay at the same line (an update), else go to the top."""
+        self._rows = rows
+        self._chars = sum(len(row.text) for row in rows)
+        self._texts.clear()
+        self._wrapped_at = 0
+        self._rewrap()
+        if not keep_place:
+            self.scroll_home(animate=False, immediate=True)
+
+    def _rewrap(self) -> None:
+        width = self.scrollable_content_region.width
+        if width <= 0 or width == self._wrapped_at:
+            return
+        self._wrapped_at = width
+        if self._chars <= THREAD_ABOVE_CHARS:
+            self._use(wrap(self._rows, width), width)
+        else:
+            self.run_worker(self._wrap_on_thread(self._rows, width), group="wrap", exclusive=True)
+
+    async def _wrap_on_thread(self, rows: Sequence[Row], width: int) -> None:
+        pieces = await asyncio.to_thread(wrap, rows, width)
+        if rows is self._rows and width == self._wrapped_at:
+            self._use(pieces, width)
+
+    def _use(self, pieces: list[_Piece], width: int) -> None:
+        self._pieces = pieces
+        self.virtual_size = Size(width, len(pieces))
+        self.refresh()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        self._rewrap()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._texts.clear()
+
+    def _text(self, number: int) -> Text:
+        """The whole row, coloured."""
+        text = self._texts.get(number)
+        if text is None:
+            row = self._rows[number]
+            style: Style | str = ""
+            if row.kind not in ("plain", "json"):
+                style = self.get_component_rich_style(f"line-view--{row.kind}", partial=True)
+            text = Text(row.text, style=style, no_wrap=True, end="")
+            if row.kind == "json":
+                for start, end, kind in json_spans(row.text):
+                    text.stylize(self.get_component_rich_style(f"line-view--{kind}", partial=True), start, end)
+            if len(self._texts) > 2_000:
+                self._texts.clear()
+            self._texts[number] = text
+        return text
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        base = self.rich_style
+        number = y + self.scroll_offset.y
+        if number >= len(self._pieces):
+            return Strip.blank(width, base)
+        piece = self._pieces[number]
+        if piece.row >= len(self._rows):  # a new text whose wrapping is still on its way
+            return Strip.blank(width, base)
+        text = self._text(piece.row)[piece.start : piece.end]
+        text.end = ""
+        selection = self.text_selection
+        if selection is not None and (span := selection.get_span(number)) is not None:
+            start, end = span
+            style = self.screen.get_component_rich_style("screen--selection")
+            text.stylize(style, start, len(text) if end == -1 else end)
+        strip = Strip(text.render(host(self).console), cell_len(text.plain)).apply_style(base)
+        # apply_style puts the base under what is there already.
+        return strip.extend_cell_length(width, base).crop(0, width).apply_offsets(0, number)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        lines = (self._rows[piece.row].text[piece.start : piece.end] for piece in self._pieces)
+        return selection.extract("\n".join(lines)), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        self.refresh()
+
+
+def rows_of(text: str, kind: RowKind = "plain") -> list[Row]:
+    """Clean text as rows; tabs become spaces."""
+    return [Row(line.expandtabs(4), kind) for line in text.split("\n")]
+

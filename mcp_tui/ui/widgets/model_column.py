@@ -1,0 +1,416 @@
+"""One model's column: a frame with its state and figures around the stream of its answer.
+
+The frame is drawn here, not by the framework's border: its top and bottom change every second while the stream
+runs, and only those two lines are then painted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from time import monotonic
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.events import (
+    CallChanged,
+    ColumnEvent,
+    MetricsChanged,
+    ReasoningAppended,
+    StatusChanged,
+    StepStarted,
+    TextAppended,
+    TurnStarted,
+)
+from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics
+from mcp_tui.core.text import clean_line
+from mcp_tui.ui import keys
+from mcp_tui.ui.host import host
+from mcp_tui.ui.widgets import glyphs
+from mcp_tui.ui.widgets.frame_clock import FrameClock
+from mcp_tui.ui.widgets.metrics_line import SEPARATOR, Best, figures, fit
+from mcp_tui.ui.widgets.rows import Span, shorten, width_of
+from mcp_tui.ui.widgets.stream_items import NoticeItem
+from mcp_tui.ui.widgets.stream_view import StreamView
+
+DEMO_TEXT = ("demo model", "scripted on this machine, no provider is called")
+
+_COMPONENTS = {
+    "column--frame",
+    "column--name",
+    "column--state-wait",
+    "column--state-live",
+    "column--state-ask",
+    "column--state-done",
+    "column--state-warn",
+    "column--state-fail",
+    "column--figures",
+    "column--best",
+}
+
+_STATE_CLASS: dict[ColumnStatus, str] = {
+    ColumnStatus.IDLE: "wait",
+    ColumnStatus.CONNECTING: "wait",
+    ColumnStatus.STREAMING: "live",
+    ColumnStatus.TOOLS: "live",
+    ColumnStatus.APPROVAL: "ask",
+    ColumnStatus.RETRYING: "ask",
+    ColumnStatus.DONE: "done",
+    ColumnStatus.INCOMPLETE: "warn",
+    ColumnStatus.ERROR: "fail",
+    ColumnStatus.CANCELLED: "warn",
+}
+
+
+class ModelColumn(Widget, can_focus=True):
+    """`handle` is the only way in while a run is live; everything else reads or moves the view."""
+
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[Binding]] = [  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose
+        *keys.bindings("column"),
+        Binding("up", "scroll_rows(-1)", show=False),
+        Binding("down", "scroll_rows(1)", show=False),
+        Binding("pageup", "scroll_page(-1)", show=False),
+        Binding("pagedown", "scroll_page(1)", show=False),
+        Binding("home", "scroll_top", show=False),
+        Binding("end", "scroll_bottom", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = _COMPONENTS
+
+    class TitleChanged(Message):
+        """State, elapsed time or label changed: what a tab shows is old. Bubbles."""
+
+        def __init__(self, column: ModelColumn) -> None:
+            super().__init__()
+            self.column = column
+
+        @property
+        def control(self) -> ModelColumn:
+            return self.column
+
+    def __init__(
+        self,
+        column_id: str,
+        label: str,
+        demo: bool = False,
+        *,
+        clock: Callable[[], float] = monotonic,
+        id: str | None = None,  # noqa: A002  the framework's name
+    ) -> None:
+        super().__init__(id=id)
+        self.column_id = column_id
+        self.label = clean_line(label)
+        self.demo = demo
+        self._clock = clock
+        provider, _, model = self.label.rpartition("/")
+        about = DEMO_TEXT if demo else ((provider,) if provider else ())
+        self._view = StreamView((model, *about), clock=clock)
+        self._status = ColumnStatus.IDLE
+        self._error: ErrorInfo | None = None
+        self._metrics = Metrics()
+        self._best: frozenset[str] = frozenset()
+        self._began_at: float | None = None
+        self._took_s: float | None = None
+        self._retry_at: float | None = None
+        self._notice: NoticeItem | None = None
+        self._turn = 0
+        self._styles: dict[str, Style] = {}
+        self._drawn: tuple[tuple[Span, ...], tuple[Span, ...]] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self._view
+
+    # What happens
+
+    def handle(self, event: ColumnEvent) -> None:
+        """Take the next event of this column. Returns at once: painting is the frame clock's business."""
+        match event:
+            case TextAppended(text=text):
+                self._view.append_text(text)
+                return
+            case ReasoningAppended(text=text):
+                self._view.append_reasoning(text)
+                return
+            case CallChanged(call=call):
+                self._view.put_call(call)
+                return
+            case TurnStarted(turn=turn, prompt=prompt):
+                self._start_turn(turn, prompt)
+            case StepStarted():
+                self._view.close_writing()
+            case StatusChanged(status=status, error=error, retry_at=retry_at):
+                self._set_status(status, error, retry_at)
+            case MetricsChanged(metrics=metrics):
+                self._metrics = metrics
+        self._refresh_frame()
+
+    def _start_turn(self, turn: int, prompt: str) -> None:
+        self._turn = turn
+        self._best = frozenset()
+        self._began_at, self._took_s, self._retry_at = self._clock(), None, None
+        self._error = None
+        self._notice = None
+        self._view.start_turn(turn, prompt)
+        self._set_status(ColumnStatus.CONNECTING, None, None)
+
+    def _set_status(self, status: ColumnStatus, error: ErrorInfo | None, retry_at: float | None) -> None:
+        before, self._status = self._status, status
+        self._error = error
+        self._retry_at = retry_at
+        if self._notice is not None and self._notice.status is ColumnStatus.RETRYING:
+            self._view.settle_notice(self._notice)
+            self._notice = None
+        if status is ColumnStatus.RETRYING:
+            self._notice = self._view.add_notice(status, error, retry_at)
+        if status.ended:
+            self._view.close_writing()
+            if self._took_s is None and self._began_at is not None:
+                self._took_s = self._clock() - self._began_at
+            told = (ColumnStatus.INCOMPLETE, ColumnStatus.ERROR, ColumnStatus.CANCELLED)
+            if status in told and before is not status:
+                self._notice = self._view.add_notice(status, error)
+        self._keep_time()
+
+    def mark_best(self, best: AbstractSet[Best]) -> None:
+        """At the end of a run: the figures in which this column did best, of `ttft`, `speed`, `cost`."""
+        self._best = frozenset(best)
+        self._refresh_frame()
+
+    # What is there
+
+    @property
+    def status(self) -> ColumnStatus:
+        return self._status
+
+    @property
+    def error(self) -> ErrorInfo | None:
+        """Why the column is retrying, incomplete or failed."""
+        return self._error
+
+    @property
+    def metrics(self) -> Metrics:
+        return self._metrics
+
+    @property
+    def calls(self) -> tuple[CallRecord, ...]:
+        """Of the newest turn, in the order in which they began."""
+        return self._view.calls
+
+    @property
+    def view(self) -> StreamView:
+        return self._view
+
+    def answer_text(self) -> str:
+        """The cleaned Markdown of the newest turn."""
+        return self._view.answer_text()
+
+    def title_text(self, width: int | None = None) -> Content:
+        """Glyph, model and state for a tab, in at most `width` cells."""
+        glyph, style = glyphs.COLUMN[self._status][0], _STATE_COLOR[_STATE_CLASS[self._status]]
+        state = self.state_text()
+        name = self._short_label
+        if width is not None:
+            if cell_len(name) + cell_len(state) + 3 > width:
+                state = ""
+            name = shorten(name, max(1, width - 2 - (cell_len(state) + 1 if state else 0)))
+        parts = [Content.styled(f"{glyph} ", style), Content(name)]
+        if state:
+            parts.append(Content.styled(f" {state}", style))
+        return Content("").join(parts)
+
+    def metrics_text(self, width: int) -> str:
+        """The figures in at most `width` cells."""
+        return SEPARATOR.join(text for _, text in self._fitting_figures(width))
+
+    def state_text(self, *, brief: bool = False) -> str:
+        """`streaming 3s`, `retry in 4s`, `done 3.1s`; brief: without the time."""
+        word = glyphs.COLUMN[self._status][1]
+        if self._status is ColumnStatus.RETRYING:
+            if self._retry_at is None:
+                return word
+            return f"retry in {glyphs.elapsed(self._retry_at - self._clock() + 0.999)}"
+        if brief or self._began_at is None or self._status is ColumnStatus.IDLE:
+            return word
+        if self._status.ended:
+            took = self._metrics.duration_ms
+            seconds = self._took_s if took is None or self._took_s is None else took / 1000
+            return word if seconds is None else f"{word} {glyphs.duration(seconds * 1000)}"
+        return f"{word} {glyphs.elapsed(self._clock() - self._began_at)}"
+
+    @property
+    def _short_label(self) -> str:
+        return self.label.rpartition("/")[2] or self.label
+
+    # The frame
+
+    def on_mount(self) -> None:
+        self._keep_time()
+
+    def on_unmount(self) -> None:
+        FrameClock.of(host(self)).remove_second(self)
+
+    def on_focus(self) -> None:
+        self._view.show_current(True)
+
+    def on_blur(self) -> None:
+        self._view.show_current(False)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
+        self._drawn = None
+
+    def _keep_time(self) -> None:
+        if not self.is_mounted:
+            return
+        clock = FrameClock.of(host(self))
+        if self._status.ended:
+            clock.remove_second(self)
+        else:
+            clock.add_second(self)
+
+    def tick_second(self) -> None:
+        self._view.tick()
+        self._refresh_frame()
+
+    def _refresh_frame(self) -> None:
+        if not self.is_mounted or not self.size.width:
+            return
+        lines = (tuple(self._top_spans()), tuple(self._bottom_spans()))
+        if lines == self._drawn:
+            return
+        if self._drawn is None or lines[0] != self._drawn[0]:
+            self.refresh(Region(0, 0, self.size.width, 1))
+            self.post_message(self.TitleChanged(self))
+        if self._drawn is None or lines[1] != self._drawn[1]:
+            self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
+        self._drawn = lines
+
+    def render_line(self, y: int) -> Strip:
+        width, height = self.size
+        frame = self._style("frame")
+        if y == 0:
+            return _strip(self._top_spans(), width)
+        if y == height - 1:
+            return _strip(self._bottom_spans(), width)
+        return _strip([("│", frame), (" " * (width - 2), frame), ("│", frame)], width)
+
+    def _style(self, name: str) -> Style:
+        style = self._styles.get(name)
+        if style is None:
+            style = self._styles[name] = self.get_component_rich_style(f"column--{name}")
+        return style
+
+    def _top_spans(self) -> list[Span]:
+        """`╭─ ● provider/model ──── streaming 3s ─╮`; the provider goes first, then the time, then letters."""
+        frame = self._style("frame")
+        glyph = glyphs.COLUMN[self._status][0]
+        state_style = self._style(f"state-{_STATE_CLASS[self._status]}")
+        room = max(0, self.size.width - 8 - cell_len(glyph))
+        """Cells for name and state: without corners, lines, blanks and the glyph."""
+        name, state = self.label, self.state_text()
+        if cell_len(name) + cell_len(state) + 3 > room:
+            name = self._short_label
+        if cell_len(name) + cell_len(state) + 3 > room:
+            state = self.state_text(brief=True)
+        name = shorten(name, max(1, room - (cell_len(state) + 3 if state else 0)))
+        left: list[Span] = [("╭─ ", frame), (f"{glyph} ", state_style), (name, self._style("name")), (" ", frame)]
+        right: list[Span] = [(" ", frame), (state, state_style), (" ─╮", frame)] if state else [("──╮", frame)]
+        line = max(0, self.size.width - width_of(left) - width_of(right))
+        return [*left, ("─" * line, frame), *right]
+
+    def _bottom_spans(self) -> list[Span]:
+        frame = self._style("frame")
+        shown = self._fitting_figures(self.size.width - 6)
+        middle: list[Span] = []
+        for index, (is_best, text) in enumerate(shown):
+            if index:
+                middle.append((SEPARATOR, self._style("figures")))
+            middle.append((text, self._style("best" if is_best else "figures")))
+        if middle:
+            middle = [(" ", frame), *middle, (" ", frame)]
+        line = max(0, self.size.width - 3 - width_of(middle))
+        return [("╰", frame), ("─" * line, frame), *middle, ("─╯", frame)]
+
+    def _fitting_figures(self, width: int) -> list[tuple[bool, str]]:
+        found = figures(self._metrics, demo=self.demo, best=self._best) if self._turn else []
+        if self._metrics == Metrics():
+            found = []
+        return [(figure.best, text) for figure, text in fit(found, width)]
+
+    # Keys
+
+    def action_scroll_rows(self, rows: int) -> None:
+        self._view.scroll_rows(rows)
+
+    def action_scroll_page(self, pages: int) -> None:
+        self._view.scroll_page(pages)
+
+    def action_scroll_top(self) -> None:
+        self._view.scroll_top()
+
+    def action_scroll_bottom(self) -> None:
+        self._view.scroll_bottom()
+
+    def action_next_item(self) -> None:
+        self._view.move_item(1)
+
+    def action_previous_item(self) -> None:
+        self._view.move_item(-1)
+
+    def action_toggle_item(self) -> None:
+        self._view.toggle_current()
+
+    def action_copy_answer(self) -> None:
+        """The selected text, if there is one in this column; else the whole answer."""
+        selection = self._view.text_selection
+        selected = self._view.get_selection(selection) if selection is not None else None
+        if selected is not None:
+            self._copy(selected[0], "Selection copied", "")
+        else:
+            self._copy(self.answer_text(), "Answer copied", "There is no answer to copy yet")
+
+    def action_copy_code(self) -> None:
+        self._copy(self._view.code_in_view() or "", "Code block copied", "There is no code block in this answer")
+
+    def _copy(self, text: str, done: str, nothing: str) -> None:
+        if text:
+            self.app.copy_to_clipboard(text)
+            lines = text.count("\n") + 1
+            self.notify(f"{done}: {lines} line{'s' if lines != 1 else ''}", timeout=2, markup=False)
+        else:
+            self.notify(nothing, severity="warning", timeout=3, markup=False)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self._view.scroll_rows(-3)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self._view.scroll_rows(3)
+
+
+_STATE_COLOR = {
+    "wait": "$text-muted",
+    "live": "$accent",
+    "ask": "$warning",
+    "done": "$success",
+    "warn": "$warning",
+    "fail": "$error",
+}
+
+
+def _strip(spans: list[Span], width: int) -> Strip:
+    return Strip([Segment(text, style) for text, style in spans if text]).adjust_cell_length(width)

@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mcp_tui.core.state import ApprovalPolicy, CallStatus, ColumnStatus, Decision
+from mcp_tui.runs.approval import Ruling, ruling
+from mcp_tui.runs.run import Run
+from tests.runs.doubles import Stage, asks, result_texts, says, tool, within
+
+ASK, READONLY = ApprovalPolicy.ASK, ApprovalPolicy.READONLY
+
+
+@pytest.mark.parametrize(
+    ("policy", "read_only", "remembered", "headless", "expected"),
+    [
+        (ApprovalPolicy.AUTO, None, False, True, Ruling.RUN),
+        (ApprovalPolicy.NEVER, True, True, False, Ruling.DENY),
+        (ASK, True, False, False, Ruling.ASK),
+        (ASK, True, False, True, Ruling.DENY),
+        (ASK, None, True, False, Ruling.RUN),
+        (READONLY, True, False, True, Ruling.RUN),
+        (READONLY, None, False, False, Ruling.ASK),
+        (READONLY, False, False, True, Ruling.DENY),
+        (READONLY, False, True, False, Ruling.RUN),
+    ],
+)
+def test_policies(
+    policy: ApprovalPolicy, read_only: bool | None, remembered: bool, headless: bool, expected: Ruling
+) -> None:
+    subject = tool("t", read_only=read_only)
+    assert ruling(policy, subject, remembered=remembered, headless=headless) is expected
+
+
+async def started(stage: Stage, *models: str) -> Run:
+    run = stage.run(*models, approval=ASK)
+    run.send("Go")
+    await stage.until_pending(len(models))
+    return run
+
+
+async def test_identical_calls_of_columns_are_one_question_that_names_them() -> None:
+    async with Stage() as stage:
+        stage.servers.add(tool("t"))
+        stage.model("a", asks(("t", {"x": "1", "y": 2})), says("A"))
+        stage.model("b", asks(("t", {"y": 2, "x": "1"})), says("B"))
+        run = await started(stage, "a", "b")
+        (question,) = stage.desk.pending()
+        assert question.columns == ("a/m", "b/m")
+        assert (question.tool.name, question.arguments) == ("t", {"x": "1", "y": 2})
+        assert run.status("c1") is ColumnStatus.APPROVAL
+        assert stage.records("c1")[0].status is CallStatus.WAITING
+        assert stage.servers.calls == []
+        stage.desk.answer(question.id, Decision.ONCE)
+        await within(run.wait())
+        # Not read-only: every column runs its own.
+        assert len(stage.servers.calls) == 2
+        assert stage.desk.pending() == ()
+        assert stage.desk.remembered() == ()
+
+
+async def test_different_arguments_are_different_questions_oldest_first() -> None:
+    async with Stage() as stage:
+        stage.servers.add(tool("t"))
+        stage.model("a", asks(("t", {"x": "1"}), ("t", {"x": "2"})), says("A"))
+        run = stage.run("a", approval=ASK)
+        run.send("Go")
+        await stage.until_pending(2, questions=2)
+        first, second = stage.desk.pending()
+        assert (first.arguments, second.arguments) == ({"x": "1"}, {"x": "2"})
+        stage.desk.answer(second.id, Decision.ONCE)
+        await stage.until_pending(1)
+        assert run.status("c1") is ColumnStatus.APPROVAL
+        stage.desk.answer(first.id, Decision.DENY)
+        await within(run.wait())
+        assert [r.status for r in stage.records("c1")] == [CallStatus.DENIED, CallStatus.OK]
+
+
+async def test_the_same_call_twice_in_one_column_is_two_questions() -> None:
+    async with Stage() as stage:
+        stage.servers.add(tool("pay"))
+        stage.model("a", asks(("pay", {"x": "1"}), ("pay", {"x": "1"})), says("A"))
+        run = stage.run("a", approval=ASK)
+        run.send("Go")
+        await stage.until_pending(2, questions=2)
+        first, second = stage.desk.pending()
+        stage.desk.answer(first.id, Decision.ONCE)
+        stage.desk.answer(second.id, Decision.DENY)
+        await within(run.wait())
+        assert len(stage.servers.calls) == 1
+
+
+async def test_declined_call_is_told_to_the_model() -> None:
+    async with Stage() as stage:
+        stage.servers.add(tool("t"))
+        provider = stage.model("a", asks(("t", {})), says("A pity"))
+        run = await started(stage, "a")
+        stage.desk.answer(stage.desk.pending()[0].id, Decision.DENY)
+        await within(run.wait())
+        assert stage.servers.calls == []
+        assert "The person declined this call" in result_texts(provider.requests[1])[0]
+        assert run.status("c1") is ColumnStatus.DONE
+
+
+async def test_edited_arguments_are_run_and_told_to_the_model() -> None:
+    async with Stage() as stage:
+        stage.servers.add(tool("t"))
+        provider = stage.model("a", asks(("t", {"x": "1"})), says("A"))
+        run = await started(stage, "a")
+        stage.desk.answer(stage.desk.pending()[0].id, Decision.ONCE, arguments={"x": "safe"})
+        await within(run.wait())
+        assert stage.servers.calls == [("s", "t", {"x": "safe"})]
+        assert '{"x": "safe"}' in result_texts(provider.requests[1])[0]
+        record = stage.records("c1")[0]
+        assert record.arguments == {"x": "safe"}
+        assert "edited" in record.note
+
+
+async def test_always_is_remembered_and_answers_what_waits_for_the_same_tool() -> None:
+    async with Stage() as stage:
+        stage.servers.add(tool("t"))
+        stage.servers.add(tool("u"))
+        stage.model("a", asks(("t", {"x": "1"})), asks(("t", {"x": "3"})), says("A"))
+        stage.model("b", asks(("t", {"x": "2"})), says("B"))
+        stage.model("c", asks(("u", {})), says("C"))
+        run = stage.run("a", "b", "c", approval=ASK)
+        run.send("Go")
+        await stage.until_pending(3, questions=3)
+        of_a = next(q for q in stage.desk.pending() if q.arguments == {"x": "1"})
+        stage.desk.answer(of_a.id, Decision.ALWAYS, arguments={"x": "edited"})
+        await stage.until_status("c1", ColumnStatus.DONE)
+        await stage.until_status("c2", ColumnStatus.DONE)
+        assert sorted(arguments["x"] for _, _, arguments in stage.servers.calls) == ["2", "3", "edited"]
+        assert [t.name for t in stage.desk.remembered()] == ["t"]
+        (left,) = stage.desk.pending()
+        assert left.tool.name == "u"
+        run.cancel("c3")
+        await within(run.wait())
+
+
+async def test_changed_definition_asks_again() -> None:
+    async with Stage() as stage:
+        stage.servers.add(tool("t", digest="one"))
+        stage.model("a", asks(("t", {})), says("A"), asks(("t", {})), says("A"))
+        run = await started(stage, "a")
+        stage.desk.answer(stage.desk.pending()[0].id, Decision.ALWAYS)
+        await within(run.wait())
+        stage.servers.add(tool("t", digest="two"))
+        run.send("Again")
+        await stage.until_pending(1)
+        assert stage.desk.pending()[0].tool.digest == "two"
+        stage.desk.answer(stage.desk.pending()[0].id, Decision.ONCE)
+        await within(run.wait())
+        assert len(stage.servers.calls) == 2
+
+
+async def test_definition_changed_while_the_person_reads_asks_again() -> None:
+    async with Stage() as stage:
+        stage.servers.add(tool("t", digest="one"))
+        stage.model("a", asks(("t", {})), says("A"))
+        run = await started(stage, "a")
+        (first,) = stage.desk.pending()
+        stage.servers.add(tool("t", digest="two"))
+        stage.desk.answer(first.id, Decision.ONCE)
+        await stage.until(lambda _: any(q.tool.digest == "two" for q in stage.desk.pending()))
+        await stage.until_pending(1)
+        (second,) = stage.desk.pending()
+        assert second.id != first.id and stage.servers.calls == []
+        stage.desk.answer(second.id, Decision.DENY)
+        await within(run.wait())
+        assert stage.servers.calls == []
+
+
+async def test_forgotten_tool_asks_again() -> None:
+    async with Stage() as stage:
+        stage.servers.add(tool("t"))
+        stage.model("a", asks(("t", {})), says("A"), asks(("t", {})), says("A"))
+        run = await started(stage, "a")
+        stage.desk.answer(stage.desk.pending()[0].id, Decision.ALWAYS)
+        await within(run.wait())
+        stage.desk.forget("s", "t")
+        run.send("Again")
+        await stage.until_pending(1)
+        run.cancel()
+        await within(run.wait())
+
+
+async def test_cancelled_column_withdraws_from_the_question() -> None:
+    async with Stage() as stage:
+        stage.servers.add(tool("t"))
+        stage.model("a", asks(("t", {})), says("A"))
+        stage.model("b", asks(("t", {})), says("B"))
+        run = await started(stage, "a", "b")
+        run.cancel("c1")
+        await stage.until_pending(1)
+        assert stage.desk.pending()[0].columns == ("b/m",)
+        run.cancel("c2")
+        await within(run.wait())
+        assert stage.desk.pending() == ()
+        assert stage.servers.calls == []
+
+
+async def test_late_and_unknown_answers_are_ignored() -> None:
+    async with Stage() as stage:
+        stage.servers.add(tool("t"))
+        stage.model("a", asks(("t", {})), says("A"))
+        run = await started(stage, "a")
+        (question,) = stage.desk.pending()
+        stage.desk.answer(question.id, Decision.DENY)
+        stage.desk.answer(question.id, Decision.ALWAYS)
+        stage.desk.answer("q99", Decision.ALWAYS)
+        await within(run.wait())
+        assert stage.servers.calls == [] and stage.desk.remembered() == ()
+
+
+async def test_subscriber_is_called_once_per_burst_and_no_more_after_the_undo() -> None:
+    async with Stage() as stage:
+        stage.servers.add(tool("t"))
+        calls: list[int] = []
+        undo = stage.desk.subscribe(lambda: calls.append(len(stage.desk.pending())))
+        stage.model("a", asks(("t", {"x": "1"}), ("t", {"x": "2"})), says("A"))
+        run = stage.run("a", approval=ASK)
+        run.send("Go")
+        await stage.until_pending(2, questions=2)
+        assert calls == [2]
+        undo()
+        run.cancel()
+        await within(run.wait())
+        await asyncio.sleep(0)
+        assert calls == [2]
+
+
+async def test_headless_denies_and_reports_what_would_ask() -> None:
+    async with Stage(headless=True) as stage:
+        stage.servers.add(tool("look", read_only=True))
+        stage.servers.add(tool("write"))
+        provider = stage.model("a", asks(("look", {}), ("write", {})), says("A"))
+        run = stage.run("a", approval=READONLY)
+        run.send("Go")
+        await within(run.wait())
+        assert [name for _, name, _ in stage.servers.calls] == ["look"]
+        assert "policy (readonly) does not allow s.write" in result_texts(provider.requests[1])[1]
+        (notice,) = stage.notices
+        assert "s.write" in notice.detail and "a/m" in notice.detail
+        assert notice.code == "denied"
+
+
+async def test_waiting_for_the_person_does_not_count_against_the_time_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    real_time, ahead_s = loop.time, [0.0]
+    monkeypatch.setattr(loop, "time", lambda: real_time() + ahead_s[0])
+    async with Stage() as stage:
+        stage.servers.add(tool("t"))
+        stage.model("a", asks(("t", {})), says("A"))
+        run = stage.run("a", approval=ASK, time_limit_s=50.0)
+        run.send("Go")
+        await stage.until_pending(1)
+        ahead_s[0] = 1000.0
+        # Two ticks: timers that are due fire in the first, what they cancel ends in the second.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert run.status("c1") is ColumnStatus.APPROVAL
+        stage.desk.answer(stage.desk.pending()[0].id, Decision.ONCE)
+        await run.wait()
+        assert run.status("c1") is ColumnStatus.DONE

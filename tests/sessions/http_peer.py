@@ -1,0 +1,113 @@
+"""A loopback HTTP server for the peer, in the test's own loop: it can go down, come back, and say anything."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.sessions.servers.peer import Json, Peer
+
+
+@dataclass
+class Reply:
+    """status 0 = cut the connection in the middle of the body."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass
+class Seen:
+    verb: str
+    headers: dict[str, str]
+    message: Json
+
+
+class HttpPeer:
+    """`rule` may answer a request itself; otherwise the peer does. `sessions` = hand out Mcp-Session-Id."""
+
+    def __init__(self, options: Json | None = None, *, sessions: bool = False) -> None:
+        self.peer = Peer(options or {}, lambda message: None)
+        self.rule: Callable[[Seen], Reply | None] = lambda seen: None
+        self.seen: list[Seen] = []
+        self.port = 0
+        self._sessions = sessions
+        self._known: set[str] = set()
+        self._count = 0
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/mcp"
+
+    def calls(self, method: str) -> list[Seen]:
+        return [seen for seen in self.seen if seen.message.get("method") == method]
+
+    async def up(self) -> HttpPeer:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def down(self) -> None:
+        """As if killed: nothing listens any more, every connection is reset, sessions are forgotten."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for writer in tuple(self._open):
+            writer.transport.abort()
+        self._open.clear()
+        self._known.clear()
+
+    def forget_sessions(self) -> None:
+        self._known.clear()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                first, *rest = head.decode("latin-1").split("\r\n")
+                headers = {
+                    name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)
+                }
+                body = await reader.readexactly(int(headers.get("content-length") or 0))
+                seen = Seen(first.split()[0], headers, json.loads(body) if body else {})
+                self.seen.append(seen)
+                reply = self.rule(seen) or await self._answer(seen)
+                extra = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
+                length = len(reply.body) + (1000 if reply.status == 0 else 0)
+                writer.write(
+                    f"HTTP/1.1 {reply.status or 200} X\r\nContent-Type: {reply.content_type}\r\n"
+                    f"Content-Length: {length}\r\n{extra}\r\n".encode() + reply.body
+                )
+                await writer.drain()
+                if reply.status == 0:
+                    writer.transport.abort()
+                    return
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+    async def _answer(self, seen: Seen) -> Reply:
+        if seen.verb != "POST":
+            return Reply(405)
+        headers: dict[str, str] = {}
+        method = seen.message.get("method")
+        if self._sessions and method == "initialize":
+            self._count += 1
+            headers["Mcp-Session-Id"] = f"s{self._count}"
+            self._known.add(f"s{self._count}")
+        elif self._sessions and method != "server/discover":
+            if seen.headers.get("mcp-session-id") not in self._known:
+                return Reply(404, b"{}")
+        answer: Any = await asyncio.to_thread(self.peer.handle, seen.message)
+        if answer is None:
+            return Reply(202)
+        return Reply(200, json.dumps(answer).encode(), headers=headers)

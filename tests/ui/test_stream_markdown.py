@@ -1,0 +1,192 @@
+"""Blocks and rows of streaming Markdown, without a terminal."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.style import Style
+
+from mcp_tui.core.state import CallStatus
+from mcp_tui.ui.widgets.code_body import CodeBody
+from mcp_tui.ui.widgets.markdown_blocks import LONGEST_BLOCK, BlockSplitter
+from mcp_tui.ui.widgets.rows import Palette, wrap
+from mcp_tui.ui.widgets.stream_document import StreamDocument
+from mcp_tui.ui.widgets.stream_items import Layout
+
+from tests.ui.stream_harness import call
+
+PALETTE = Palette(**{name: Style(color=f"color({16 + n})") for n, name in enumerate(Palette.__slots__)})
+
+PIECES = [
+    "# Heading\n",
+    "## Two *words*\nright below\n",
+    "A paragraph with **bold**, `code` and a [link](https://example.com/x).\nSecond line.\n",
+    "a\n\n\n",
+    "Title\n=====\n",
+    "x\n#",
+    "1. one\n2. two\n   - nested\n   - more\n3. three\n",
+    "1. same\n1. number\n\n1. loose\n",
+    "- a\n- b\n\n  second paragraph of b\n- c\n",
+    "* star\n+ plus\n",
+    "```python\ndef f(x):\n    return '''a\nb'''\n```\n",
+    "~~~\nplain ``` inside\n~~~\n",
+    "- item\n  ```sh\n  ls -la\n  ```\n- next\n",
+    "    indented code\n\n    more\n",
+    "| a | b |\n|---|--:|\n| 1 | `two` |\n| 3 | 4 |\n",
+    "text\na | b\n--|--\n1 | 2\n",
+    "> quote\n> - list in quote\nlazy\n",
+    "---\n",
+    "日本語のテキストと絵文字👩‍💻が混ざる。\n",
+    "<b>html</b> & &amp; \\* [ref][1]\n\n[1]: https://example.com\n",
+    "\tliteral tab\tinside\n",
+    "```\nnever closed\n",
+    "\n",
+]
+
+
+def document(text: str, cuts: list[int]) -> StreamDocument:
+    shown = StreamDocument(lambda: 0.0)
+    shown.start_turn(1, "why?")
+    start = 0
+    for cut in [*sorted(set(cuts)), len(text)]:
+        shown.append_text(text[start:cut])
+        shown.drain()
+        lay_out(shown)
+        start = cut
+    shown.close_writing()
+    lay_out(shown)
+    return shown
+
+
+def lay_out(shown: StreamDocument, width: int = 34) -> None:
+    shown.lay_out(Layout(width, PALETTE), first=0, height=10, follow=True, until=lambda: False)
+
+
+def look(shown: StreamDocument) -> list[tuple[object, ...]]:
+    return [(row.spans, row.lead, row.fill) if row else () for _, row in shown.rows()]
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_any_chunking_gives_the_rows_of_the_whole(data: st.DataObject) -> None:
+    text = "".join(data.draw(st.lists(st.sampled_from(PIECES), min_size=1, max_size=7)))
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=25))
+    assert look(document(text, cuts)) == look(document(text, []))
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_character_by_character_gives_the_rows_of_the_whole(piece: str) -> None:
+    text = f"before\n\n{piece}\nafter\n"
+    assert look(document(text, list(range(len(text))))) == look(document(text, []))
+
+
+@pytest.mark.parametrize("size", [1, 7, 500])
+def test_long_blocks_are_cut_alike_whatever_the_chunks(size: int) -> None:
+    text = "word " * 4000 + "\n\n" + "| a | b |\n|---|---|\n" + "| cell | other |\n" * 900 + "\nend\n"
+    whole = document(text, [])
+    pieces = document(text, list(range(0, len(text), size * 97)))
+    assert look(pieces) == look(whole)
+
+
+def test_what_is_open_stays_bounded() -> None:
+    splitter = BlockSplitter()
+    finished, still_open = splitter.update("endless " * 5000)
+    assert len(finished) >= 8
+    assert sum(len(block.source) for block in still_open) <= LONGEST_BLOCK
+
+
+def test_list_items_finish_one_by_one_and_keep_their_numbers() -> None:
+    splitter = BlockSplitter()
+    finished, _ = splitter.update("1. a\n1. b\n1. c\n1. d")
+    finished += splitter.finish()
+    assert [(block.kind, block.continued, block.ordinal) for block in finished] == [
+        ("list", False, None),
+        ("list", True, 3),
+        ("list", True, 4),
+    ] or finished[-1].continued
+    shown = document("1. a\n1. b\n1. c\n1. d\n", [3, 6, 9, 12])
+    assert [row.text for _, row in shown.rows() if row] == ["1. a", "2. b", "3. c", "4. d"]
+
+
+def test_rows_of_every_width_fit() -> None:
+    text = "".join(PIECES) + "x" * 300 + " " + "界" * 90 + "\n"
+    for width in (8, 13, 20, 34, 76):
+        shown = StreamDocument(lambda: 0.0)
+        shown.start_turn(1, "why?")
+        shown.append_text(text)
+        shown.close_writing()
+        lay_out(shown, width)
+        for _, row in shown.rows():
+            assert row is None or cell_len(row.text) <= width, row
+            if row is not None:
+                assert sum(s.cell_length for s in row.segments(width, Style())) == width
+
+
+def test_wide_characters_wrap_between_them_and_keep_closing_marks() -> None:
+    style = Style()
+    rows = [row.text for row in wrap([("日本語、テキスト", style)], 6)]
+    assert "".join(rows) == "日本語、テキスト"
+    assert all(cell_len(row) <= 6 for row in rows)
+    assert not any(row.startswith("、") for row in rows)
+
+
+def test_wrapped_rows_join_to_the_original_text() -> None:
+    text = "several words and one " + "verylongword" * 6 + " end"
+    rows = wrap([(text, Style())], 17)
+    assert "".join((row.join if index else "") + row.content for index, row in enumerate(rows)) == text
+
+
+def test_a_link_shows_where_it_leads_and_only_web_links_are_terminal_links() -> None:
+    shown = document("[click](https://evil.example/x) [mail](mailto:a@b.c) [f](file:///etc/passwd)\n", [])
+    spans = [span for _, row in shown.rows() if row for span in row.spans]
+    assert "(evil.example)" in "".join(text for text, _ in spans)
+    assert {style.link for _, style in spans if style.link} == {"https://evil.example/x", "mailto:a@b.c"}
+
+
+def test_a_table_too_wide_becomes_records() -> None:
+    head = "|" + "|".join(f"column{n}" for n in range(9)) + "|\n|" + "---|" * 9 + "\n"
+    shown = document(head + "|" + "|".join(f"v{n}" for n in range(9)) + "|\n", [])
+    text = [row.text for _, row in shown.rows() if row]
+    assert text[0] == "• column0: v0"
+    assert text[8] == "  column8: v8"
+
+
+def test_a_long_fence_colours_strings_across_pieces() -> None:
+    lines = ["text = '''"] + [f"line {n}" for n in range(60)] + ["'''", "def after(): pass"]
+    body = CodeBody("python", lines)
+    tokens = [*body.final_lines(), *body.open_lines()]
+    assert len(tokens) == len(lines)
+    assert {role for role, _ in tokens[30]} == {"string"}
+    assert ("keyword", "def") in tokens[-1]
+
+
+def test_code_keeps_every_character() -> None:
+    code = "if a:\n\tb = 'x'\n\n\n  # end   \n" * 40
+    body = CodeBody("python", code.split("\n"))
+    tokens = [*body.final_lines(), *body.open_lines()]
+    assert "\n".join("".join(text for _, text in line) for line in tokens) == code
+    assert body.source == code
+
+
+def test_answer_text_is_the_cleaned_markdown_of_the_newest_turn() -> None:
+    shown = StreamDocument(lambda: 0.0)
+    shown.start_turn(1, "first")
+    shown.append_text("old")
+    shown.start_turn(2, "second")
+    shown.append_text("# New\x1b]52;c;aGk=")
+    shown.append_text("\x07 text\n")
+    shown.put_call(call("1", CallStatus.OK).call)
+    shown.append_text("tail")
+    assert shown.answer_text() == "# New text\n\ntail"
+
+
+def test_a_retried_turn_replaces_what_was_shown_of_it() -> None:
+    shown = StreamDocument(lambda: 0.0)
+    for turn, prompt, text in ((1, "one", "first answer"), (2, "two", "second answer"), (2, "two", "better")):
+        shown.start_turn(turn, prompt)
+        shown.append_text(text)
+    shown.close_writing()
+    lay_out(shown)
+    assert [row.text for _, row in shown.rows() if row] == ["› one", "first answer", "› two", "better"]
