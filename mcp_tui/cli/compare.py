@@ -100,6 +100,7 @@ async def _compare(
             ),
             listener,
         )
+        listener.reader_left = run.cancel
         run.send(prompt)
         await run.wait()
         result = run.to_json()

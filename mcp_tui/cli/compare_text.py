@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from mcp_tui.cli.output import milliseconds, print_error, say, styled, table, warn
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.core.events import CallChanged, ColumnEvent, StatusChanged, StepStarted, TextAppended, TurnStarted
+from mcp_tui.core.events import CallChanged, ColumnEvent, StatusChanged, StepStarted, TextAppended
 from mcp_tui.core.state import CallRecord, CallStatus, ColumnStatus
 from mcp_tui.core.text import StreamCleaner, clean_line
 from mcp_tui.core.types import JsonObject
@@ -30,13 +30,63 @@ class Silent:
 
     def __init__(self) -> None:
         self.errors: dict[str, ErrorInfo] = {}
+        self.reader_left: Callable[[], None] | None = None
+        """Called when stdout has no reader any more: nobody waits for the run."""
+        self.broken: BrokenPipeError | None = None
 
     def __call__(self, event: ColumnEvent) -> None:
         if isinstance(event, StatusChanged) and event.status.ended and event.error is not None:
             self.errors[event.column] = event.error
+        if self.broken is not None:
+            return
+        try:
+            self.show(event)
+        except BrokenPipeError as error:
+            self.broken = error
+            if self.reader_left is not None:
+                self.reader_left()
+
+    def show(self, event: ColumnEvent) -> None:
+        """Draw the event; nothing here."""
 
     def finish(self, result: JsonObject) -> None:
-        """The run is over."""
+        """The run is over. Raises the BrokenPipeError that ended it."""
+        if self.broken is not None:
+            raise self.broken
+
+
+class _Answer:
+    """One column as text: what the model writes, and a line per ended call, never glued together."""
+
+    def __init__(self, emit: Callable[[str], None]) -> None:
+        self._emit = emit
+        self._cleaner = StreamCleaner()
+        self._line_open = False
+        self._shown_calls: set[str] = set()
+
+    def take(self, event: ColumnEvent) -> None:
+        match event:
+            case TextAppended(text=text):
+                self._write(self._cleaner.feed(text))
+            case StepStarted():
+                self.end_line()
+            case CallChanged(call=call) if call.status.ended and call.id not in self._shown_calls:
+                self._shown_calls.add(call.id)
+                self.end_line()
+                self._emit(styled(f"· {record_text(call)}", fg="cyan") + "\n")
+            case _:
+                pass
+
+    def end_line(self) -> None:
+        self._write(self._cleaner.finish())
+        if self._line_open:
+            self._emit("\n")
+            self._line_open = False
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._emit(text)
+            self._line_open = not text.endswith("\n")
 
 
 class Live(Silent):
@@ -44,54 +94,21 @@ class Live(Silent):
 
     def __init__(self) -> None:
         super().__init__()
-        self._cleaner = StreamCleaner()
-        self._line_open = False
-        self._shown_calls: set[str] = set()
+        self._answer = _Answer(partial(say, newline=False))
 
-    def __call__(self, event: ColumnEvent) -> None:
-        super().__call__(event)
-        match event:
-            case TextAppended(text=text):
-                self._write(self._cleaner.feed(text))
-            case StepStarted():
-                self._end_line()
-            case CallChanged(call=call) if call.status.ended and call.id not in self._shown_calls:
-                self._shown_calls.add(call.id)
-                self._end_line()
-                say(styled(f"· {record_text(call)}", fg="cyan"))
-            case StatusChanged(status=ColumnStatus.RETRYING, error=ErrorInfo() as error):
-                self._end_line()
-                warn(error)
-            case _:
-                pass
+    def show(self, event: ColumnEvent) -> None:
+        if isinstance(event, StatusChanged) and event.status is ColumnStatus.RETRYING and event.error is not None:
+            self._answer.end_line()
+            warn(event.error)
+        self._answer.take(event)
 
     def finish(self, result: JsonObject) -> None:
-        self._write(self._cleaner.finish())
-        self._end_line()
+        super().finish(result)
+        self._answer.end_line()
         for error in self.errors.values():
             print_error(error, as_json=False)
+        say()
         _print_figures(result)
-
-    def _write(self, text: str) -> None:
-        if text:
-            say(text, newline=False)
-            self._line_open = not text.endswith("\n")
-
-    def _end_line(self) -> None:
-        if self._line_open:
-            say()
-            self._line_open = False
-
-
-@dataclass(slots=True)
-class _Column:
-    label: str
-    pieces: list[str] = field(default_factory=list[str])
-    cleaner: StreamCleaner = field(default_factory=StreamCleaner)
-    shown_calls: set[str] = field(default_factory=set[str])
-
-    def flush(self) -> None:
-        self.pieces.append(self.cleaner.finish())
 
 
 class Columns(Silent):
@@ -99,44 +116,28 @@ class Columns(Silent):
 
     def __init__(self, columns: Sequence[tuple[str, str]]) -> None:
         super().__init__()
-        self._columns = {column: _Column(label) for column, label in columns}
+        self._labels = dict(columns)
+        self._pieces: dict[str, list[str]] = {column: [] for column in self._labels}
+        self._answers = {column: _Answer(pieces.append) for column, pieces in self._pieces.items()}
 
-    def __call__(self, event: ColumnEvent) -> None:
-        super().__call__(event)
-        column = self._columns[event.column]
-        match event:
-            case TurnStarted():
-                column.pieces.clear()
-                column.shown_calls.clear()
-            case TextAppended(text=text):
-                column.pieces.append(column.cleaner.feed(text))
-            case StepStarted():
-                column.flush()
-                column.pieces.append("\n" if "".join(column.pieces[-2:]).strip() else "")
-            case CallChanged(call=call) if call.status.ended and call.id not in column.shown_calls:
-                column.shown_calls.add(call.id)
-                column.flush()
-                opened = column.pieces and not "".join(column.pieces[-2:]).endswith("\n")
-                line = styled(f"· {record_text(call)}", fg="cyan")
-                column.pieces.append(f"{chr(10) if opened and ''.join(column.pieces).strip() else ''}{line}\n")
-            case StatusChanged(status=status) if status.ended and status is not ColumnStatus.IDLE:
-                self._print(event.column, status)
-            case _:
-                pass
+    def show(self, event: ColumnEvent) -> None:
+        self._answers[event.column].take(event)
+        if isinstance(event, StatusChanged) and event.status.ended and event.status is not ColumnStatus.IDLE:
+            self._print(event.column, event.status)
 
     def finish(self, result: JsonObject) -> None:
+        super().finish(result)
         _print_figures(result)
 
-    def _print(self, column_id: str, status: ColumnStatus) -> None:
-        column = self._columns[column_id]
-        column.flush()
+    def _print(self, column: str, status: ColumnStatus) -> None:
+        self._answers[column].end_line()
         word = "" if status is ColumnStatus.DONE else f"  {status.value}"
-        say(styled(f"── {column.label}{word} ", bold=True))
-        text = "".join(column.pieces).strip("\n")
+        say(styled(f"── {self._labels[column]}{word}", bold=True))
+        text = "".join(self._pieces[column]).strip("\n")
         if text:
             say(text)
-        if (error := self.errors.get(column_id)) is not None:
-            say(styled(clean_line(error.line()), fg="yellow"))
+        if (error := self.errors.get(column)) is not None:
+            say(styled(error.line(), fg="yellow"))
         say()
 
 
@@ -195,5 +196,4 @@ def _count(number: object) -> str:
 
 def _print_figures(result: JsonObject) -> None:
     rows = [figures(response) for response in cast("Sequence[JsonObject]", result["responses"])]
-    say()
     table(FIGURE_HEADERS, rows, right=frozenset(range(2, len(FIGURE_HEADERS))))

@@ -119,6 +119,11 @@ def run(arguments: Sequence[str]) -> int:
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as error:
         return error.exit_code
+    except SystemExit as error:
+        # click turns a broken pipe into this, with stdout silenced already.
+        if isinstance(error.__context__, BrokenPipeError):
+            return 0
+        raise
     except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001  the boundary: it becomes the message and the exit code
         return _failed(cast("BaseException", error), as_json=_wants_json(arguments))
 

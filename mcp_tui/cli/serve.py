@@ -20,7 +20,8 @@ def serve(name: str, arguments: tuple[str, ...]) -> int:
     """
     sys.argv = [f"mcp-tui serve {name}", *arguments]
     try:
-        runpy.run_module(_SERVERS[name], run_name="__main__")
+        # alter_sys: the server reads the annotations of its tools through sys.modules.
+        runpy.run_module(_SERVERS[name], run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         if isinstance(ended.code, int):
             return ended.code

@@ -21,7 +21,7 @@ from mcp_tui.core.arguments import (
     new_item,
     set_at,
 )
-from mcp_tui.core.schema import ABSENT, Field, SchemaReader, Shape, as_object, same
+from mcp_tui.core.schema import ABSENT, Field, SchemaReader, Shape, as_object, is_list, is_object, same
 from mcp_tui.core.types import JsonObject
 
 MAX_DEPTH = 20
@@ -48,7 +48,7 @@ class Row:
     field: Field
     path: Path
     depth: int
-    value: Any = ABSENT
+    value: object = ABSENT
     open: bool = False
     variant: int | None = None
     """For VARIANT: the one taken."""
@@ -201,7 +201,7 @@ class FormModel:
         absent = row.value is ABSENT
         if row.kind is RowKind.GROUP and (absent or row.value is None):
             found.append(Action.FILL)
-        if row.kind is RowKind.GROUP and row.field.shape is Shape.LIST and isinstance(row.value, list):
+        if row.kind is RowKind.GROUP and row.field.shape is Shape.LIST and is_list(row.value):
             found.append(Action.ADD)
         if row.in_list:
             index = cast(int, row.path[-1])
@@ -281,10 +281,11 @@ class FormModel:
         }
         kept = row.value is not ABSENT and isinstance(row.value, kinds.get(inner.shape, ()))
         if kept and inner.shape is Shape.OBJECT:
+            held = get_at(self.document, row.path)
             # A discriminator is a constant: the new alternative's wins.
             for name, value in as_object(frame(self.reader, inner)).items():
                 member = as_object(as_object(inner.schema.get("properties")).get(name))
-                if "const" in member or name not in as_object(row.value):
+                if "const" in member or name not in held:
                     set_at(self.document, (*row.path, name), value)
             return
         if kept:
@@ -300,7 +301,7 @@ class FormModel:
     def add_item(self, row: Row) -> Path:
         """Append to the list this row heads or ends; the path of the new entry."""
         items = get_at(self.document, row.path)
-        index = len(cast("list[Any]", items)) if isinstance(items, list) else 0
+        index = len(items) if is_list(items) else 0
         set_at(self.document, (*row.path, index), new_item(self.reader, self.reader.item(row.field, index)))
         self.closed.discard(row.path)
         return (*row.path, index)
@@ -331,10 +332,10 @@ def state_words(row: Row) -> str:
         return "null"
     if value is ABSENT:
         return "required" if row.field.required else "not sent"
-    if value == "" and isinstance(value, str):
+    if value == "":
         return "empty text"
     if row.kind is RowKind.GROUP:
-        count = len(cast("list[Any]", value)) if isinstance(value, list | dict) else 0
+        count = len(value) if is_list(value) or is_object(value) else 0
         noun = "item" if row.field.shape is Shape.LIST else "key"
         return f"{count} {noun}{'' if count == 1 else 's'}"
     if row.kind is RowKind.FIELD and isinstance(value, str) and row.field.shape in (Shape.INTEGER, Shape.NUMBER):

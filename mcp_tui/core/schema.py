@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Any, Final, TypeGuard, cast
 from urllib.parse import unquote
 
 from mcp_tui.core.types import JsonObject
@@ -93,6 +93,14 @@ class Field:
     @property
     def label(self) -> str:
         return self.title or self.name
+
+
+def is_object(value: object) -> TypeGuard[JsonObject]:
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
 
 
 def as_object(value: object) -> JsonObject:
@@ -276,10 +284,10 @@ class SchemaReader:
         node: object = self.document
         for part in ref[2:].split("/"):
             key = unquote(part).replace("~1", "/").replace("~0", "~")
-            if isinstance(node, dict) and key in node:
-                node = as_object(node)[key]
-            elif isinstance(node, list) and key.isdecimal() and int(key) < len(cast("list[object]", node)):
-                node = cast("list[object]", node)[int(key)]
+            if is_object(node) and key in node:
+                node = node[key]
+            elif is_list(node) and key.isdecimal() and int(key) < len(node):
+                node = node[int(key)]
             else:
                 return None
         if isinstance(node, bool):

@@ -185,9 +185,10 @@ def _note(outcome: Outcome) -> Note:
     words = words_of(name)
     if words[-1:] in (["add"], ["sum"]) and number_of(outcome) is not None:
         terms = " + ".join(str(value) for value in outcome.arguments.values())
-        return Note(name, f"{terms} = **{shown(number_of(outcome) or 0.0)}**")
+        return Note(name, f"{one_line(terms)} = **{shown(number_of(outcome) or 0.0)}**")
     if words[-1:] == ["time"]:
-        return Note(name, f"It is **{one_line(outcome.text)}**.", outcome.text if data_of(outcome.text) else "")
+        moment = (data_of(outcome.text) or {}).get("datetime", outcome.text)
+        return Note(name, f"It is **{one_line(str(moment))}**.")
     return _log_note(name, outcome) or _metric_note(name, outcome) or _data_note(name, outcome)
 
 

@@ -136,6 +136,7 @@ class Connection:
                 response = await self._send("POST", path, headers, content)
                 try:
                     if response.status_code // 100 != 2 or not _may_be_stream(response):
+                        deadline.reschedule(None)  # the status is an answer; its text has a deadline of its own
                         raise await self._refusal(response)
                     stream = EventStream(self, response)
                     await stream.wait_first(deadline)

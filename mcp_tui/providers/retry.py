@@ -70,7 +70,7 @@ class Retrier:
         self._sleep = sleep
         self._max_attempts = max_attempts
         self._max_wait_s = max_wait_s
-        self._backoff = tenacity.wait_exponential_jitter(initial=0.5, max=8.0, exp_base=2, jitter=0.5)
+        self._backoff = tenacity.wait_exponential(multiplier=0.5, max=8.0) + tenacity.wait_random(0.0, 0.5)
 
     def attempts(self) -> Attempts:
         return Attempts(self._sleep, self._max_attempts, self._max_wait_s, self._backoff)

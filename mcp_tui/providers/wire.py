@@ -36,7 +36,8 @@ class MalformedEventError(Exception):
 def decode_event(event: SseEvent) -> Any:
     """The decoded data, or None for data that is no JSON object or list (padding, `ping`).
 
-    MalformedEventError when it begins like JSON and is none.
+    MalformedEventError when it begins like JSON and is none, unless the stream ended within it: an answer that
+    was cut is incomplete, not wrong.
     """
     text = event.data.strip()
     if text[:1] not in ("{", "["):
@@ -44,6 +45,8 @@ def decode_event(event: SseEvent) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
+        if not event.complete:
+            return None
         raise MalformedEventError(str(error)) from error
 
 

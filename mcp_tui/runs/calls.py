@@ -13,6 +13,7 @@ from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import CallRecord, CallResult, CallStatus, Progress, ToolInfo
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.approval import Applicant, Approval
+from mcp_tui.runs.naming import MAX_LENGTH
 from mcp_tui.runs.outbox import Outbox
 from mcp_tui.runs.results import encodable, result_for_model
 from mcp_tui.runs.scene import Scene
@@ -194,7 +195,9 @@ class TurnCalls:
         hint = f"closest: {', '.join(similar)}" if similar else ""
         if not similar and not self._turn.offered:
             hint = "no tools are offered"
-        error = ErrorInfo("Unknown tool", f"there is no tool named {name!r}", hint, ErrorKind.TOOL, "unknown_tool")
+        error = ErrorInfo(
+            "Unknown tool", f"there is no tool named {name[:MAX_LENGTH]!r}", hint, ErrorKind.TOOL, "unknown_tool"
+        )
         self._change(self._id(position), status=CallStatus.ERROR, error=error)
         self._tell_model(position, error.line(), is_error=True)
 

@@ -106,7 +106,9 @@ class Engine:
             if self.demo_models:
                 await self._start_demo_models(stack)
             stack.push_async_callback(self._close_registry)
-            self._tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            self._tasks = await asyncio.TaskGroup().__aenter__()
+            # Left without the error of the block: a TaskGroup would wrap it, and the caller awaits an AppError.
+            stack.push_async_callback(self._tasks.__aexit__, None, None, None)
             if not self.demo_models:
                 self._spawn(self._look_for_local_models(), "local models")
             self._left = stack.pop_all()

@@ -28,7 +28,9 @@ def default_refs(
         return tuple(registry.resolve(name) for name in wanted)
     infos = registry.providers()
     suggested = [
-        ModelRef(info.name, info.models[0]) for info in usable_providers(infos, config.providers) if info.models
+        ModelRef(info.name, model)
+        for info in usable_providers(infos)
+        if (model := _first_chat_model(info.models)) is not None
     ]
     if suggested and not demo_only:
         return tuple(suggested[:MOST_SUGGESTED])

@@ -9,7 +9,7 @@ from typing import Protocol
 from mcp_tui.core.chat import ToolSpec
 from mcp_tui.core.state import CallResult, Progress, ServerSnapshot, ServerStatus, ToolInfo
 from mcp_tui.core.types import JsonObject
-from mcp_tui.runs.naming import ToolNames, legalised
+from mcp_tui.runs.naming import MAX_LENGTH, ToolNames, legalised
 from mcp_tui.runs.results import encodable
 from mcp_tui.runs.spec import RunSpec
 
@@ -76,6 +76,7 @@ def tool_specs(offered: Offered) -> tuple[ToolSpec, ...]:
 
 def closest(name: str, offered: Offered) -> list[str]:
     """Up to three offered names a model may have meant by `name`."""
+    name = name[:MAX_LENGTH]  # a model may write anything, and the comparison takes long for long texts
     by_name = difflib.get_close_matches(name, offered, 3, 0.5)
     # Models also write `server.tool`, or the tool's own name where it had to be qualified.
     qualified = [

@@ -6,8 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from tenacity import RetryCallState, Retrying, wait_exponential_jitter
-
 FIRST_S = 0.5
 LONGEST_S = 30.0
 STABLE_S = 60.0
@@ -18,6 +16,8 @@ CRASH_LIMIT = 5
 
 def backoff_s(attempt: int) -> float:
     """Seconds to wait after failure number `attempt` (1-based): doubles from 0.5 with jitter, capped at 30."""
+    from tenacity import RetryCallState, Retrying, wait_exponential_jitter  # not on the path to the first frame
+
     state = RetryCallState(Retrying(), None, (), {})
     state.attempt_number = max(1, min(attempt, 64))
     wait = wait_exponential_jitter(multiplier=FIRST_S, max=LONGEST_S, jitter=FIRST_S, min=FIRST_S)
@@ -35,6 +35,10 @@ class FailureCount:
     def reset(self) -> None:
         self.attempt = 0
         self._crashes.clear()
+
+    def next_attempt(self, lasted_s: float) -> int:
+        """What `attempt` becomes when a connection that was ready for `lasted_s` seconds is counted."""
+        return 1 if lasted_s >= STABLE_S else self.attempt + 1
 
     def failed(self, *, lasted_s: float, crashed: bool) -> bool:
         """Count one end of a connection that was ready for `lasted_s` seconds. True = stop trying."""

@@ -15,7 +15,7 @@ from mcp.client.subscriptions import (
     ToolsListChanged,
 )
 from mcp.shared.exceptions import MCPError
-from mcp_types import CONNECTION_CLOSED
+from mcp_types import CONNECTION_CLOSED, METHOD_NOT_FOUND
 
 from mcp_tui.sessions.backoff import STABLE_S, backoff_s
 from mcp_tui.sessions.faults import cut
@@ -85,6 +85,8 @@ class Changes:
             except ListenNotSupportedError:
                 return
             except MCPError as error:
+                if error.code == METHOD_NOT_FOUND:
+                    return
                 if error.code != CONNECTION_CLOSED:
                     connection.notices.add(f"The server announces no changes: {cut(error.message)}.")
                     return

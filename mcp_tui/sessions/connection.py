@@ -130,6 +130,11 @@ class Connection:
         return self._ready_at is not None and not self._ended.is_set()
 
     @property
+    def ready_s(self) -> float:
+        """Seconds since it became ready; 0 before."""
+        return time.monotonic() - self._ready_at if self._ready_at is not None else 0.0
+
+    @property
     def ended(self) -> bool:
         return self._ended.is_set()
 
@@ -245,7 +250,6 @@ class Connection:
         return Fault(info)
 
     def _ending(self) -> Ending:
-        ready_s = time.monotonic() - self._ready_at if self._ready_at is not None else 0.0
         fault = None if self._stopping else self._fault
         crash: CrashCard | None = None
         child = self.line.child
@@ -255,7 +259,7 @@ class Connection:
                 crash = self.line.crash_card()
             if child.ended_alone and fault.closed:
                 fault = Fault(_exit_info(crash, self.spec))
-        return Ending(fault, ready_s, crash, mute=self.line.tap.quiet and child.ended_alone)
+        return Ending(fault, self.ready_s, crash, mute=self.line.tap.quiet and child.ended_alone)
 
     # ------------------------------------------------------------ what the transport says
 

@@ -60,7 +60,8 @@ class Dialogs:
         self, context: ClientRequestContext, params: types.ElicitRequestParams
     ) -> types.ElicitResult | types.ErrorData:
         """The SDK's elicitation callback. Never raises: a raised text would go to the server."""
-        dialog = _Dialog(anyio.CancelScope(), CURRENT.get())
+        exchange = CURRENT.get()
+        dialog = _Dialog(anyio.CancelScope(), exchange if exchange in self._clocks else None)
         self._open.append(dialog)
         paused = list(self._clocks.values())
         for deadline in paused:

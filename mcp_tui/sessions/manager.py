@@ -43,11 +43,6 @@ class SessionManager:
     ) -> None:
         self._groups = ProcessGroups()
         self._logs = SdkLogs()
-        self._supervisors: dict[str, Supervisor] = {}
-        for spec in specs:
-            self._supervisors[spec.name] = Supervisor(
-                spec, changed=self._changed, load=self._load, elicit=elicit, groups=self._groups
-            )
         self._tasks: dict[asyncio.Task[None], Supervisor] = {}
         self._sdk: asyncio.Future[ModuleType] | None = None
         self._listeners: list[Callable[[], None]] = []
@@ -55,6 +50,11 @@ class SessionManager:
         self._burst: asyncio.Handle | None = None
         self._told_at = 0.0
         self._all: tuple[ServerSnapshot, ...] | None = None
+        self._supervisors: dict[str, Supervisor] = {}
+        for spec in specs:
+            self._supervisors[spec.name] = Supervisor(
+                spec, changed=self._changed, load=self._load, elicit=elicit, groups=self._groups
+            )
 
     async def __aenter__(self) -> SessionManager:
         self._loop = asyncio.get_running_loop()

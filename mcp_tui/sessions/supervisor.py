@@ -65,6 +65,8 @@ class Supervisor:
         self._since = time.monotonic()
         self._attempt = 0
         self._retry_at: float | None = None
+        self._planned_at: float | None = None
+        """When to connect again after a loss; fixed when it was announced."""
         self._reason: ErrorInfo | None = None
         self._crash: CrashCard | None = None
         self._catalog = Catalog()
@@ -249,6 +251,7 @@ class Supervisor:
             return
         if fault.harmless and ending.ready_s > _BRIEF_S:
             return
+        planned, self._planned_at = self._planned_at, None
         given_up = self._failures.failed(lasted_s=ending.ready_s, crashed=ending.crash is not None)
         remedy = fault.remedy.value
         if remedy == "auth":
@@ -262,10 +265,12 @@ class Supervisor:
             )
             self._set(ServerStatus.FAILED, info)
         else:
-            delay = max(backoff_s(self._failures.attempt), min(fault.retry_after_s or 0.0, _LONGEST_RETRY_AFTER_S))
-            self._back_off(fault.info, delay)
+            now = time.monotonic()
+            retry_at = planned if planned is not None else now + backoff_s(self._failures.attempt)
+            retry_at = max(retry_at, now + min(fault.retry_after_s or 0.0, _LONGEST_RETRY_AFTER_S))
+            self._set(ServerStatus.BACKOFF, fault.info, attempt=self._failures.attempt, retry_at=retry_at)
             try:
-                async with asyncio.timeout(delay):
+                async with asyncio.timeout(retry_at - now):
                     await self._wake.wait()
             except TimeoutError:
                 return
@@ -283,9 +288,6 @@ class Supervisor:
             mute_on_probe = self._mode == "auto" and ending.mute
             self._mode = "legacy" if mute_on_probe else "auto"
         return False
-
-    def _back_off(self, reason: ErrorInfo, delay: float) -> None:
-        self._set(ServerStatus.BACKOFF, reason, attempt=self._failures.attempt, retry_at=time.monotonic() + delay)
 
     def _set(
         self,
@@ -315,8 +317,20 @@ class Supervisor:
             self._set(ServerStatus.READY)
 
     def was_lost(self, connection: Connection, fault: Fault) -> None:
-        if connection is self._connection and self._enabled and not self._closing:
-            self._set(ServerStatus.BACKOFF, fault.info, attempt=self._failures.attempt + 1)
+        """Said at once; closing what is left of it takes a moment, and then `_judge` has the last word."""
+        if connection is not self._connection or not self._enabled or self._closing:
+            return
+        remedy = fault.remedy.value
+        if remedy == "auth":
+            self._set(ServerStatus.NEEDS_AUTH, fault.info)
+        elif remedy == "person":
+            self._set(ServerStatus.FAILED, fault.info)
+        elif fault.harmless:
+            self._set(ServerStatus.CONNECTING, fault.info)
+        else:
+            attempt = self._failures.next_attempt(connection.ready_s)
+            self._planned_at = time.monotonic() + backoff_s(attempt)
+            self._set(ServerStatus.BACKOFF, fault.info, attempt=attempt, retry_at=self._planned_at)
 
     def listed(self, catalog: Catalog) -> None:
         if self._listed:

@@ -29,9 +29,9 @@ class Cost:
 
 
 def best_columns(metrics: dict[str, Metrics]) -> dict[str, set[Best]]:
-    """Column id -> which of `ttft`, `speed`, `cost` it is best in. With fewer than two to compare nothing is best.
+    """Column id -> which of `ttft`, `speed`, `cost` it is best in. Columns that share the best value are all best.
 
-    Columns that share the best value are all best.
+    With nothing to compare, or all alike, nothing is best.
     """
     best: dict[str, set[Best]] = {column: set() for column in metrics}
     measures: tuple[tuple[Best, Callable[[Metrics], float | None], bool], ...] = (
@@ -41,7 +41,7 @@ def best_columns(metrics: dict[str, Metrics]) -> dict[str, set[Best]]:
     )
     for name, value, most in measures:
         known = {column: v for column, m in metrics.items() if (v := value(m)) is not None}
-        if len(known) < 2:
+        if len(set(known.values())) < 2:
             continue
         winner = max(known.values()) if most else min(known.values())
         for column, v in known.items():

@@ -97,7 +97,7 @@ def _metric_rows(columns: Sequence[ColumnView]) -> list[Row]:
         known = [v for v in values if v is not None]
         if not known:
             continue
-        top = (max if best == "max" else min)(known) if best and len(known) > 1 else None
+        top = (max if best == "max" else min)(known) if best and len(set(known)) > 1 else None
         cells = tuple(
             Cell(text(column.metrics) or "-", None if v is not None else "muted", top is not None and v == top)
             for column, v in zip(columns, values, strict=True)

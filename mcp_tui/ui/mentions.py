@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -55,11 +56,10 @@ def resource_candidates(servers: Iterable[ServerSnapshot]) -> list[Candidate]:
     for server in servers:
         if not server.status.usable or not _one_word(server.name):
             continue
-        names = [resource.name for resource in server.catalog.resources]
+        names = Counter(resource.name for resource in server.catalog.resources)
         for resource in server.catalog.resources:
-            # A name is shorter, but only a URI is sure to mean one thing.
-            by_name = _one_word(resource.name) and names.count(resource.name) == 1 if len(names) < 200 else False
-            word = resource.name if by_name else resource.uri
+            # A name is shorter, but means one thing only while no other resource has it.
+            word = resource.name if names[resource.name] == 1 and _one_word(resource.name) else resource.uri
             if _one_word(word):
                 detail = resource.title if resource.title != word else resource.uri
                 found.append(Candidate(f"@{server.name}:{word}", clean_line(detail), resource=resource))
@@ -100,9 +100,12 @@ def _score(candidate: Candidate, wanted: str) -> int | None:
     if at >= 0:
         begins = at == 0 or not name[at - 1].isalnum()
         return (0 if begins else 100) + min(at, 90)
-    if candidate.resource is not None and wanted in candidate.resource.uri.casefold():
-        return 250
-    if wanted in candidate.detail.casefold():
+    if candidate.resource is not None:
+        # Every URI begins alike: its scheme tells nothing apart.
+        about = f"{candidate.resource.uri.partition('://')[2]}\n{candidate.resource.title}"
+    else:
+        about = candidate.detail
+    if wanted in about.casefold():
         return 300
     at, gaps = -1, 0
     for letter in wanted:

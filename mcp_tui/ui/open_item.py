@@ -53,6 +53,8 @@ class OpenItem:
     notice: str = ""
     """What happened to the definition."""
     gone: bool = False
+    listed: bool = True
+    """False for a link that a result named: the catalog need not have it."""
 
     @property
     def document(self) -> JsonObject:
@@ -139,7 +141,7 @@ def facts(definition: Definition) -> str:
         return " · ".join(word for word in (definition.uri, definition.mime_type or "", size) if word)
     if isinstance(definition, TemplateInfo):
         return " · ".join(word for word in (definition.uri_template, definition.mime_type or "") if word)
-    return "prompt"
+    return ""
 
 
 def runs_word(kind: Kind) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 from mcp_tui.core import media
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.json_text import dump, dump_start
-from mcp_tui.core.schema import as_list, as_object, as_text
+from mcp_tui.core.schema import as_list, as_object, as_text, is_list
 from mcp_tui.core.state import Progress
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
@@ -127,7 +127,7 @@ def _blocks(outcome: Outcome) -> Iterator[JsonObject]:
     elif outcome.kind == "prompt":
         for message in as_list(raw.get("messages")):
             content = as_object(message).get("content")
-            for block in as_list(content) if isinstance(content, list) else [content]:
+            for block in as_list(content) if is_list(content) else [content]:
                 yield as_object(block)
     else:
         for content in as_list(raw.get("contents")):
@@ -215,7 +215,7 @@ def _draw_messages(writer: _Writer, raw: JsonObject) -> None:
         writer.gap()
         writer.line(role, "head")
         content = as_object(message).get("content")
-        for block in as_list(content) if isinstance(content, list) else [content]:
+        for block in as_list(content) if is_list(content) else [content]:
             _draw_block(writer, as_object(block))
 
 
@@ -295,7 +295,9 @@ class _Writer:
     def _cut(self) -> None:
         if not self._full:
             self._full = True
-            self.rows.append(Row(f"… only the first {MAX_DRAWN_CHARS:,} characters are drawn; s saves everything", "warning"))
+            self.rows.append(
+                Row(f"… only the first {MAX_DRAWN_CHARS:,} characters are drawn; s saves everything", "warning")
+            )
 
 
 def plain_text(outcome: Outcome, view: View) -> str:

@@ -11,6 +11,17 @@ from mcp_tui.ui.widgets import glyphs
 Tone = Literal["good", "warn", "bad", "wait", "muted"]
 
 
+MUTED = "$foreground 60%"
+"""`$text-muted` loses its transparency inside a text; this is the same grey."""
+INK: dict[Tone, str] = {
+    "good": "$text-success",
+    "warn": "$text-warning",
+    "bad": "$text-error",
+    "wait": "$text-accent",
+    "muted": MUTED,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     glyph: str

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,9 @@ class Figures:
         return self.cpu_s / self.tokens * 1000
 
     def lag(self) -> str:
-        return f"p50 {percentile(self.lag_ms, 50):.0f} p99 {percentile(self.lag_ms, 99):.0f} max {max(self.lag_ms):.0f} ms"
+        return (
+            f"p50 {percentile(self.lag_ms, 50):.0f} p99 {percentile(self.lag_ms, 99):.0f} max {max(self.lag_ms):.0f} ms"
+        )
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
@@ -113,7 +116,6 @@ class BenchmarkApp(App[None]):
 
     def __init__(self, widgets: Sequence[Widget]) -> None:
         super().__init__()
-        self.theme_variables.update(BORDERS)
         self._columns = widgets
         self.probe = Probe()
 
@@ -128,6 +130,10 @@ class BenchmarkApp(App[None]):
 BORDERS = {"border": "#5f9cf5", "border-blurred": "#343a52"}
 
 
+async def _nothing() -> None:
+    """Nothing to close."""
+
+
 async def measure(
     widgets: Sequence[Widget],
     writers: Callable[[], Sequence[Callable[[str], Awaitable[None] | None]]],
@@ -135,8 +141,10 @@ async def measure(
     seconds: float,
     *,
     keys: bool = False,
+    ended: Callable[[], Awaitable[None]] = _nothing,
 ) -> Figures:
     """Write `rate` tokens per second with each writer for `seconds`, watching the loop."""
+    gc.collect()  # what an earlier measurement left behind is not this one's
     app = BenchmarkApp(widgets)
     lag: list[float] = []
     sent = 0
@@ -179,6 +187,7 @@ async def measure(
         for task in watchers:
             task.cancel()
         await asyncio.gather(*watchers, return_exceptions=True)
+        await ended()
     return Figures(sent, cpu, lag, app.probe.latencies_ms)
 
 
@@ -200,7 +209,11 @@ async def into_markdown(count: int, rate: float, seconds: float) -> Figures:
         streams.extend(Markdown.get_stream(view) for view in views)
         return [stream.write for stream in streams]
 
-    return await measure(views, writers, rate, seconds)
+    async def stop() -> None:
+        for stream in streams:
+            await stream.stop()
+
+    return await measure(views, writers, rate, seconds, ended=stop)
 
 
 async def fence(lines: int) -> tuple[float, float]:
@@ -237,7 +250,8 @@ async def main() -> None:
         f" loop late {eight.lag()}; CPU {eight.cpu_s / 10:.0%} of a core, {eight.cpu_per_1000:.2f} s per 1,000 tokens"
     )
     first, last = await fence(600)
-    print(f"fence of 600 lines: {first * 1000:.1f} ms per frame at first, {last * 1000:.1f} ms at last: ratio {last / first:.2f}")
+    ends = f"{first * 1000:.1f} ms per frame at first, {last * 1000:.1f} ms at last"
+    print(f"fence of 600 lines: {ends}: ratio {last / first:.2f}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -44,7 +44,7 @@ class Transcript:
 
 
 @asynccontextmanager
-async def lighthouse(deny: tuple[str, ...] = (), prefix: str = "") -> AsyncIterator[tuple[list[JsonObject], CallTool]]:
+async def lighthouse(deny: tuple[str, ...] = (), prefix: str = "") -> AsyncGenerator[tuple[list[JsonObject], CallTool]]:
     """The demo server's tools as {name, description, schema}, and how to call them. `deny`: refused by the person."""
     async with Client(build_server()) as client:
         listed = (await client.list_tools()).tools
@@ -172,22 +172,22 @@ def join_anthropic(events: Sequence[JsonObject]) -> list[JsonObject]:
     for event in events:
         if event["type"] == "content_block_start":
             assert event["index"] == len(blocks)
-            blocks.append(dict(event["content_block"]))
+            opened: JsonObject = event["content_block"]
+            blocks.append(opened.copy())
         elif event["type"] == "content_block_delta":
-            block = blocks[event["index"]]
             delta: JsonObject = event["delta"]
-            kind: str = delta["type"]
-            match kind:
+            number: int = event["index"]
+            match delta["type"]:
                 case "text_delta":
-                    block["text"] += delta["text"]
+                    blocks[number]["text"] += delta["text"]
                 case "thinking_delta":
-                    block["thinking"] += delta["thinking"]
+                    blocks[number]["thinking"] += delta["thinking"]
                 case "signature_delta":
-                    block["signature"] = delta["signature"]
+                    blocks[number]["signature"] = delta["signature"]
                 case "input_json_delta":
-                    arguments[event["index"]] = arguments.get(event["index"], "") + delta["partial_json"]
+                    arguments[number] = arguments.get(number, "") + delta["partial_json"]
                 case _:
-                    raise AssertionError(kind)
+                    raise AssertionError(delta)
     for index, text in arguments.items():
         blocks[index]["input"] = json.loads(text)
     return blocks

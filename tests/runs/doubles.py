@@ -70,10 +70,14 @@ class FakeProvider:
         self.closed = 0
         self._clock = clock
         self._scripts = scripts
-        self._all_closed = asyncio.Event()
+        self._any_opened = asyncio.Event()
+        self._any_closed = asyncio.Event()
+
+    async def until_opened(self) -> None:
+        await self._any_opened.wait()
 
     async def until_closed(self) -> None:
-        await self._all_closed.wait()
+        await self._any_closed.wait()
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
         script = self._scripts[min(len(self.requests), len(self._scripts) - 1)]
@@ -82,6 +86,7 @@ class FakeProvider:
 
     async def _play(self, script: Sequence[ScriptItem]) -> AsyncGenerator[ChatEvent, None]:
         self.opened += 1
+        self._any_opened.set()
         try:
             for item in script:
                 if isinstance(item, asyncio.Event):
@@ -94,7 +99,7 @@ class FakeProvider:
                     yield item
         finally:
             self.closed += 1
-            self._all_closed.set()
+            self._any_closed.set()
 
     async def list_models(self, *, timeout_s: float = 10.0) -> tuple[str, ...]:
         return ("m",)

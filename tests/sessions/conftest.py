@@ -24,13 +24,8 @@ PATIENCE_S = 30.0
 def stdio(name: str = "one", *, spec: dict[str, Any] | None = None, **options: Any) -> ServerSpec:
     """The scripted stdio server; the older protocol, since its probe of the newer one is a test of its own."""
     fields: dict[str, Any] = {"protocol": "2026-07-28" if options.get("modern") else "legacy", "probe_interval_s": 0}
-    return ServerSpec(
-        name=name,
-        origin=ORIGIN,
-        command=sys.executable,
-        args=(str(SERVERS / "stdio_server.py"), json.dumps(options)),
-        **{**fields, **(spec or {})},
-    )
+    fields |= {"command": sys.executable, "args": (str(SERVERS / "stdio_server.py"), json.dumps(options))}
+    return ServerSpec(name=name, origin=ORIGIN, **{**fields, **(spec or {})})
 
 
 def http(url: str, name: str = "one", **spec: Any) -> ServerSpec:

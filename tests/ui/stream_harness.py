@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ class ColumnApp(App[None]):
 @asynccontextmanager
 async def column_app(
     size: tuple[int, int] = (60, 20), *, label: str = "provider/model-1", demo: bool = False, start: bool = True
-) -> AsyncIterator[tuple[ColumnApp, Pilot[Any]]]:
+) -> AsyncGenerator[tuple[ColumnApp, Pilot[Any]]]:
     app = ColumnApp(label, demo)
     async with app.run_test(size=size, notifications=True) as pilot:
         await pilot.pause()

@@ -17,7 +17,8 @@ from mcp_tui.core.state import ApprovalQuestion, Decision
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.ui import keys
-from mcp_tui.ui.status import hint_mark, hint_words
+from mcp_tui.ui.json_style import json_spans
+from mcp_tui.ui.status import INK, MUTED, hint_mark, hint_words
 
 GUARD_S = 0.3
 """Keys this soon after the bar took the focus, or after the question changed, were meant for something else."""
@@ -95,11 +96,10 @@ class ApprovalBar(Vertical, can_focus=True):
     def _arm(self) -> None:
         self._guard_until = self._clock() + GUARD_S
 
-    def on_focus(self) -> None:
-        self._arm()
-        self._draw()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, value: bool) -> None:
+        super().watch_has_focus(value)
+        if value:
+            self._arm()
         self._draw()
 
     def _draw(self) -> None:
@@ -108,8 +108,8 @@ class ApprovalBar(Vertical, can_focus=True):
             return
         tool = question.tool
         name = f"{clean_line(tool.server)}.{clean_line(tool.name)}"
-        word, tone = hint_mark(tool.hints)
-        colour = {"muted": "$text-muted", "warn": "$text-warning", "bad": "$text-error"}.get(tone, "$text")
+        _, tone = hint_mark(tool.hints)
+        colour = INK[tone]
         position = next(i for i, other in enumerate(self._questions, 1) if other.id == question.id)
         many = f" {position} of {len(self._questions)}" if len(self._questions) > 1 else ""
         self.border_title = Content(f"? Approve a call{many}")
@@ -119,10 +119,8 @@ class ApprovalBar(Vertical, can_focus=True):
             Content.assemble(
                 (name, "bold"),
                 "  ",
-                (word, colour),
-                "  ",
-                (" · ".join(hint_words(tool.hints)), "$text-muted"),
-                "   asked by ",
+                (" · ".join(hint_words(tool.hints)), colour),
+                ("   asked by ", MUTED),
                 (asked, "bold"),
             )
         )
@@ -130,13 +128,13 @@ class ApprovalBar(Vertical, can_focus=True):
         shown = clean(text) if question.arguments else "no arguments"
         if not whole and question.arguments:
             shown += f"\n… only the first {_MAX_SHOWN_CHARS:,} characters are shown; e shows all"
-        self._arguments.update(Content(shown))
+        self._arguments.update(_coloured(shown) if question.arguments else Content.styled(shown, MUTED))
         self._remember.update(
             Content.assemble(
-                ("always remembers: ", "$text-muted"),
+                ("always remembers: ", MUTED),
                 (
                     f"every call of {name}, whatever its arguments, while its definition stays as it is now",
-                    "$text-muted",
+                    MUTED,
                 ),
             )
         )
@@ -186,3 +184,15 @@ class ApprovalBar(Vertical, can_focus=True):
         else:
             return
         event.stop()
+
+
+def _coloured(text: str) -> Content:
+    """JSON text with its keys told from its values."""
+    lines: list[Content] = []
+    for line in text.split("\n"):
+        content = Content(line)
+        for start, end, kind in json_spans(line):
+            if kind == "key":
+                content = content.stylize("$text-primary", start, end)
+        lines.append(content)
+    return Content("\n").join(lines)

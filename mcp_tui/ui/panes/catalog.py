@@ -31,6 +31,7 @@ from mcp_tui.ui.catalog_rows import (
     toggled_server,
     toggled_tool,
 )
+from mcp_tui.ui.look import ink
 from mcp_tui.ui.screens.mode import ItemChosen
 from mcp_tui.ui.status import hint_mark, tokens
 from mcp_tui.ui.widgets.row_list import RowList, fill
@@ -64,7 +65,7 @@ class CatalogTabs(Widget):
         spans: list[tuple[int, int, Tab]] = []
         for tab, count in zip(TABS, self.counts, strict=True):
             active = tab == self.active
-            style = self.get_component_rich_style(f"catalog-tabs--{'active' if active else 'idle'}", partial=True)
+            style = ink(self, f"catalog-tabs--{'active' if active else 'idle'}")
             start = line.cell_len
             shown = str(count) if count < 10_000 else tokens(count)
             line.append(f"{_NAMES[tab][words]} {shown}", style)
@@ -161,7 +162,7 @@ class CatalogList(RowList):
         left = Text.assemble(" ", box, " ", (entry.label, "" if lit else muted), end="")
         word, tone = hint_mark(tool.hints)
         right = Text(word, self.part(f"row-list--{tone}") if lit else muted, end="")
-        right.append(f"{f'~{tokens(entry.tokens)}t':>7}", muted)
+        right.append(f"{f'~{tokens(entry.tokens)}t':>6}", muted)
         return fill(left, right, width)
 
     def action_focus_filter(self) -> None:

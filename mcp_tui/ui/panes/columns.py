@@ -19,12 +19,15 @@ from mcp_tui.core.events import ColumnEvent, MetricsChanged
 from mcp_tui.core.state import Metrics
 from mcp_tui.core.text import clean
 from mcp_tui.ui import keys
+from mcp_tui.ui.look import ink
 from mcp_tui.ui.status import column_state
 from mcp_tui.ui.widgets.metrics_line import Best
 from mcp_tui.ui.widgets.model_column import ModelColumn
 
 LEAST_CELLS = 38
 """Narrower than this a column is not worth reading."""
+ONE_COLUMN_BELOW = 100
+"""A screen with fewer cells shows one column at a time."""
 
 
 class ColumnTabs(Widget):
@@ -54,7 +57,7 @@ class ColumnTabs(Widget):
 
     def _tab(self, number: int, column: ModelColumn, width: int) -> Text:
         def part(name: str) -> Style:
-            return self.get_component_rich_style(f"column-tabs--{name}", partial=True)
+            return ink(self, f"column-tabs--{name}")
 
         state = column_state(column.status)
         active = column.column_id == self.active
@@ -69,7 +72,8 @@ class ColumnTabs(Widget):
             tab = Text.assemble(f" {number} ", (short, look), " ", (status, part(state.tone)), no_wrap=True, end="")
             figures = column.metrics_text(max(0, room - tab.cell_len - 1)) if tab.cell_len < room else ""
         if tab.cell_len > room:
-            status = f"{state.glyph} {state.word}" if len(short) + len(state.word) + 6 <= room else state.glyph
+            # The state's word outlives the name's end: a glyph alone says too little.
+            status = f"{state.glyph} {state.word}" if len(state.word) + 12 <= room else state.glyph
             name = Text(short, look, no_wrap=True, end="")
             name.truncate(max(1, room - 4 - len(status)), overflow="ellipsis")
             tab = Text.assemble(f" {number} ", name, " ", (status, part(state.tone)), no_wrap=True, end="")
@@ -124,7 +128,6 @@ class ColumnsArea(Vertical):
         super().__init__(id=id)
         self._columns: list[ModelColumn] = []
         self._current = ""
-        self._narrow = False
         self.maximised = False
         self.tabs = ColumnTabs()
         self.row = Horizontal(id="column-row")
@@ -200,11 +203,6 @@ class ColumnsArea(Vertical):
 
     # Who is in view
 
-    def set_narrow(self, narrow: bool) -> None:
-        if narrow != self._narrow:
-            self._narrow = narrow
-            self._arrange()
-
     def focus_number(self, number: int) -> None:
         """1-based."""
         if 1 <= number <= len(self._columns):
@@ -235,7 +233,13 @@ class ColumnsArea(Vertical):
         if count < 2:
             return self._columns
         width = self.size.width
-        fit = 1 if self.maximised or self._narrow else max(1, width // LEAST_CELLS) if width else count
+        fit = (
+            1
+            if self.maximised or self.screen.size.width < ONE_COLUMN_BELOW
+            else max(1, width // LEAST_CELLS)
+            if width
+            else count
+        )
         if fit >= count:
             return self._columns
         at = next((i for i, column in enumerate(self._columns) if column.column_id == self._current), 0)

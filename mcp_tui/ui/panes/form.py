@@ -16,7 +16,7 @@ from textual.widgets import Static, TextArea
 from mcp_tui.core.arguments import path_text, starting_arguments
 from mcp_tui.core.form_rows import Row
 from mcp_tui.core.json_text import JsonTextError, dump, parse
-from mcp_tui.core.schema import SchemaReader
+from mcp_tui.core.schema import SchemaReader, is_object
 from mcp_tui.core.state import ServerSnapshot
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
@@ -33,52 +33,48 @@ SHORT_LINES = 3
 
 
 class About(Static, can_focus=False):
-    """Title, facts and description; a long description is cut until it is opened."""
+    """A description; a long one is cut until it is opened."""
 
-    BINDINGS = [Binding("enter,space", "toggle", "whole description")]
+    BINDINGS = [Binding("enter,space", "unfold", "whole description")]
 
     def __init__(self) -> None:
         super().__init__("", classes="about")
         self._full = False
         self._text = ""
-        self._head = Content("")
 
-    def show(self, head: Content, text: str) -> None:
-        self._head, self._text, self._full = head, text, False
+    def show(self, text: str) -> None:
+        self._text, self._full = text.strip(), False
         self._draw()
 
     def _draw(self) -> None:
-        lines = self._text.strip().split("\n")
         width = max(20, self.size.width or 60)
-        used, kept = 0, list[str]()
-        for line in lines:
+        kept: list[str] = []
+        room = 1 if self.screen.size.width < 100 else SHORT_LINES
+        for line in self._text.split("\n"):
             rows = max(1, -(-len(line) // width))
-            if not self._full and used + rows > SHORT_LINES:
-                room = (SHORT_LINES - used) * width - 2
-                if room > 20 and line:
-                    kept.append(line[:room])
+            if not self._full and rows > room:
+                if room > 0 and line:
+                    kept.append(line[: room * width - 12])
                 break
-            used += rows
+            room -= rows
             kept.append(line)
-        shown = "\n".join(kept)
-        cut = shown != "\n".join(lines)
+        shown = "\n".join(kept).rstrip()
+        cut = shown != self._text
         self.can_focus = cut or self._full
-        parts = [self._head]
-        if shown.strip():
-            parts.append(Content(shown) + (Content.styled(" … more", "$text-accent") if cut else Content("")))
-        self.update(Content("\n").join(part for part in parts if part.plain))
+        self.display = bool(self._text)
+        self.update(Content(shown) + (Content.styled(" … more", "$text-accent") if cut else Content("")))
 
     def on_resize(self) -> None:
         if not self._full:
             self._draw()
 
-    def action_toggle(self) -> None:
+    def action_unfold(self) -> None:
         self._full = not self._full
         self._draw()
 
     def on_click(self) -> None:
         if self.can_focus:
-            self.action_toggle()
+            self.action_unfold()
 
 
 class FormPane(Vertical):
@@ -90,6 +86,7 @@ class FormPane(Vertical):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  the framework's name
         super().__init__(id=id, classes="pane")
         self.tabs = TabLine(VIEW_TABS)
+        self.facts = Static("", classes="facts")
         self.about = About()
         self.notice = Static("", classes="notice")
         self.form = SchemaForm()
@@ -100,6 +97,7 @@ class FormPane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield self.tabs
+        yield self.facts
         yield self.about
         yield self.notice
         with VerticalScroll(can_focus=False, classes="body"):
@@ -120,7 +118,8 @@ class FormPane(Vertical):
         self.border_title = "Item"
         self.set_class(True, "-empty")
         self.set_class(False, "-json")
-        self.about.show(Content(""), text)
+        self.facts.update("")
+        self.about.show(text)
         self.tabs.show(status=())
         self.say("")
         self.help.update("")
@@ -131,11 +130,11 @@ class FormPane(Vertical):
         self._row = None
         definition = item.definition
         self.set_class(False, "-empty")
-        self.border_title = safe.label(f"{item.key.server} › {definition.name}")  # pyright: ignore[reportAttributeAccessIssue]  Content is taken as it is
-        head = Content.styled(clean_line(facts(definition)), "$text-muted")
-        if definition.title and definition.title != definition.name:
-            head = Content.styled(clean_line(definition.title), "bold") + Content("  ") + head
-        self.about.show(head, clean(definition.description))
+        title = f"  {definition.title}" if definition.title not in ("", definition.name) else ""
+        self.border_title = safe.label(f"{item.key.server} › {definition.name}{title}")  # pyright: ignore[reportAttributeAccessIssue]  Content is taken as it is
+        self.facts.update(safe.label(facts(definition)))
+        self.facts.display = bool(facts(definition))
+        self.about.show(clean(definition.description))
         self._say_notice()
         word = runs_word(item.key.kind)
         noun = "This tool takes no arguments" if item.key.kind == "tool" else "Nothing to fill in"
@@ -192,7 +191,9 @@ class FormPane(Vertical):
             return
         if item.json_draft is not None and not self.notice.has_class("-json-held"):
             error = self._json_error() or "the JSON is not valid yet"
-            self.say(f"{error}. Mend it, or F8 again for the form with the last valid arguments; the text is kept.", "bad")
+            self.say(
+                f"{error}. Mend it, or F8 again for the form with the last valid arguments; the text is kept.", "bad"
+            )
             self.notice.add_class("-json-held")
             return
         held = item.json_draft is not None
@@ -237,7 +238,7 @@ class FormPane(Vertical):
             value = parse(self.editor.text).value
         except JsonTextError as error:
             return f"Line {error.line}, column {error.column}: {error.reason}"
-        return "" if isinstance(value, dict) else "The arguments must be one object: { … }"
+        return "" if is_object(value) else "The arguments must be one object: { … }"
 
     def go_to_json_error(self) -> None:
         """Put the cursor where the text stops making sense."""
@@ -263,7 +264,7 @@ class FormPane(Vertical):
             item.json_draft = self.editor.text
             self._json_status(f"⚠ line {error.line}, column {error.column}: {error.reason}", "bad")
             return
-        if not isinstance(parsed.value, dict):
+        if not is_object(parsed.value):
             item.json_draft = self.editor.text
             self._json_status("⚠ the arguments must be one object: { … }", "bad")
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from rich.style import Style
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -16,9 +17,11 @@ from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
 from mcp_tui.ui.catalog_rows import TABS, CatalogRows, Entry, Item, Tab, identity
 from mcp_tui.ui.panes.catalog import CatalogFilter, CatalogTabs
+from mcp_tui.ui.ink import ink
 from mcp_tui.ui.status import hint_mark, server_state
 from mcp_tui.ui.widgets.row_list import RowList, fill
 
+_INKS = frozenset(f"row-list--{tone}" for tone in ("muted", "strong", "good", "warn", "bad", "wait"))
 _TAB_OF = {"tool": "tools", "resource": "resources", "template": "resources", "prompt": "prompts"}
 
 
@@ -38,6 +41,9 @@ class ItemsList(RowList):
         self.servers: dict[str, ServerSnapshot] = {}
         self.empty = ""
         self._now = now
+
+    def part(self, name: str) -> Style:
+        return ink(self, name) if name in _INKS else super().part(name)
 
     @property
     def current(self) -> Entry | None:
@@ -183,7 +189,13 @@ class ItemsPane(Vertical):
         self.list.empty = f"no {self.tab} match" if words else "no servers yet"
         self.list.rows_replaced(key)
         entry = self.list.current
-        if key in (None, "") and entry is not None and entry.item is None and len(rows) > 1 and rows[1].item is not None:
+        if (
+            key in (None, "")
+            and entry is not None
+            and entry.item is None
+            and len(rows) > 1
+            and rows[1].item is not None
+        ):
             self.list.cursor = 1  # the first thing to use, not the heading above it
         self._highlight()
 

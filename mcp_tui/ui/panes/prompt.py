@@ -18,6 +18,7 @@ from mcp_tui.core.state import PromptInfo, ServerSnapshot
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.ui import external_editor, keys, mentions
 from mcp_tui.ui.host import host
+from mcp_tui.ui.look import ink
 from mcp_tui.ui.panes.completion import CompletionList
 from mcp_tui.ui.status import tokens
 
@@ -52,9 +53,7 @@ class PromptEditor(TextArea):
     def get_line(self, line_index: int) -> Text:
         line = super().get_line(line_index)
         if "@" in line.plain:
-            line.highlight_regex(
-                mentions.MENTION, self.get_component_rich_style("prompt-editor--mention", partial=True)
-            )
+            line.highlight_regex(mentions.MENTION, ink(self, "prompt-editor--mention"))
         return line
 
     async def _on_key(self, event: events.Key) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult, RenderResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -20,6 +22,7 @@ from mcp_tui.core.media import duration_text, size_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
 from mcp_tui.ui.host import host
+from mcp_tui.ui.ink import ink
 from mcp_tui.ui.outcomes import VIEWS, Drawn, Outcome, OutcomeStatus, Part, View, draw, plain_text, save_payload
 from mcp_tui.ui.status import seconds
 from mcp_tui.ui.widgets import glyphs
@@ -64,15 +67,15 @@ class ProgressLine(Widget):
         line = Text(no_wrap=True, overflow="ellipsis", end="")
         if outcome is None:
             return line
-        muted = self.get_component_rich_style("progress-line--muted", partial=True)
+        muted = ink(self, "progress-line--muted")
         line.append(f"○ {seconds(self._now() - outcome.started_at)}  ")
         progress = outcome.progress
         if progress is not None and progress.total is not None and progress.total > 0:
             part = min(1.0, max(0.0, progress.progress / progress.total))
             cells = max(6, min(24, self.size.width // 3))
             done = round(part * cells)
-            line.append(glyphs.BAR_DONE * done, self.get_component_rich_style("progress-line--done", partial=True))
-            left = self.get_component_rich_style("progress-line--left", partial=True)
+            line.append(glyphs.BAR_DONE * done, ink(self, "progress-line--done"))
+            left = ink(self, "progress-line--left")
             line.append(glyphs.BAR_LEFT * (cells - done), left)
             line.append(f" {part:.0%}  ")
         elif progress is not None:
@@ -88,17 +91,24 @@ class PartsList(OptionList):
 
     DEFAULT_CSS = """
     PartsList {
-        display: none; height: auto; max-height: 5; border: none; padding: 0; background: transparent;
+        display: none; height: auto; max-height: 7; padding: 0; background: transparent;
+        border: none; border-top: solid $border-blurred; border-title-color: $text-muted;
         text-wrap: nowrap; text-overflow: ellipsis; scrollbar-size-vertical: 1;
     }
+    PartsList:focus { border: none; border-top: solid $border; border-title-color: $text; }
     PartsList.-shown { display: block; }
     """
+
+
+    def on_focus(self) -> None:
+        if self.highlighted is None and self.option_count:
+            self.highlighted = 0
 
 
 class ResultPane(Vertical):
     """`show` puts up the results of one item; everything else is asked of the screen by messages."""
 
-    BINDINGS = keys.bindings("result")
+    BINDINGS: ClassVar[list[Binding]] = keys.bindings("result")  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose
 
     class ReadWanted(Message):
         """A resource link is to be read."""
@@ -144,8 +154,8 @@ class ResultPane(Vertical):
     def compose(self) -> ComposeResult:
         yield self.tabs
         yield self.progress_line
-        yield self.parts
         yield self.lines
+        yield self.parts
 
     def on_mount(self) -> None:
         self.set_interval(0.1, self._tick)
@@ -209,6 +219,10 @@ class ResultPane(Vertical):
         self._parts = drawn.parts
         self.parts.set_options(Option(Content(part.label)) for part in drawn.parts)
         self.parts.set_class(bool(drawn.parts), "-shown")
+        links = any(part.kind == "link" for part in drawn.parts)
+        media = any(part.kind == "media" for part in drawn.parts)
+        words = ["enter reads a link"] * links + ["enter saves media" if not links else "or saves media"] * media
+        self.parts.border_title = " ".join(words)
 
     def focus_content(self) -> None:
         if self._parts:
@@ -287,7 +301,9 @@ def draw_note(text: str) -> list[Row]:
 
 def file_name(name: str, suffix: str, folder: Path) -> Path:
     """A path in `folder` that nothing has yet, made from a name the server chose: letters, digits, `.-_` only."""
-    safe_name = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in name).strip("-.")[:60] or "result"
+    safe_name = (
+        "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in name).strip("-.")[:60] or "result"
+    )
     base = safe_name.removesuffix(suffix) or "result"
     path = folder / f"{base}{suffix}"
     number = 2

@@ -38,18 +38,22 @@ QUIET_S = 1.0
 HEADER_S = 0.5
 """At most this often the header follows the figures of live columns."""
 
-DEMO_LINE = (
-    "demo: scripted models and a bundled server, no network. Real models: set OPENAI_API_KEY, ANTHROPIC_API_KEY … "
-    "and start again. Your servers: mcp-tui --server NAME=COMMAND"
+DEMO_LINES = (
+    "demo: scripted models and a bundled server, no network. Real models: set OPENAI_API_KEY, ANTHROPIC_API_KEY … and "
+    "start again. Your own servers: mcp-tui --server NAME=COMMAND",
+    "demo: scripted models, bundled server. Real ones: set OPENAI_API_KEY, ANTHROPIC_API_KEY …, --server NAME=COMMAND",
+    "demo: scripted models. Real ones: set OPENAI_API_KEY … · --server NAME=COMMAND",
+    "demo models. Real ones: set OPENAI_API_KEY …",
 )
-DEMO_LINE_SHORT = "demo: scripted models. Real ones: set OPENAI_API_KEY … · --server NAME=COMMAND"
+"""The longest that fits is shown."""
 
 
 class DemoLine(Static):
     """What is demo and how to get the real thing, in the words that fit."""
 
     def on_resize(self) -> None:
-        self.update(Content(DEMO_LINE if self.size.width >= len(DEMO_LINE) + 2 else DEMO_LINE_SHORT))
+        fitting = (line for line in DEMO_LINES if len(line) <= self.size.width)
+        self.update(Content(next(fitting, DEMO_LINES[-1])))
 
 
 class ComparePanes(ModeScreen):
@@ -57,6 +61,7 @@ class ComparePanes(ModeScreen):
 
     MODE = "compare"
     AUTO_FOCUS = "PromptEditor"
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, history: PromptHistory | None = None) -> None:
         super().__init__()
@@ -173,6 +178,11 @@ class ComparePanes(ModeScreen):
 
     def _focus_question(self) -> None:
         self._before_question = self.focused
+        question = self.approval_bar.question
+        asking = [] if question is None else [c for c in self.columns_area.columns if c.label in question.columns]
+        if asking and not any(column.display for column in asking):
+            # Where not all columns are in view, the one that asks comes forward.
+            self.columns_area.go_to(asking[0].column_id, focus=False)
         self.approval_bar.focus()
 
     def _return_focus(self) -> None:

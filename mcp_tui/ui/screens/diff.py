@@ -17,6 +17,7 @@ from textual.widgets import Static
 
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.ui.screens.scroll_keys import SCROLL_KEYS, ScrollKeys
+from mcp_tui.ui.status import MUTED
 
 MAX_WORDS = 6000
 """Longer answers are compared line by line: matching words costs their number squared at worst."""
@@ -93,7 +94,7 @@ class DiffScreen(ScrollKeys, ModalScreen[None]):
         ):
             pane.border_title = Content(answer.label)
             body = Content.assemble(*((piece, style) if only else piece for piece, only in pieces))
-            text.update(body if answer.text.strip() else Content.styled("no answer", "$text-muted"))
+            text.update(body if answer.text.strip() else Content.styled("no answer", MUTED))
         others = " · ← → other answer" if len(self._answers) > 2 else ""
         self._panes[0].border_subtitle = f"{found.ratio:.0%} the same · underlined: only here"
         self._panes[1].border_subtitle = f"s swap{others} · esc close"

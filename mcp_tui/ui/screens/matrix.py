@@ -14,6 +14,7 @@ from textual.widgets import DataTable
 
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
+from mcp_tui.ui.look import ink
 from mcp_tui.ui.matrix_rows import Cell, ColumnView, Row, matrix
 from mcp_tui.ui.widgets.glyphs import BEST
 
@@ -84,7 +85,7 @@ class MatrixScreen(ModalScreen[None]):
                     self.table.update_cell(new.key, str(index), self._cell(now), update_width=True)
 
     def _look(self, name: str) -> Style:
-        return self.get_component_rich_style(f"matrix--{name}", partial=True)
+        return ink(self, f"matrix--{name}")
 
     def _title(self, row: Row) -> Text:
         return Text(row.title, "" if row.cells else self._look("title"), no_wrap=True)

@@ -18,15 +18,8 @@ from mcp_tui.core.media import duration_text
 from mcp_tui.core.state import CrashCard, ServerFacts, ServerSnapshot, ServerStatus
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.ui.screens.scroll_keys import SCROLL_KEYS, ScrollKeys
-from mcp_tui.ui.status import server_state
+from mcp_tui.ui.status import INK, MUTED, server_state
 
-_TONES = {
-    "good": "$text-success",
-    "warn": "$text-warning",
-    "bad": "$text-error",
-    "wait": "$text-accent",
-    "muted": "$text-muted",
-}
 _STDERR_LINES = 40
 
 
@@ -114,7 +107,7 @@ def card(server: ServerSnapshot, now: float) -> Content:
         parts.extend(_facts(server.facts))
     stderr = server.stderr_tail or (server.crash.stderr_tail if server.crash else ())
     if stderr:
-        lines = [Content.styled(clean_line(line), "$text-muted") for line in stderr[-_STDERR_LINES:]]
+        lines = [Content.styled(clean_line(line), MUTED) for line in stderr[-_STDERR_LINES:]]
         parts.append(_section("Last lines of stderr", lines))
     return Content("\n\n").join(parts)
 
@@ -127,7 +120,7 @@ def _head(server: ServerSnapshot, now: float) -> Content:
         f" · {len(catalog.prompts)} prompts"
     )
     rows: list[tuple[str, Content]] = [
-        ("status", Content.styled(str(state), _TONES[state.tone])),
+        ("status", Content.styled(str(state), INK[state.tone])),
         ("target", Content(clean_line(server.target))),
         ("transport", Content(server.transport + (f", pid {server.pid}" if server.pid is not None else ""))),
         ("source", Content(clean_line(server.source))),
@@ -141,7 +134,7 @@ def _head(server: ServerSnapshot, now: float) -> Content:
         rows.append(("latency", Content(duration_text(server.latency_ms))))
     if server.reconnects:
         rows.append(("reconnects", Content(str(server.reconnects))))
-    return Content("\n").join(Content.assemble((f"{name:<12}", "$text-muted"), value) for name, value in rows)
+    return Content("\n").join(Content.assemble((f"{name:<12}", MUTED), value) for name, value in rows)
 
 
 def _crash(crash: CrashCard) -> Content:
@@ -152,13 +145,13 @@ def _crash(crash: CrashCard) -> Content:
     else:
         ended = "never started"
     lines = [
-        Content.assemble(("ended       ", "$text-muted"), (ended, "$text-error")),
-        Content.assemble(("command     ", "$text-muted"), clean_line(shlex.join(crash.argv))),
-        Content.assemble(("folder      ", "$text-muted"), clean_line(crash.cwd)),
+        Content.assemble(("ended       ", MUTED), (ended, "$text-error")),
+        Content.assemble(("command     ", MUTED), clean_line(shlex.join(crash.argv))),
+        Content.assemble(("folder      ", MUTED), clean_line(crash.cwd)),
     ]
     if crash.env_withheld:
         names = ", ".join(clean_line(name) for name in crash.env_withheld)
-        lines.append(Content.assemble(("not passed  ", "$text-muted"), names))
+        lines.append(Content.assemble(("not passed  ", MUTED), names))
     return _section("Process", lines)
 
 

@@ -51,9 +51,7 @@ def _details(call: CallRecord, width: int, palette: Palette, limit: int) -> Iter
     if call.status is CallStatus.WAITING:
         yield Row([("waits for your approval", palette.warning)])
     if call.status is CallStatus.UNKNOWN:
-        yield from wrap(
-            [("The connection was lost after the call was sent: it may have run.", palette.error)], width
-        )
+        yield from wrap([("The connection was lost after the call was sent: it may have run.", palette.error)], width)
     if call.error is not None:
         yield from error_rows(call.error, width, palette)
     if call.result is not None:
@@ -120,7 +118,7 @@ def _result(result: JsonObject, width: int, palette: Palette, limit: int) -> Ite
 
 def _as_json(text: str) -> Any:
     """The value of a text that is a JSON object or array, else None."""
-    if not text.lstrip()[:1] in ("{", "[") or len(text) > 200_000:
+    if text.lstrip()[:1] not in ("{", "[") or len(text) > 200_000:
         return None
     try:
         return json.loads(text)

@@ -20,6 +20,7 @@ from textual.widgets.option_list import Option
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import safe
 from mcp_tui.ui.host import host
+from mcp_tui.ui.ink import ink
 
 
 class PickScreen(ModalScreen[int | None]):
@@ -97,7 +98,7 @@ class ChoiceLine(Widget, can_focus=True):
     ]
     DEFAULT_CSS = """
     ChoiceLine { height: 1; width: 1fr; background: $surface; color: $text-muted; padding: 0; }
-    ChoiceLine:focus { background: $boost; }
+    ChoiceLine:focus { background: $primary 25%; }
     ChoiceLine > .choice-line--on { color: $text; text-style: bold; }
     ChoiceLine > .choice-line--focus { background: $primary; color: $text; text-style: bold; }
     """
@@ -131,9 +132,8 @@ class ChoiceLine(Widget, can_focus=True):
 
     def render(self) -> RenderResult:
         width = self.size.width
-        chosen = self.get_component_rich_style(
-            "choice-line--focus" if self.has_focus else "choice-line--on", partial=True
-        )
+        focus = self.get_component_rich_style("choice-line--focus")
+        chosen = focus if self.has_focus else ink(self, "choice-line--on")
         line = Text(no_wrap=True, overflow="ellipsis", end="")
         self._places = []
         if self._inline(width):
@@ -144,7 +144,7 @@ class ChoiceLine(Widget, can_focus=True):
                 self._places.append((start, line.cell_len, index))
                 line.append("  ")
             if self.index is None and self.has_focus:
-                line.stylize(self.get_component_rich_style("choice-line--focus", partial=True), 0, 1)
+                line.stylize(focus, 0, 1)
             return line
         count = f"▾ {len(self._labels) if self.index is None else f'{self.index + 1}/{len(self._labels)}'}"
         label = self.empty if self.index is None else self._labels[self.index]

@@ -72,7 +72,7 @@ def _lexer(language: str) -> Lexer | None:
     if not language or language in ("text", "txt", "plain", "plaintext", "output", "none"):
         return None
     # Late: pygments and its lexers are needed only once a fence is on screen.
-    from pygments.lexers import get_lexer_by_name
+    from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType]  untyped options
     from pygments.util import ClassNotFound
 
     try:
@@ -104,14 +104,20 @@ def _lex(language: str, code: tuple[str, ...]) -> tuple[Line, ...]:
     return tuple(lines[: len(code)])
 
 
+def _open_role(tokens: Sequence[Line], index: int) -> Role | None:
+    """The role in which the text before line `index` ends, if it is one that may go on over lines."""
+    for line in reversed(tokens[:index]):
+        if line:
+            role = line[-1][0]
+            return role if role in ("string", "comment") else None
+    return None
+
+
 def _checkpoint(lines: Sequence[str], tokens: Sequence[Line], *, last: bool) -> int | None:
     """Where the next piece begins within this window; None when nothing in it is safe and it may grow."""
     fallback: int | None = None
     for index in range(PIECE_LINES, len(lines)):
-        before = next((tokens[back] for back in range(index - 1, -1, -1) if tokens[back]), ())
-        inside = bool(before and tokens[index]) and (
-            before[-1][0] in ("string", "comment") and tokens[index][0][0] == before[-1][0]
-        )
+        inside = bool(tokens[index]) and _open_role(tokens, index) == tokens[index][0][0]
         if inside:
             continue
         if lines[index] and not lines[index][0].isspace():

@@ -17,9 +17,11 @@ from textual.widgets import Input, OptionList, Static, TextArea
 
 from mcp_tui.core.arguments import edited_text, value_to_text
 from mcp_tui.core.form_rows import Row, RowKind, state_words
+from mcp_tui.core.json_text import dump
 from mcp_tui.core.schema import ABSENT, Shape, same
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import safe
+from mcp_tui.ui.ink import ink
 from mcp_tui.ui.widgets import glyphs
 from mcp_tui.ui.widgets.choice import ChoiceLine
 from mcp_tui.ui.widgets.field_input import FieldInput, FieldLines, Suggestions
@@ -164,9 +166,12 @@ class FormRow(Vertical):
             self.editor.refresh()
 
     def show_error(self, message: str) -> None:
+        missing = message == "required"
         for error in self.query(".error").results(Static):
             error.update(Content(f"{' ' * self._label_width}⚠ ") + safe.label(message))
-        self.set_class(bool(message), "-wrong")
+        # That something is missing needs no line of its own: the state at the end of the row says it.
+        self.set_class(bool(message) and not missing, "-wrong")
+        self.set_class(missing, "-missing")
 
     def offer(self, values: Sequence[str]) -> None:
         if isinstance(self.editor, FieldInput) and self.editor.suggestions is not None and self.editor.has_focus:
@@ -183,6 +188,11 @@ class FormRow(Vertical):
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
         self._typed(event.text_area.text)
+
+    def on_json_editor_object_pasted(self, event: JsonEditor.ObjectPasted) -> None:
+        event.stop()
+        if isinstance(self.editor, JsonEditor):
+            self.editor.replace_all(dump(event.value))
 
     def _typed(self, text: str) -> None:
         row = self.row
@@ -228,13 +238,13 @@ class FormRow(Vertical):
 class HeadLine(Widget, can_focus=True):
     """The head of an object or list, or the line that adds an item: enter opens, folds or adds."""
 
-    BINDINGS = [Binding("enter,space", "toggle", "open")]
+    BINDINGS = [Binding("enter,space", "unfold", "open")]
     DEFAULT_CSS = """
     HeadLine { height: 1; width: 1fr; }
     HeadLine > .head-line--name { color: $text; text-style: bold; }
     HeadLine > .head-line--muted { color: $text-muted; }
     HeadLine > .head-line--mark { color: $text-warning; }
-    HeadLine:focus { background: $primary; }
+    HeadLine:focus { background: $primary 25%; }
     """
     COMPONENT_CLASSES = {"head-line--name", "head-line--muted", "head-line--mark"}
 
@@ -244,27 +254,26 @@ class HeadLine(Widget, can_focus=True):
 
     def render(self) -> RenderResult:
         row = self.row
-        muted = self.get_component_rich_style("head-line--muted", partial=True)
+        muted = ink(self, "head-line--muted")
         line = Text(" " * (row.depth * INDENT), no_wrap=True, overflow="ellipsis", end="")
         if row.kind is RowKind.ADD_ITEM:
-            line.append("+ add an item", "" if self.has_focus else muted)
+            line.append("+ add an item", muted)
             return line
         line.append(f"{glyphs.UNFOLDED if row.open else glyphs.FOLDED} ")
-        line.append(clean_line(row.field.name), self.get_component_rich_style("head-line--name", partial=True))
+        line.append(clean_line(row.field.name), ink(self, "head-line--name"))
         if row.field.required:
-            line.append(" *", self.get_component_rich_style("head-line--mark", partial=True))
+            line.append(" *", ink(self, "head-line--mark"))
         words = [clean_line(row.field.description).split(" ↵ ")[0], row.field.limits]
         about = " · ".join(word for word in words if word)
         if about:
-            line.append(f"  {about}", "" if self.has_focus else muted)
+            line.append(f"  {about}", muted)
         return line
 
-    def action_toggle(self) -> None:
-        row = self.ancestors_with_self
-        for widget in row:
+    def action_unfold(self) -> None:
+        for widget in self.ancestors_with_self:
             if isinstance(widget, FormRow):
                 widget.post_message(FormRow.Toggled(widget))
                 return
 
     def on_click(self) -> None:
-        self.action_toggle()
+        self.action_unfold()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
 from textual.app import App
 
@@ -34,7 +34,7 @@ class Ticking(Protocol):
 
 
 class FrameClock:
-    def __init__(self, app: App[object]) -> None:
+    def __init__(self, app: App[Any]) -> None:
         self._app = app
         self._marked: OrderedDict[Painted, None] = OrderedDict()
         self._waiting: dict[Ticking, None] = {}
@@ -45,7 +45,7 @@ class FrameClock:
         self._cost = 0.0
 
     @classmethod
-    def of(cls, app: App[object]) -> FrameClock:
+    def of(cls, app: App[Any]) -> FrameClock:
         """The application's clock; made at the first call, kept on the application."""
         clock = getattr(app, "_frame_clock", None)
         if not isinstance(clock, FrameClock):
@@ -57,6 +57,11 @@ class FrameClock:
     def idle(self) -> bool:
         """Nothing is left to paint."""
         return not self._marked
+
+    @property
+    def waiting(self) -> frozenset[Ticking]:
+        """Who is told that a second passed."""
+        return frozenset(self._waiting)
 
     @property
     def frame_cost_s(self) -> float:
@@ -91,13 +96,16 @@ class FrameClock:
     def _schedule_frame(self, pause_s: float) -> None:
         self._due = perf_counter() + pause_s
         # Through the application's queue: there a fault in a paint is reported, not lost in the loop's log.
-        self._frame = asyncio.get_running_loop().call_later(pause_s, self._app.call_later, self._on_frame)
+        self._frame = asyncio.get_running_loop().call_later(pause_s, self._app.call_later, self.run_frame)
 
     def _schedule_second(self) -> None:
         self._second = asyncio.get_running_loop().call_later(SECOND_S, self._app.call_later, self._on_second)
 
-    def _on_frame(self) -> None:
-        self._frame = None
+    def run_frame(self) -> None:
+        """Paint the stream that waits longest."""
+        if self._frame is not None:
+            self._frame.cancel()
+            self._frame = None
         if not self._marked:
             return
         began = perf_counter()
@@ -106,17 +114,20 @@ class FrameClock:
             self._marked[widget] = None
         cost = perf_counter() - began + max(0.0, began - self._due)
         self._cost = self._cost * 0.7 + cost * 0.3
-        pause_s = self.pause_s()
+        pause_s = self.pause_s(self._cost)
         self._rested_at = perf_counter() + pause_s
         if self._marked:
             self._schedule_frame(pause_s)
 
-    def pause_s(self) -> float:
+    def pause_s(self, cost_s: float) -> float:
+        """The pause after ticks that cost `cost_s` on average."""
         least = max(FRAME_S / max(1, len(self._marked)), SHORTEST_PAUSE_S)
-        return min(MAX_PAUSE_S, max(least, self._cost * PAUSE_PER_COST))
+        return min(MAX_PAUSE_S, max(least, cost_s * PAUSE_PER_COST))
 
     def _on_second(self) -> None:
-        self._second = None
+        if self._second is not None:
+            self._second.cancel()
+            self._second = None
         for widget in tuple(self._waiting):
             widget.tick_second()
         if self._waiting:

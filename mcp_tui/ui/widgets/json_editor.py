@@ -8,7 +8,9 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from mcp_tui.core.json_text import JsonTextError, parse
+from mcp_tui.core.schema import is_object
 from mcp_tui.core.types import JsonObject
+from mcp_tui.ui.ink import ink
 from mcp_tui.ui.json_style import json_spans, visible
 
 
@@ -39,7 +41,7 @@ class JsonEditor(TextArea):
     def get_line(self, line_index: int) -> Text:
         line = Text(visible(super().get_line(line_index).plain), end="", no_wrap=True)
         for start, end, kind in json_spans(line.plain):
-            line.stylize(self.get_component_rich_style(f"json-editor--{kind}", partial=True), start, end)
+            line.stylize(ink(self, f"json-editor--{kind}"), start, end)
         return line
 
     class ObjectPasted(Message):
@@ -56,7 +58,7 @@ class JsonEditor(TextArea):
                 parsed = parse(event.text)
             except JsonTextError:
                 parsed = None
-            if parsed is not None and isinstance(parsed.value, dict):
+            if parsed is not None and is_object(parsed.value):
                 event.prevent_default()
                 event.stop()
                 self.post_message(self.ObjectPasted(parsed.value, parsed.repairs))

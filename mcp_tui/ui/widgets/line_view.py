@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from rich.cells import cell_len
-from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.geometry import Size
@@ -17,6 +16,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from mcp_tui.ui.host import host
+from mcp_tui.ui.ink import ink
 from mcp_tui.ui.json_style import json_spans
 
 RowKind: TypeAlias = Literal["plain", "json", "head", "muted", "good", "warning", "error"]
@@ -60,7 +60,8 @@ def wrap(rows: Sequence[Row], width: int) -> list[_Piece]:
                 if space > start:
                     end = space + 1
             pieces.append(_Piece(number, start, end))
-            start = end
+            # The space a line breaks at is not drawn.
+            start = end + 1 if text[end : end + 1] == " " else end
     return pieces
 
 
@@ -142,13 +143,12 @@ class LineView(ScrollView, can_focus=True):
         text = self._texts.get(number)
         if text is None:
             row = self._rows[number]
-            style: Style | str = ""
+            text = Text(row.text, no_wrap=True, end="")
             if row.kind not in ("plain", "json"):
-                style = self.get_component_rich_style(f"line-view--{row.kind}", partial=True)
-            text = Text(row.text, style=style, no_wrap=True, end="")
+                text.stylize(ink(self, f"line-view--{row.kind}"))
             if row.kind == "json":
                 for start, end, kind in json_spans(row.text):
-                    text.stylize(self.get_component_rich_style(f"line-view--{kind}", partial=True), start, end)
+                    text.stylize(ink(self, f"line-view--{kind}"), start, end)
             if len(self._texts) > 2_000:
                 self._texts.clear()
             self._texts[number] = text
@@ -185,4 +185,3 @@ class LineView(ScrollView, can_focus=True):
 def rows_of(text: str, kind: RowKind = "plain") -> list[Row]:
     """Clean text as rows; tabs become spaces."""
     return [Row(line.expandtabs(4), kind) for line in text.split("\n")]
-

@@ -68,10 +68,9 @@ class _Fence:
 
     def closed_by(self, line: str) -> bool:
         text = line.strip(" \t")
+        indent = line[: len(line) - len(line.lstrip(" \t"))]
         return (
-            len(line) - len(line.lstrip(" ")) <= 3
-            and len(text) >= len(self.marker)
-            and set(text) == {self.marker[0]}
+            len(indent) <= 3 and "\t" not in indent and len(text) >= len(self.marker) and set(text) == {self.marker[0]}
         )
 
     def content(self, line: str) -> str:
@@ -85,9 +84,7 @@ def parsed(block: Block) -> tuple[Token, ...]:
 
 def _parser() -> MarkdownIt:
     # Reference definitions may stand anywhere in a document and change what was shown long before.
-    return (
-        MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("reference")
-    )
+    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("reference")
 
 
 _MARKDOWN = _parser()
@@ -179,9 +176,7 @@ class BlockSplitter:
                 return True
         return False
 
-    def _settle(
-        self, extents: Sequence[_Extent], lines: list[str], finished: list[Block], *, end: bool
-    ) -> list[Block]:
+    def _settle(self, extents: Sequence[_Extent], lines: list[str], finished: list[Block], *, end: bool) -> list[Block]:
         """Finish what cannot change any more; the blocks that still can, as they look now."""
         last = len(lines) - 1
         """The line that is still being written."""

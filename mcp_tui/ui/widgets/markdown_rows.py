@@ -270,6 +270,5 @@ def column_widths(table: Sequence[Sequence[list[Span]]], width: int) -> list[int
 
 def _natural(table: Sequence[Sequence[list[Span]]], count: int) -> int:
     return sum(
-        max((width_of(cells[index]) for cells in table if index < len(cells)), default=1)
-        for index in range(count)
+        max((width_of(cells[index]) for cells in table if index < len(cells)), default=1) for index in range(count)
     )

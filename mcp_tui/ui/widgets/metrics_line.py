@@ -74,9 +74,7 @@ def fit(found: list[Figure], width: int) -> list[tuple[Figure, str]]:
     return []
 
 
-def metrics_text(
-    metrics: Metrics, width: int, *, demo: bool, best: AbstractSet[str] = frozenset()
-) -> str:
+def metrics_text(metrics: Metrics, width: int, *, demo: bool, best: AbstractSet[str] = frozenset()) -> str:
     return SEPARATOR.join(text for _, text in fit(figures(metrics, demo=demo, best=best), width))
 
 

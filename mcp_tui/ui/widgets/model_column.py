@@ -126,6 +126,8 @@ class ModelColumn(Widget, can_focus=True):
         self._retry_at: float | None = None
         self._notice: NoticeItem | None = None
         self._turn = 0
+        self._gone = False
+        """Unmounted: a last paint may still ask for lines, but the component styles are lost."""
         self._styles: dict[str, Style] = {}
         self._drawn: tuple[tuple[Span, ...], tuple[Span, ...]] | None = None
 
@@ -259,6 +261,7 @@ class ModelColumn(Widget, can_focus=True):
         self._keep_time()
 
     def on_unmount(self) -> None:
+        self._gone = True
         FrameClock.of(host(self)).remove_second(self)
 
     def on_focus(self) -> None:
@@ -308,7 +311,7 @@ class ModelColumn(Widget, can_focus=True):
         return _strip([("│", frame), (" " * (width - 2), frame), ("│", frame)], width)
 
     def _style(self, name: str) -> Style:
-        style = self._styles.get(name)
+        style = Style.null() if self._gone else self._styles.get(name)
         if style is None:
             style = self._styles[name] = self.get_component_rich_style(f"column--{name}")
         return style
@@ -387,7 +390,7 @@ class ModelColumn(Widget, can_focus=True):
 
     def _copy(self, text: str, done: str, nothing: str) -> None:
         if text:
-            self.app.copy_to_clipboard(text)
+            host(self).copy_to_clipboard(text)
             lines = text.count("\n") + 1
             self.notify(f"{done}: {lines} line{'s' if lines != 1 else ''}", timeout=2, markup=False)
         else:

@@ -12,6 +12,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from mcp_tui.ui.look import ink, paper
+
 
 def fill(left: Text, right: Text, width: int) -> Text:
     """`left` and `right` at the two ends of `width` cells; `left` is cut (…) when both do not fit."""
@@ -49,6 +51,7 @@ class RowList(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     RowList {
         overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; background: transparent;
+        scrollbar-color: $foreground 20%; scrollbar-background: $foreground 5%;
         & > .row-list--cursor { background: $primary 40%; text-style: bold; }
         & > .row-list--cursor-blurred { background: $foreground 8%; }
         & > .row-list--muted { color: $text-muted; }
@@ -100,7 +103,7 @@ class RowList(ScrollView, can_focus=True):
 
     def part(self, name: str) -> Style:
         """The style of a component class alone, to lay over whatever the row has."""
-        return self.get_component_rich_style(name, partial=True)
+        return ink(self, name)
 
     @property
     def current_key(self) -> str | None:
@@ -152,12 +155,6 @@ class RowList(ScrollView, can_focus=True):
             self.virtual_size = size
         self._reveal()
 
-    def on_focus(self) -> None:
-        self.refresh()
-
-    def on_blur(self) -> None:
-        self.refresh()
-
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         index = y + self.scroll_offset.y
@@ -170,7 +167,7 @@ class RowList(ScrollView, can_focus=True):
         strip = Strip(text.render(console, end=""), text.cell_len).extend_cell_length(width)
         if index == self.cursor:
             name = "row-list--cursor" if self.has_focus else "row-list--cursor-blurred"
-            strip = strip.apply_style(self.part(name))
+            strip = strip.apply_style(paper(self, name))
         return strip.apply_style(base)
 
     def action_move(self, rows: int) -> None:

@@ -129,9 +129,7 @@ class Row:
         return Row((*spans, *self.spans), lead=self.lead + size, join=self.join, fill=self.fill)
 
     def same(self, other: Row) -> bool:
-        return self is other or (
-            self.spans == other.spans and self.fill == other.fill and self.lead == other.lead
-        )
+        return self is other or (self.spans == other.spans and self.fill == other.fill and self.lead == other.lead)
 
     def __repr__(self) -> str:
         return f"Row({self.text!r})"

@@ -36,7 +36,9 @@ class ActionMenu(ModalScreen[Action | None]):
     BINDINGS = [Binding("escape,f7", "dismiss(None)", "back")]
     DEFAULT_CSS = """
     ActionMenu { align: center middle; background: $background 60%; }
-    ActionMenu OptionList { width: 40; height: auto; max-height: 14; border: round $primary; background: $surface; }
+    ActionMenu OptionList, ActionMenu OptionList:focus {
+        width: 40; height: auto; max-height: 14; border: round $primary; background: $surface;
+    }
     """
 
     def __init__(self, title: str, actions: Sequence[Action]) -> None:
@@ -212,7 +214,13 @@ class SchemaForm(Vertical):
         else:
             was_absent = row.value is ABSENT or row.value is None
             self._model.toggle(row)
-            await self._changed(row.path, document=was_absent)
+            await self._changed(self._inside(row.path) if was_absent else row.path, document=was_absent)
+
+    def _inside(self, path: Path) -> Path:
+        """The first place below a group that was just opened, else the group."""
+        assert self._model is not None
+        inner = (row.path for row in self._model.rows() if len(row.path) > len(path) and row.path[: len(path)] == path)
+        return next(inner, path)
 
     async def on_form_row_variant_taken(self, event: FormRow.VariantTaken) -> None:
         event.stop()

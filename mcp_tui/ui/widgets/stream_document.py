@@ -34,7 +34,7 @@ class Changes:
 
     below: int | None = None
     """Everything from this row on."""
-    spans: list[tuple[int, int]] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     """(first, end) of rows that changed in place."""
 
     def from_row(self, row: int) -> None:
@@ -208,9 +208,7 @@ class StreamDocument:
             text = text[:DRAIN_CHARACTERS]
         self._feed(writing, writing.cleaner.feed(text))
 
-    def lay_out(
-        self, layout: Layout, *, first: int, height: int, follow: bool, until: Callable[[], bool]
-    ) -> int:
+    def lay_out(self, layout: Layout, *, first: int, height: int, follow: bool, until: Callable[[], bool]) -> int:
         """Make rows of stale items, the visible ones first; the rest until `until` says that time is up.
 
         first: the top row of the view. Returns by how many rows the view must move to keep showing what it

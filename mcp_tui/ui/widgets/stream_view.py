@@ -73,6 +73,8 @@ class StreamView(Widget, can_focus=False):
         self._drawn_scroll = 0
         self._cursor_row: int | None = None
         self._dragging = False
+        self._gone = False
+        """Unmounted: a last paint may still ask for lines, but the component styles are lost."""
         self._strips: dict[Row, tuple[tuple[str, bool, Layout], Strip]] = {}
         """What was drawn of rows in or near the view: an unchanged row costs nothing to draw again."""
 
@@ -181,11 +183,12 @@ class StreamView(Widget, can_focus=False):
             self._mark()
 
     def on_unmount(self) -> None:
+        self._gone = True
         FrameClock.of(host(self)).forget(self)
 
     def paint_frame(self) -> bool:
         """One frame: parse and lay out for a bounded time, refresh the rows that changed. True: more to do."""
-        if not self.size.width or not self.size.height or not self.display:
+        if self._gone or not self.size.width or not self.size.height or not self.display:
             return False  # a hidden view catches up when it is shown: `on_resize`, `on_show`
         self._document.drain()
         self._use_layout()
@@ -273,7 +276,7 @@ class StreamView(Widget, can_focus=False):
 
     def _restyle(self) -> None:
         """Width, height or visibility changed: what is visible is right at once, the rest follows."""
-        if self.size.width and self.size.height:
+        if self.size.width and self.size.height and not self._gone:
             self._document.drain()
             self._lay_out(FRAME_BUDGET_S)
             self._drawn_thumb = self._thumb()
@@ -284,6 +287,8 @@ class StreamView(Widget, can_focus=False):
     def render_lines(self, crop: Region) -> list[Strip]:
         # The widget has neither border nor padding, and its strips are kept between frames: the framework's
         # cache of styled lines would only copy them.
+        if self._gone:
+            return [Strip.blank(crop.width)] * crop.height
         layout, thumb = self._use_layout(), self._thumb()
         selection = self.text_selection
         strips = [self._line(y, layout, thumb, selection) for y in crop.line_range]
@@ -299,6 +304,8 @@ class StreamView(Widget, can_focus=False):
 
     def render_line(self, y: int) -> Strip:
         """A line with the offsets the framework asks for when text is selected; painting does without."""
+        if self._gone:
+            return Strip.blank(self.size.width)
         number = self._scroll + y
         found = self._document.row_at(number)
         row = found[1] if found is not None and found[1] is not None else _BLANK
@@ -307,9 +314,7 @@ class StreamView(Widget, can_focus=False):
         body = Strip(row.segments(layout.width, self._base), layout.width).apply_offsets(0, number)
         return Strip.join([gutter, body, Strip([Segment(" ", self._base)], LANE)])
 
-    def _line(
-        self, y: int, layout: Layout, thumb: tuple[int, int, bool], selection: Selection | None
-    ) -> Strip:
+    def _line(self, y: int, layout: Layout, thumb: tuple[int, int, bool], selection: Selection | None) -> Strip:
         if not self._document.items:
             return self._placeholder_line(y)
         number = self._scroll + y
@@ -341,9 +346,9 @@ class StreamView(Widget, can_focus=False):
         if used >= width:
             return row.segments(width, self._base)
         background = Style.from_color(None, row.fill.bgcolor) if row.fill else Style.null()
-        return Row(
-            [*row.spans, (glyphs.CURSOR, self._palette.accent + background)], fill=row.fill
-        ).segments(width, self._base)
+        return Row([*row.spans, (glyphs.CURSOR, self._palette.accent + background)], fill=row.fill).segments(
+            width, self._base
+        )
 
     def _with_selection(self, segments: list[Segment], length: int, start: int, end: int) -> list[Segment]:
         """Highlight characters `start` to `end` (-1: to the end of the row's text)."""
@@ -396,18 +401,18 @@ class StreamView(Widget, can_focus=False):
 
     def scroll_rows(self, rows: int) -> None:
         """Move the view; at the bottom it follows what arrives, above it holds its place."""
-        self._scroll_to(self._scroll + rows)
+        self._go_to(self._scroll + rows)
 
     def scroll_page(self, pages: int) -> None:
         self.scroll_rows(pages * max(1, self.size.height - 2))
 
     def scroll_top(self) -> None:
-        self._scroll_to(0)
+        self._go_to(0)
 
     def scroll_bottom(self) -> None:
-        self._scroll_to(self._max_scroll)
+        self._go_to(self._max_scroll)
 
-    def _scroll_to(self, row: int) -> None:
+    def _go_to(self, row: int) -> None:
         self._scroll = max(0, min(row, self._max_scroll))
         self._follow = self._scroll >= self._max_scroll
         self._lay_out(FRAME_BUDGET_S)
@@ -445,7 +450,7 @@ class StreamView(Widget, can_focus=False):
 
     def _drag_to(self, y: int) -> None:
         span = max(1, self.size.height - 1)
-        self._scroll_to(round(self._max_scroll * max(0, min(y, span)) / span))
+        self._go_to(round(self._max_scroll * max(0, min(y, span)) / span))
 
     # Items
 
@@ -464,9 +469,9 @@ class StreamView(Widget, can_focus=False):
             index = max(0, min(len(stops) - 1, stops.index(self._current) + step))
         else:
             first, end = self._scroll, self._scroll + self.size.height
-            in_view = [
-                index for index, item in enumerate(stops) if first <= self._head_row(item) < end
-            ] or [len(stops) - 1]
+            in_view = [index for index, item in enumerate(stops) if first <= self._head_row(item) < end] or [
+                len(stops) - 1
+            ]
             index = in_view[0] if step > 0 else in_view[-1]
         self._choose(stops[index])
         return True
@@ -507,9 +512,9 @@ class StreamView(Widget, can_focus=False):
         head, height = self._head_row(item), self.size.height
         end = self._document.top(item.index) + item.height
         if head < self._scroll:
-            self._scroll_to(head)
+            self._go_to(head)
         elif end > self._scroll + height:
-            self._scroll_to(min(head, end - height))
+            self._go_to(min(head, end - height))
 
     def _refresh_item(self, item: Item | None) -> None:
         if item is None or item.index >= len(self._document.items):

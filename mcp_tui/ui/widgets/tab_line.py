@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from mcp_tui.core.text import clean_line
+from mcp_tui.ui.ink import ink
 
 
 class TabLine(Widget):
@@ -77,14 +78,14 @@ class TabLine(Widget):
         for tab, label in self._tabs:
             start = line.cell_len
             active = tab == self.active
-            style = self.get_component_rich_style("tab-line--active", partial=True) if active else ""
+            style = ink(self, "tab-line--active") if active else ""
             line.append(clean_line(label), style)
             self._places.append((start, line.cell_len, tab))
             line.append("  ")
         room = width - line.cell_len
         shown: list[Text] = []
         for text, kind in self._status:
-            style = self.get_component_rich_style(f"tab-line--{kind}", partial=True) if kind else ""
+            style = ink(self, f"tab-line--{kind}") if kind else ""
             part = Text(clean_line(text), style=style, no_wrap=True, end="")
             if part.cell_len + (3 if shown else 0) > room:
                 break

@@ -2,7 +2,7 @@
 
 More options: log (file that gets every message received, one per line), pid_file, exit_code (exit at once), stderr,
 flood_stderr (bytes before anything else), hang (method that is never answered), ignore_eof, ignore_sigterm,
-mute (ignore unknown methods), die_on_discover, child (start a process that sleeps).
+mute (ignore unknown methods), die_on_discover, wait_for (answer only when pid_file has so many lines), child (start a process that sleeps).
 Tools that only exist here: die, bad_utf8, garbage, batch, null_result, deep, not_json_rpc.
 """
 
@@ -89,6 +89,8 @@ if options.get("stderr"):
 if options.get("flood_stderr"):
     sys.stderr.buffer.write((b"x" * 99 + b"\n") * (options["flood_stderr"] // 100))
     sys.stderr.flush()
+while options.get("wait_for") and len(open(options["pid_file"]).read().split()) < options["wait_for"]:
+    time.sleep(0.05)
 if "exit_code" in options:
     sys.exit(options["exit_code"])
 

@@ -1,0 +1,562 @@
+"""An engine without servers, models or network: it records what the screen asks and says what a test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from mcp_tui.config.schema import Config
+from mcp_tui.core.chat import ModelParams
+from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.events import (
+    CallChanged,
+    ColumnEvent,
+    MetricsChanged,
+    ReasoningAppended,
+    StatusChanged,
+    StepStarted,
+    TextAppended,
+    TurnStarted,
+)
+from mcp_tui.core.state import (
+    ApprovalQuestion,
+    CallRecord,
+    CallStatus,
+    Catalog,
+    ColumnStatus,
+    Decision,
+    Metrics,
+    PromptArgument,
+    PromptInfo,
+    ResourceInfo,
+    ServerSnapshot,
+    ServerStatus,
+    TemplateInfo,
+    ToolHints,
+    ToolInfo,
+    Usage,
+)
+from mcp_tui.core.types import JsonObject
+from mcp_tui.providers.registry import ModelRef, ProviderInfo
+from mcp_tui.runs.engine import Engine
+from mcp_tui.runs.spec import Attachment, ColumnSpec, RunSpec
+from mcp_tui.ui import app as app_module
+from mcp_tui.ui.app import McpTuiApp
+from mcp_tui.ui.bridge import DashboardOptions, Listeners
+from mcp_tui.ui.prompt_history import PromptHistory
+from mcp_tui.ui.screens.compare import CompareScreen
+
+READ = ToolHints(read_only=True)
+WRITE = ToolHints(read_only=False, destructive=False)
+DESTROY = ToolHints(read_only=False, destructive=True)
+
+
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def tool(
+    server: str,
+    name: str,
+    hints: ToolHints = READ,
+    tokens: int = 120,
+    description: str = "",
+    schema: JsonObject | None = None,
+) -> ToolInfo:
+    return ToolInfo(
+        server=server,
+        name=name,
+        title=name,
+        description=description or f"{name} of {server}",
+        input_schema=schema or {"type": "object", "properties": {}},
+        output_schema=None,
+        hints=hints,
+        raw={"name": name},
+        digest=f"{server}/{name}",
+        token_estimate=tokens,
+    )
+
+
+def resource(server: str, uri: str, name: str, size: int | None = None) -> ResourceInfo:
+    return ResourceInfo(server, uri, name, name, "", "text/plain", size, {"uri": uri})
+
+
+def prompt(server: str, name: str, *arguments: PromptArgument, description: str = "") -> PromptInfo:
+    return PromptInfo(server, name, name, description, arguments, {"name": name})
+
+
+def server(
+    name: str,
+    status: ServerStatus = ServerStatus.READY,
+    catalog: Catalog | None = None,
+    *,
+    latency_ms: float | None = 3.0,
+    since_at: float = 1000.0,
+    attempt: int = 0,
+    retry_at: float | None = None,
+    reason: ErrorInfo | None = None,
+) -> ServerSnapshot:
+    return ServerSnapshot(
+        name=name,
+        transport="stdio",
+        target=f"run-{name} --stdio",
+        source="config.toml:12",
+        status=status,
+        since_at=since_at,
+        attempt=attempt,
+        retry_at=retry_at,
+        reason=reason,
+        latency_ms=latency_ms if status.usable else None,
+        catalog=catalog or Catalog(),
+    )
+
+
+def example_servers(github: ServerStatus = ServerStatus.READY) -> tuple[ServerSnapshot, ...]:
+    """fs, db and time ready, github as told, slack off."""
+    fs = Catalog(
+        tools=(
+            tool("fs", "read_file", READ, 120, "Read one file as text"),
+            tool("fs", "list_directory", READ, 84, "Names and sizes in a folder"),
+            tool("fs", "write_file", WRITE, 140, "Write a file, replacing what was there"),
+            tool("fs", "move_file", DESTROY, 110, "Move or rename a file"),
+            tool("fs", "search_files", READ, 131, "Find files by a pattern"),
+        ),
+        resources=(
+            resource("fs", "file:///logs/error.log", "logs/error.log", 20_480),
+            resource("fs", "file:///logs/access.log", "logs/access.log", 1_204_000),
+            resource("fs", "file:///README.md", "README.md", 4_100),
+        ),
+        templates=(TemplateInfo("fs", "file:///{path}", "file", "Any file", "", None, {}),),
+        prompts=(prompt("fs", "summarise", PromptArgument("path", "path", "Which file", True)),),
+    )
+    db = Catalog(
+        tools=(
+            tool("db", "query", READ, 96, "Run one SELECT statement"),
+            tool("db", "explain", READ, 77, "The plan of a query"),
+            tool("db", "execute", DESTROY, 104, "Run a statement that changes data"),
+        ),
+        resources=(resource("db", "db://schema", "schema", 2_300),),
+        prompts=(prompt("db", "review", description="Review the schema"),),
+    )
+    clock = Catalog(
+        tools=(
+            tool("time", "get_current_time", READ, 88, "The time in a zone"),
+            tool("time", "convert_time", READ, 131, "The same moment in another zone"),
+        )
+    )
+    hub = Catalog(
+        tools=(tool("github", "create_issue", WRITE, 210), tool("github", "search_code", READ, 180)),
+    )
+    refused = ErrorInfo(
+        "github ended", "exit code 1: GITHUB_TOKEN is not set", "set GITHUB_TOKEN", ErrorKind.UNREACHABLE
+    )
+    waits = github is not ServerStatus.READY
+    return (
+        server("fs", catalog=fs),
+        server("db", catalog=db, latency_ms=12.0),
+        server("time", catalog=clock, latency_ms=1.0),
+        server(
+            "github",
+            github,
+            hub,
+            attempt=2 if waits else 0,
+            retry_at=1004.0 if waits else None,
+            reason=refused if waits else None,
+            latency_ms=81.0,
+        ),
+        server("slack", ServerStatus.DISABLED),
+    )
+
+
+class FakeManager:
+    def __init__(self) -> None:
+        self.retried: list[str] = []
+        self.enabled: list[tuple[str, bool]] = []
+        self.read: list[tuple[str, str]] = []
+        self.prompted: list[tuple[str, str, dict[str, str]]] = []
+        self.resources: dict[tuple[str, str], JsonObject | AppError] = {}
+        self.prompt_result: JsonObject | AppError = {}
+        self.completions: tuple[str, ...] = ()
+        self.gate: asyncio.Event | None = None
+        """Set: reads and prompts wait for it."""
+
+    def retry(self, name: str) -> None:
+        self.retried.append(name)
+
+    def set_enabled(self, name: str, enabled: bool) -> None:
+        self.enabled.append((name, enabled))
+
+    async def read_resource(self, server: str, uri: str, *, timeout_s: float | None = None) -> JsonObject:
+        assert timeout_s is not None, "every wait has a deadline"
+        self.read.append((server, uri))
+        if self.gate is not None:
+            await self.gate.wait()
+        result = self.resources[server, uri]
+        if isinstance(result, AppError):
+            raise result
+        return result
+
+    async def get_prompt(
+        self, server: str, name: str, arguments: Mapping[str, str], *, timeout_s: float | None = None
+    ) -> JsonObject:
+        assert timeout_s is not None, "every wait has a deadline"
+        self.prompted.append((server, name, dict(arguments)))
+        if self.gate is not None:
+            await self.gate.wait()
+        if isinstance(self.prompt_result, AppError):
+            raise self.prompt_result
+        return self.prompt_result
+
+    async def complete(
+        self, server: str, ref: JsonObject, argument: tuple[str, str], context: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
+        return self.completions
+
+
+class FakeProvider:
+    def __init__(self, models: tuple[str, ...] | AppError) -> None:
+        self._models = models
+
+    async def list_models(self, *, timeout_s: float = 10.0) -> tuple[str, ...]:
+        if isinstance(self._models, AppError):
+            raise self._models
+        return self._models
+
+
+class FakeRegistry:
+    def __init__(self) -> None:
+        self.infos = (
+            ProviderInfo("openai", "openai-chat", "https://o.example/v1", "OPENAI_API_KEY", True, False, ("gpt-mini",)),
+            ProviderInfo("groq", "openai-chat", "https://g.example/v1", "", False, False, ("llama",)),
+        )
+        self.listed: dict[str, tuple[str, ...] | AppError] = {"openai": ("gpt-mini", "gpt-large")}
+
+    def providers(self) -> tuple[ProviderInfo, ...]:
+        return self.infos
+
+    def provider(self, name: str) -> FakeProvider:
+        return FakeProvider(self.listed[name])
+
+    def resolve(self, text: str) -> ModelRef:
+        provider, _, model = text.partition("/")
+        info = next((info for info in self.infos if info.name == provider), None)
+        if info is None:
+            raise AppError("Unknown provider", provider, "known: openai, groq", kind=ErrorKind.USAGE)
+        if not info.available:
+            raise AppError("No key", f"{provider} needs a key", "set GROQ_API_KEY", kind=ErrorKind.AUTH)
+        return ModelRef(provider, model)
+
+
+class FakeDesk:
+    def __init__(self) -> None:
+        self.answers: list[tuple[str, Decision, JsonObject | None]] = []
+
+    def answer(self, question_id: str, decision: Decision, *, arguments: JsonObject | None = None) -> None:
+        self.answers.append((question_id, decision, arguments))
+
+
+class FakeRun:
+    """Live from a send until the test ends the columns."""
+
+    def __init__(self, spec: RunSpec, listener: Callable[[ColumnEvent], None]) -> None:
+        self.spec = spec
+        self._listener = listener
+        self.sent: list[tuple[str, tuple[Attachment, ...], tuple[str, ...] | None]] = []
+        self.cancelled: list[str | None] = []
+        self.retried: list[str] = []
+        self.states = {column.id: ColumnStatus.IDLE for column in spec.columns}
+        self.figures = {column.id: Metrics() for column in spec.columns}
+        self.answers = {column.id: "" for column in spec.columns}
+        self.configured: list[frozenset[tuple[str, str]] | None] = []
+
+    def send(
+        self, prompt: str, attachments: Sequence[Attachment] = (), *, columns: Sequence[str] | None = None
+    ) -> None:
+        self.sent.append((prompt, tuple(attachments), None if columns is None else tuple(columns)))
+        for column in self.states if columns is None else columns:
+            self.tell(TurnStarted(column, len(self.sent), prompt))
+            self.state(column, ColumnStatus.CONNECTING)
+
+    def tell(self, *events: ColumnEvent) -> None:
+        for event in events:
+            if isinstance(event, TextAppended):
+                self.answers[event.column] += event.text
+            self._listener(event)
+
+    def state(self, column: str, status: ColumnStatus, error: ErrorInfo | None = None) -> None:
+        self.states[column] = status
+        self.tell(StatusChanged(column, status, error))
+
+    def measure(self, column: str, metrics: Metrics) -> None:
+        self.figures[column] = metrics
+        self.tell(MetricsChanged(column, metrics))
+
+    def finish(self, column: str, text: str, metrics: Metrics | None = None) -> None:
+        self.state(column, ColumnStatus.STREAMING)
+        self.tell(TextAppended(column, text))
+        self.measure(column, metrics or Metrics())
+        self.state(column, ColumnStatus.DONE)
+
+    def cancel(self, column: str | None = None) -> None:
+        self.cancelled.append(column)
+
+    def retry(self, column: str) -> None:
+        self.retried.append(column)
+
+    def add_column(self, column: ColumnSpec) -> None:
+        self.states[column.id] = ColumnStatus.IDLE
+        self.figures[column.id] = Metrics()
+        self.answers[column.id] = ""
+
+    def remove_column(self, column: str) -> None:
+        del self.states[column]
+
+    def configure(self, *, tools_off: frozenset[tuple[str, str]] | None = None) -> None:
+        self.configured.append(tools_off)
+
+    def status(self, column: str) -> ColumnStatus:
+        return self.states[column]
+
+    def metrics(self, column: str) -> Metrics:
+        return self.figures[column]
+
+    def answer_text(self, column: str) -> str:
+        return self.answers[column]
+
+    @property
+    def live(self) -> bool:
+        return any(not status.ended for status in self.states.values())
+
+
+class FakeEngine:
+    def __init__(self, labels: Sequence[str] = ("anthropic/claude-sonnet", "openai/gpt-mini", "groq/llama")) -> None:
+        self.config = Config()
+        self.manager = FakeManager()
+        self.registry = FakeRegistry()
+        self.approvals = FakeDesk()
+        self.demo_models = False
+        self.demo_server = False
+        self.labels = labels
+        self.problem: AppError | None = None
+        self.runs: list[FakeRun] = []
+
+    def default_columns(self, models: Sequence[str] = ()) -> tuple[ColumnSpec, ...]:
+        if self.problem is not None:
+            raise self.problem
+        return tuple(
+            ColumnSpec(f"c{number}", ModelRef(*label.split("/", 1)), label, ModelParams())
+            for number, label in enumerate(self.labels, 1)
+        )
+
+    def start_run(self, spec: RunSpec, listener: Callable[[ColumnEvent], None]) -> FakeRun:
+        self.runs.append(FakeRun(spec, listener))
+        return self.runs[-1]
+
+    @property
+    def run(self) -> FakeRun:
+        return self.runs[-1]
+
+
+class Stage:
+    """A running dashboard on a fake engine."""
+
+    def __init__(
+        self, app: McpTuiApp, pilot: Pilot[None], engine: FakeEngine, clock: Clock, listeners: Listeners
+    ) -> None:
+        self.app = app
+        self.pilot = pilot
+        self.engine = engine
+        self.clock = clock
+        self._listeners = listeners
+
+    @property
+    def screen(self) -> CompareScreen:
+        found = next(screen for screen in self.app.screen_stack if isinstance(screen, CompareScreen))
+        return found
+
+    @property
+    def top(self) -> Screen[Any]:
+        return cast("Screen[Any]", self.app.screen)
+
+    async def settle(self) -> None:
+        """Workers done (except those a test holds back), messages handled, layout up to date."""
+        for _ in range(3):
+            await self.pilot.pause()
+
+    async def servers(self, servers: tuple[ServerSnapshot, ...]) -> None:
+        self._listeners.servers(servers)
+        await self.settle()
+
+    async def questions(self, *questions: ApprovalQuestion) -> None:
+        self._listeners.questions(questions)
+        await self.settle()
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def type(self, text: str) -> None:
+        names = {" ": "space", "\n": "ctrl+j", "/": "slash", "@": "at", ":": "colon", ".": "full_stop", "-": "minus"}
+        for character in text:
+            await self.pilot.press(names.get(character, character))
+        await self.settle()
+
+    async def send(self, text: str) -> FakeRun:
+        self.screen.prompt_pane.set_text(text)
+        self.screen.prompt_pane.editor.focus()
+        await self.settle()
+        await self.press("enter")
+        return self.engine.run
+
+    def prompt_note(self) -> str:
+        note = self.screen.prompt_pane.note
+        return str(note.render()) if note.display else ""
+
+    def shown(self) -> str:
+        """The whole screen as text."""
+        lines = self.top._compositor.render_strips()  # pyright: ignore[reportPrivateUsage]  no public way to read a screen
+        return "\n".join("".join(segment.text for segment in line) for line in lines)
+
+
+class _FakeBridge:
+    """Stands where the app would start the engine."""
+
+    last: _FakeBridge | None = None
+
+    def __init__(self, options: DashboardOptions, listeners: Listeners) -> None:
+        self.listeners = listeners
+        _FakeBridge.last = self
+
+    def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+@asynccontextmanager
+async def stage(
+    engine: FakeEngine | None = None,
+    *,
+    size: tuple[int, int] = (160, 45),
+    theme: str = "",
+    servers: tuple[ServerSnapshot, ...] | None = None,
+    ready: bool = True,
+    history: PromptHistory | None = None,
+    notifications: bool = False,
+) -> AsyncIterator[Stage]:
+    engine = engine or FakeEngine()
+    clock = Clock()
+    keep = app_module.EngineBridge
+
+    class StagedApp(McpTuiApp):
+        MODES = {**McpTuiApp.MODES, "compare": lambda: CompareScreen(clock=clock, history=history)}
+
+    app_module.EngineBridge = cast("Any", _FakeBridge)
+    try:
+        app = StagedApp(DashboardOptions(theme=theme))
+        async with app.run_test(size=size, notifications=notifications) as pilot:
+            await pilot.pause()
+            bridge = _FakeBridge.last
+            assert bridge is not None
+            staged = Stage(app, pilot, engine, clock, bridge.listeners)
+            if ready:
+                bridge.listeners.ready(cast("Engine", engine))
+                await staged.settle()
+                await staged.servers(example_servers() if servers is None else servers)
+            yield staged
+    finally:
+        app_module.EngineBridge = keep
+
+
+def question(
+    number: int = 1, *columns: str, arguments: JsonObject | None = None, of: ToolInfo | None = None
+) -> ApprovalQuestion:
+    if arguments is None:
+        arguments = {"sql": "update jobs set retry = true where id = 4711", "dry_run": False}
+    return ApprovalQuestion(
+        f"q{number}", of or tool("db", "execute", DESTROY), arguments, columns or ("groq/llama",), 1000.0
+    )
+
+
+ANSWER = """The job failed because the **session table** was locked:
+
+1. `cleanup` started at 02:00
+2. the export waited 30 s for it
+3. the pool ran dry
+
+```python
+with engine.begin() as c:
+    c.execute(text("set lock_timeout='5s'"))
+```
+
+Raise the pool or move the cleanup to 04:00.
+"""
+SECOND = """## Findings
+
+| time | event |
+|------|-------|
+| 02:00 | cleanup locks `user_sessions` |
+| 02:00:31 | export times out |
+
+> lock wait timeout exceeded
+
+The nightly job and the cleanup **collide**. Schedule cleanup at 04:00.
+"""
+
+
+def figures(ttft_ms: float, speed: float, cost: float) -> Metrics:
+    return Metrics(Usage(1204, 310), False, cost, False, ttft_ms, 3100.0, speed, 2, 1, 2)
+
+
+def call(
+    identity: str, server_name: str, name: str, arguments: JsonObject, status: CallStatus, **more: Any
+) -> CallRecord:
+    return CallRecord(identity, 1, server_name, name, arguments, "", status, **more)
+
+
+def play(run: FakeRun, until: str) -> None:
+    """The example conversation up to `streaming`, `approval`, `finished` or `errors`."""
+    read = call("a", "fs", "read_file", {"path": "logs/error.log"}, CallStatus.OK, duration_ms=12.0, result={})
+    query = call("b", "db", "query", {"sql": "select * from jobs"}, CallStatus.OK, duration_ms=31.0, result={})
+    for column in ("c1", "c2", "c3"):
+        run.tell(StepStarted(column, 1))
+        run.state(column, ColumnStatus.STREAMING)
+    run.tell(ReasoningAppended("c1", "The log first."), TextAppended("c1", "I will read the log first.\n\n"))
+    run.tell(CallChanged("c1", read), CallChanged("c1", query), StepStarted("c1", 2), TextAppended("c1", ANSWER))
+    shared = call(
+        "a", "fs", "read_file", {"path": "logs/error.log"}, CallStatus.OK, duration_ms=12.0, shared=True, result={}
+    )
+    run.tell(CallChanged("c2", shared), StepStarted("c2", 2), TextAppended("c2", SECOND))
+    run.measure("c1", figures(410, 83, 0.0061))
+    run.measure("c2", figures(380, 120, 0.0020))
+    run.tell(CallChanged("c3", shared))
+    if until == "streaming":
+        return
+    run.state("c2", ColumnStatus.DONE)
+    if until == "approval":
+        asked = call("b", "db", "execute", {"sql": "update jobs set retry = true where id = 4711"}, CallStatus.WAITING)
+        run.tell(CallChanged("c3", asked))
+        run.state("c3", ColumnStatus.APPROVAL)
+        return
+    if until == "errors":
+        detail = ErrorInfo(
+            "groq refused", "429: rate limit reached", "wait a minute, or choose another model", code="http_429"
+        )
+        run.state("c3", ColumnStatus.ERROR, detail)
+        cut = ErrorInfo("Answer cut", "the connection ended in the middle", "retry with r")
+        run.state("c1", ColumnStatus.INCOMPLETE, cut)
+        return
+    run.tell(StepStarted("c3", 2), TextAppended("c3", "Lock contention at 02:00. Move the cleanup job."))
+    run.measure("c3", figures(120, 410, 0.0004))
+    run.state("c3", ColumnStatus.DONE)
+    run.state("c1", ColumnStatus.DONE)
