@@ -114,16 +114,13 @@ def cli(context: click.Context) -> int:
 def run(arguments: Sequence[str]) -> int:
     """One command; the exit code. No failure leaves as a traceback."""
     try:
-        result = cli.main(list(arguments), prog_name="mcp-tui", standalone_mode=False)
+        # Not `cli.main`: that one ends the process by itself on a broken pipe, with exit code 1.
+        with cli.make_context("mcp-tui", list(arguments)) as context:
+            result = cli.invoke(context)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as error:
         return error.exit_code
-    except SystemExit as error:
-        # click turns a broken pipe into this, with stdout silenced already.
-        if isinstance(error.__context__, BrokenPipeError):
-            return 0
-        raise
     except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001  the boundary: it becomes the message and the exit code
         return _failed(cast("BaseException", error), as_json=_wants_json(arguments))
 
@@ -153,6 +150,8 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             # What the locale cannot write is escaped instead of ending the program.
             stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  TextIO of a real file
+    if "_MCP_TUI_COMPLETE" in os.environ:
+        cli.main(prog_name="mcp-tui")  # shell completion answers and exits
     sys.exit(run(sys.argv[1:]))
 
 

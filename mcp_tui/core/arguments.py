@@ -134,7 +134,8 @@ def starting_value(reader: SchemaReader, field: Field, depth: int = 0) -> Any:
     """What a place holds before anybody typed: the default, a required constant, the frame of a required
     object or list; otherwise ABSENT.
     """
-    if field.default is not ABSENT:
+    # A default of null says no more than leaving it out does.
+    if field.default is not ABSENT and (field.default is not None or field.required):
         return copy.deepcopy(field.default)
     if not field.required or depth > MAX_PREFILL_DEPTH:
         return ABSENT

@@ -269,7 +269,7 @@ class Decision(StrEnum):
 
 class ApprovalPolicy(StrEnum):
     ASK = "ask"
-    """Every call asks, except those remembered."""
+    """Every call asks, except those remembered and the read-only tools of a trusted server."""
     READONLY = "readonly"
     """Tools that say readOnlyHint run; others ask on screen, and are denied headless."""
     AUTO = "auto"

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -23,12 +23,15 @@ class Ruling(Enum):
     DENY = "deny"
 
 
-def ruling(policy: ApprovalPolicy, tool: ToolInfo, *, remembered: bool, headless: bool) -> Ruling:
+def ruling(
+    policy: ApprovalPolicy, tool: ToolInfo, *, remembered: bool, headless: bool, trusted: bool = False
+) -> Ruling:
+    """`trusted`: the person trusts the tool's server, so that its hints are believed."""
     if policy is ApprovalPolicy.NEVER:
         return Ruling.DENY
     if policy is ApprovalPolicy.AUTO or remembered:
         return Ruling.RUN
-    if policy is ApprovalPolicy.READONLY and tool.hints.read_only is True:
+    if tool.hints.read_only is True and (trusted or policy is ApprovalPolicy.READONLY):
         return Ruling.RUN
     return Ruling.DENY if headless else Ruling.ASK
 
@@ -77,8 +80,11 @@ class ApprovalDesk:
         headless: bool = False,
         notice: Callable[[ErrorInfo], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        trusted: Collection[str] = (),
     ) -> None:
+        """`trusted`: names of the servers whose read-only hints are believed."""
         self._headless = headless
+        self._trusted = frozenset(trusted)
         self._notice = notice
         self._clock = clock
         self._pending: dict[str, _Pending] = {}
@@ -162,7 +168,13 @@ class ApprovalDesk:
         return self._ruling(policy, tool) is Ruling.ASK
 
     def _ruling(self, policy: ApprovalPolicy, tool: ToolInfo) -> Ruling:
-        return ruling(policy, tool, remembered=self.remembers(tool), headless=self._headless)
+        return ruling(
+            policy,
+            tool,
+            remembered=self.remembers(tool),
+            headless=self._headless,
+            trusted=tool.server in self._trusted,
+        )
 
     def _join(self, tool: ToolInfo, arguments: JsonObject, applicant: Applicant) -> _Pending:
         """The question to wait for: one per identical call, but two calls of one column are two questions."""

@@ -84,7 +84,9 @@ class Engine:
         self._clock = clock
         self.registry = self._new_registry(None)
         self._settle_demo()
-        self.approvals = ApprovalDesk(headless=options.headless, notice=notice, clock=clock)
+        servers = (DEMO_SERVER,) if options.demo or not config.servers else config.servers
+        trusted = {spec.name for spec in servers if spec.trusted}
+        self.approvals = ApprovalDesk(headless=options.headless, notice=notice, clock=clock, trusted=trusted)
         self._run_ids = itertools.count(1)
         self._left: contextlib.AsyncExitStack | None = None
         self._tasks: asyncio.TaskGroup | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -239,14 +240,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Log messages are deprecated from 2026-07-28 on, and still what clients want to see working.
     warnings.filterwarnings("ignore", category=MCPDeprecationWarning)
     server = build_server()
-    try:
-        if options.http is None:
-            server.run("stdio")
-        else:
-            host, port = options.http
+    if options.http is None:
+        # Python's own handler would wait for the thread that reads stdin, until the next line comes.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        server.run("stdio")
+    else:
+        host, port = options.http
+        try:
             server.run("streamable-http", host=host, port=port)
-    except KeyboardInterrupt:
-        return 130
+        except KeyboardInterrupt:
+            return 130  # uvicorn has shut down in order, then raises the signal again
     return 0
 
 

@@ -6,10 +6,10 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -21,34 +21,29 @@ from mcp_tui.core.state import CallRecord, CallStatus, ColumnStatus
 from tests.cli.conftest import Cli
 from tests.core.hostile import drawn_safely
 
-Answers = Callable[["_Handler"], None]
-
 
 class _Handler(BaseHTTPRequestHandler):
     """POST /v1/chat/completions; the model's name says what happens."""
 
+    seen: ClassVar[list[str]]
+    """The models asked for; each fixture has its own."""
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.seen(body["model"])
+        self.seen.append(body["model"])
         match body["model"]:
             case "good":
                 self.stream("\x1b]52;c;eA==\x07fine \x1b", "[31mred", end=True)
             case "cut":
                 self.stream("only half", end=False)
-            case "later" if self.count("later") == 1:
+            case "later" if self.seen.count("later") == 1:
                 self.refuse(429, "slow down", {"Retry-After": "0"})
             case "later":
                 self.stream("second try", end=True)
             case "unauthorized":
                 self.refuse(401, "bad key")
             case _:
-                self.refuse(404, "no such model")
-
-    def seen(self, model: str) -> None:
-        self.server.seen.append(model)  # pyright: ignore[reportAttributeAccessIssue]  set by the fixture
-
-    def count(self, model: str) -> int:
-        return self.server.seen.count(model)  # pyright: ignore[reportAttributeAccessIssue]  set by the fixture
+                self.refuse(400, "not like this")
 
     def refuse(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         data = json.dumps({"error": {"message": message, "type": "x"}}).encode()
@@ -83,8 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def provider(tmp_path: Path) -> Iterator[tuple[str, ...]]:
     """--config of a provider `fake` whose model names say what happens."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.seen = []  # pyright: ignore[reportAttributeAccessIssue]  for the handler
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"seen": []}))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     file = tmp_path / "fake.toml"
@@ -154,9 +148,9 @@ def test_a_limit_is_waited_out(cli: Cli, provider: tuple[str, ...]) -> None:
     [
         (("cut",), 6, ["incomplete"]),
         (("unauthorized",), 3, ["error"]),
-        (("missing",), 6, ["error"]),
+        (("refused",), 6, ["error"]),
         (("good", "cut"), 7, ["ok", "incomplete"]),
-        (("unauthorized", "missing"), 6, ["error", "error"]),
+        (("unauthorized", "refused"), 6, ["error", "error"]),
     ],
 )
 def test_failures_have_their_exit_code_and_keep_what_came(
@@ -174,11 +168,11 @@ def test_failures_have_their_exit_code_and_keep_what_came(
 
 
 def test_several_models_are_printed_one_after_the_other(cli: Cli, provider: tuple[str, ...]) -> None:
-    result = cli("compare", "hello", "-m", "fake/good", "-m", "fake/missing", *provider)
+    result = cli("compare", "hello", "-m", "fake/good", "-m", "fake/refused", *provider)
     assert result.code == 7
     drawn_safely(result.out)
     assert "── fake/good\nfine red\n" in result.out
-    assert "── fake/missing  error\n" in result.out
+    assert "── fake/refused  error\n" in result.out
 
 
 @pytest.mark.parametrize(

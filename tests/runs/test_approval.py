@@ -33,6 +33,23 @@ def test_policies(
     assert ruling(policy, subject, remembered=remembered, headless=headless) is expected
 
 
+@pytest.mark.parametrize(
+    ("policy", "read_only", "headless", "expected"),
+    [
+        (ASK, True, False, Ruling.RUN),
+        (ASK, True, True, Ruling.RUN),
+        (ASK, None, False, Ruling.ASK),
+        (ASK, False, False, Ruling.ASK),
+        (ApprovalPolicy.NEVER, True, False, Ruling.DENY),
+    ],
+)
+def test_read_only_hint_of_a_trusted_server_is_believed(
+    policy: ApprovalPolicy, read_only: bool | None, headless: bool, expected: Ruling
+) -> None:
+    subject = tool("t", read_only=read_only)
+    assert ruling(policy, subject, remembered=False, headless=headless, trusted=True) is expected
+
+
 async def started(stage: Stage, *models: str) -> Run:
     run = stage.run(*models, approval=ASK)
     run.send("Go")

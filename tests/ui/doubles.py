@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -453,7 +453,7 @@ async def stage(
     ready: bool = True,
     history: PromptHistory | None = None,
     notifications: bool = False,
-) -> AsyncIterator[Stage]:
+) -> AsyncGenerator[Stage]:
     engine = engine or FakeEngine()
     clock = Clock()
     keep = app_module.EngineBridge

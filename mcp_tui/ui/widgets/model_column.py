@@ -45,7 +45,7 @@ from mcp_tui.ui.widgets.rows import Span, shorten, width_of
 from mcp_tui.ui.widgets.stream_items import NoticeItem
 from mcp_tui.ui.widgets.stream_view import StreamView
 
-DEMO_TEXT = ("demo model", "scripted on this machine, no provider is called")
+DEMO_TEXT = ("demo model, scripted here", "no provider is called")
 
 _COMPONENTS = {
     "column--frame",
@@ -324,11 +324,11 @@ class ModelColumn(Widget, can_focus=True):
         room = max(0, self.size.width - 8 - cell_len(glyph))
         """Cells for name and state: without corners, lines, blanks and the glyph."""
         name, state = self.label, self.state_text()
-        if cell_len(name) + cell_len(state) + 3 > room:
+        if cell_len(name) + cell_len(state) + 2 > room:
             name = self._short_label
-        if cell_len(name) + cell_len(state) + 3 > room:
+        if cell_len(name) + cell_len(state) + 2 > room:
             state = self.state_text(brief=True)
-        name = shorten(name, max(1, room - (cell_len(state) + 3 if state else 0)))
+        name = shorten(name, max(1, room - (cell_len(state) + 2 if state else 0)))
         left: list[Span] = [("╭─ ", frame), (f"{glyph} ", state_style), (name, self._style("name")), (" ", frame)]
         right: list[Span] = [(" ", frame), (state, state_style), (" ─╮", frame)] if state else [("──╮", frame)]
         line = max(0, self.size.width - width_of(left) - width_of(right))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Span: TypeAlias = tuple[str, Style]
 
+HANGING_INDENT = 2
+"""Cells by which the second row of a code line stands deeper."""
+
 BOLD = Style(bold=True)
 ITALIC = Style(italic=True)
 STRIKE = Style(strike=True)
@@ -226,30 +229,45 @@ def _wrap_line(spans: list[Span], width: int, fill: Style | None) -> list[Row]:
 
 
 def chop(spans: Sequence[Span], width: int, *, fill: Style | None = None) -> list[Row]:
-    """Break anywhere, for code: indentation and spacing stay as they are."""
-    width = max(1, width)
+    """For code: every character stays; rows break behind a space where one is near the edge, else anywhere.
+
+    What goes on is indented a little deeper than the line it belongs to.
+    """
+    width = max(2, width)
     if width_of(spans) <= width:
         return [Row([span for span in spans if span[0]], fill=fill)]
+    text = "".join(part for part, _ in spans)
+    depth = min(len(text) - len(text.lstrip(" ")) + HANGING_INDENT, width // 2)
     rows: list[Row] = []
-    line: list[Span] = []
-    used = 0
-    for text, style in spans:
-        rest = text
-        while rest:
-            piece = chop_cells(rest, width - used)[0] if width > used else ""
-            if not piece or used + cell_len(piece) > width:
-                if not line:  # a character wider than the whole row
-                    piece = rest[0]
-                else:
-                    rows.append(Row(line, join="" if rows else "\n", fill=fill))
-                    line, used = [], 0
-                    continue
-            line.append((piece, style))
-            used += cell_len(piece)
-            rest = rest[len(piece) :]
-    if line:
-        rows.append(Row(line, join="" if rows else "\n", fill=fill))
+    rest = list(spans)
+    while rest:
+        room = width - (depth if rows else 0)
+        line, rest = _split(rest, room)
+        row = Row(line, join="" if rows else "\n", fill=fill)
+        rows.append(row.prefixed(((" " * depth, fill or Style.null()),)) if rows else row)
     return rows
+
+
+def _split(spans: Sequence[Span], room: int) -> tuple[list[Span], list[Span]]:
+    """What fits into `room` cells, and the rest."""
+    text = "".join(part for part, _ in spans)
+    if cell_len(text) <= room:
+        return list(spans), []
+    cut = len(chop_cells(text, room)[0]) or 1
+    space = text.rfind(" ", cut - cut // 3, cut)
+    if space > 0 and text[:space].strip():
+        cut = space + 1
+    line: list[Span] = []
+    rest: list[Span] = []
+    at = 0
+    for part, style in spans:
+        here = max(0, min(len(part), cut - at))
+        if part[:here]:
+            line.append((part[:here], style))
+        if part[here:]:
+            rest.append((part[here:], style))
+        at += len(part)
+    return line, rest
 
 
 def shorten(text: str, width: int) -> str:

@@ -554,9 +554,11 @@ class StreamView(Widget, can_focus=False):
                 continue
             start, end = span
             if parts:
-                parts.append(row.join if row is not None else "\n")
-            parts.append(text[max(start, lead) : len(text) if end == -1 else end].rstrip())
-        text = "".join(parts)
+                join = row.join if row is not None else "\n"
+                parts[-1] = parts[-1].rstrip() if join == "\n" else parts[-1]
+                parts.append(join)
+            parts.append(text[max(start, lead) : len(text) if end == -1 else end])
+        text = "".join(parts).rstrip()
         return (text, "\n") if text else None
 
     def selection_updated(self, selection: Selection | None) -> None:

@@ -1,0 +1,186 @@
+"""The pieces that need no server."""
+
+from __future__ import annotations
+
+import pytest
+
+from mcp_tui.core.state import Catalog
+from mcp_tui.sessions.backoff import CRASH_LIMIT, FailureCount, backoff_s
+from mcp_tui.sessions.catalog import catalog_diff, digest, gather_pages, token_estimate, tool_info
+from mcp_tui.sessions.environment import child_environment, masked_argv, masked_url
+from mcp_tui.sessions.exchange import Page
+from mcp_tui.sessions.http_client import retry_after_s
+from mcp_tui.sessions.output_check import OutputCheck
+from mcp_tui.sessions.stderr import MAX_LINE_CHARS, MAX_LINES, Notices, StderrTail
+from mcp_tui.sessions.wire import MAX_ENTRIES, MAX_TOTAL_BYTES, WireRing, estimated_size
+from tests.sessions.servers.peer import tool
+
+
+def test_backoff_doubles_from_half_a_second_to_thirty_with_jitter() -> None:
+    for attempt, low in enumerate([0.5, 1, 2, 4, 8, 16], 1):
+        waits = [backoff_s(attempt) for _ in range(50)]
+        assert all(low <= wait <= low + 0.5 for wait in waits)
+        assert len(set(waits)) > 1
+    assert backoff_s(7) == backoff_s(1000) == 30
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_five_crashes_within_a_minute_are_enough_and_slower_ones_are_not() -> None:
+    clock = Clock()
+    quick = FailureCount(clock)
+    verdicts: list[bool] = []
+    for _ in range(CRASH_LIMIT):
+        clock.now += 14
+        verdicts.append(quick.failed(lasted_s=1, crashed=True))
+    assert verdicts == [False] * 4 + [True]
+    slow = FailureCount(clock)
+    for _ in range(20):
+        clock.now += 16
+        assert not slow.failed(lasted_s=1, crashed=True)
+    assert not any(FailureCount(clock).failed(lasted_s=0, crashed=False) for _ in range(20))
+
+
+def test_a_minute_of_stability_starts_the_count_anew() -> None:
+    count = FailureCount(Clock())
+    for _ in range(4):
+        count.failed(lasted_s=0, crashed=True)
+    assert (count.attempt, count.next_attempt(59), count.next_attempt(60)) == (4, 5, 1)
+    assert not count.failed(lasted_s=60, crashed=True)
+    assert count.attempt == 1
+
+
+def test_a_child_gets_the_listed_variables_and_its_own_and_the_rest_is_named() -> None:
+    ours = {"PATH": "/bin", "HTTPS_PROXY": "http://p", "AWS_SECRET": "s", "LANG": "() { :;}", "NODE_EXTRA_CA_CERTS": "c"}
+    env, withheld = child_environment(ours, {"PATH": "/mine", "X": "1"})
+    assert env == {"PATH": "/mine", "HTTPS_PROXY": "http://p", "NODE_EXTRA_CA_CERTS": "c", "X": "1"}
+    assert withheld == ("AWS_SECRET", "LANG")
+    assert child_environment(ours, {}, inherit=True) == (ours, ())
+
+
+@pytest.mark.parametrize(
+    ("argv", "shown"),
+    [
+        (("npx", "-y", "server", "--api-key", "abc"), ("npx", "-y", "server", "--api-key", "•••")),
+        (("s", "--token=abc", "API_KEY=abc"), ("s", "--token=•••", "API_KEY=•••")),
+        (("s", "sk-abcdefghijkl"), ("s", "•••")),
+        (("s", "--header", "Authorization: Bearer abc"), ("s", "--header", "Authorization: •••")),
+        (("s", "postgres://u:p@h/db"), ("s", "postgres://•••@h/db")),
+        (("s", "--dir", "/tmp/a b", "-v"), ("s", "--dir", "/tmp/a b", "-v")),
+        (("s", "--auth", "--verbose"), ("s", "--auth", "--verbose")),
+    ],
+)
+def test_secrets_on_a_command_line_are_masked(argv: tuple[str, ...], shown: tuple[str, ...]) -> None:
+    assert masked_argv(argv) == shown
+
+
+def test_secrets_in_a_url_are_masked() -> None:
+    assert masked_url("https://u:p@h:1/x?token=abc&y=1#f") == "https://•••@h:1/x?token=•••&y=1#f"
+    assert masked_url("http://[bad") == "http://[bad"
+
+
+def test_a_stderr_tail_is_bounded_and_indifferent_to_how_it_was_cut() -> None:
+    data = b"".join(b"line %d \xc3\xa9\r\n" % n for n in range(1000)) + b"y" * 10_000 + b"\nopen"
+    whole, bytewise = StderrTail(), StderrTail()
+    whole.feed(data)
+    for start in range(0, len(data), 7):
+        bytewise.feed(data[start : start + 7])
+    assert whole.lines() == bytewise.lines()
+    assert len(whole.lines()) == MAX_LINES
+    assert whole.lines()[-1] == "open"
+    assert whole.lines()[-2] == "y" * MAX_LINE_CHARS
+    assert whole.lines()[-3] == "line 999 é"
+
+
+def test_repeated_notices_are_counted() -> None:
+    notices = Notices()
+    for number in range(3000):
+        notices.add("a" if number % 2 else f"b{number // 1000}")
+    assert set(notices.sentences()) == {"a (1,500 times)", "b0 (500 times)", "b1 (500 times)", "b2 (500 times)"}
+
+
+def test_the_wire_log_is_bounded_by_count_and_size() -> None:
+    ring = WireRing()
+    for number in range(2 * MAX_ENTRIES):
+        ring.add("in", "m", number, {"n": number})
+    assert [entry.id for entry in ring.entries()] == list(range(MAX_ENTRIES, 2 * MAX_ENTRIES))
+    for number in range(100):
+        ring.add("in", "m", number, {"text": "x" * 300_000})
+    assert sum(entry.size_bytes for entry in ring.entries()) <= MAX_TOTAL_BYTES
+    ring.add("out", "m", 1, {"text": "x" * 1_000_000})
+    assert (ring.entries()[-1].message, ring.entries()[-1].note) == (None, "too large to keep")
+
+
+def test_a_size_is_estimated_without_walking_everything() -> None:
+    assert 20 < estimated_size({"a": "b" * 10}) < 100
+    assert estimated_size([[0] * 1000] * 4000, 1000) > 1000
+
+
+def test_a_digest_ignores_the_order_of_keys_and_nothing_else() -> None:
+    assert digest({"name": "a", "inputSchema": {"x": 1, "y": 2}}) == digest({"inputSchema": {"y": 2, "x": 1}, "name": "a"})
+    assert digest({"a": 1}) != digest({"a": 1.0})
+    assert len(digest({"a": "\ud800"})) == 64
+    assert 5 <= token_estimate(tool("echo")) <= 40
+
+
+def test_a_diff_names_what_came_went_and_changed() -> None:
+    old = Catalog(tools=(tool_info("s", tool("a")), tool_info("s", tool("b")), tool_info("s", tool("c"))))
+    new = Catalog(tools=(tool_info("s", tool("c")), tool_info("s", tool("b", title="B")), tool_info("s", tool("d"))))
+    diff = catalog_diff(old, new)
+    assert (diff.added, diff.removed, diff.changed) == (("tool d",), ("tool a",), ("tool b",))
+    assert not catalog_diff(new, new)
+
+
+async def test_an_empty_cursor_is_a_cursor_and_endless_new_cursors_end() -> None:
+    asked: list[str | None] = []
+
+    async def two(cursor: str | None) -> Page:
+        asked.append(cursor)
+        return Page(({"name": str(cursor)},), "" if cursor is None else None)
+
+    entries, warnings = await gather_pages("tools", two)
+    assert (len(entries), asked, warnings) == (2, [None, ""], [])
+
+    async def endless(cursor: str | None) -> Page:
+        return Page(tuple({"name": "x"} for _ in range(100)), f"{cursor}x")
+
+    entries, warnings = await gather_pages("tools", endless)
+    assert len(entries) == 20_000
+    assert warnings == ["The list of tools was cut after 20,000 entries."]
+
+
+@pytest.mark.parametrize(
+    ("schema", "content", "said"),
+    [
+        ({"type": "object"}, {"a": 1}, ""),
+        ({"type": "object"}, [], "is not of type 'object'"),
+        ({"type": "array", "items": {"$ref": "https://example.com/x"}}, [1], "outside itself"),
+        ({"type": "nonsense"}, {}, "is not valid"),
+        ({"type": "string", "pattern": "(a+)+$"}, "a" * 60 + "b", ""),
+        ({"patternProperties": {"(a+)+$": {}}, "additionalProperties": False}, {"a" * 60 + "b": 1}, ""),
+    ],
+)
+def test_a_structured_result_is_checked_without_trusting_the_schema(schema: object, content: object, said: str) -> None:
+    assert isinstance(schema, dict)
+    warning = OutputCheck(schema).warning({"content": [], "structuredContent": content})  # pyright: ignore[reportUnknownArgumentType] - any JSON
+    assert said in warning
+    assert bool(said) == bool(warning)
+
+
+def test_a_schema_that_refers_to_itself_without_end_is_given_up() -> None:
+    bomb = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 10} for n in range(30)} | {"d30": {"type": "object"}}
+    warning = OutputCheck({"$defs": bomb, "$ref": "#/$defs/d0"}).warning({"structuredContent": {}})
+    assert "too complex" in warning
+
+
+def test_retry_after_is_read_in_both_forms() -> None:
+    assert retry_after_s("7") == 7
+    assert retry_after_s("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert retry_after_s("soon") is None
+    assert retry_after_s(None) is None

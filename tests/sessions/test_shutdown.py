@@ -1,0 +1,182 @@
+"""Leaving the manager: no child stays, however it is left and whatever the servers do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from mcp_tui.core.state import ServerStatus
+from mcp_tui.sessions.manager import SessionManager
+from tests.sessions.conftest import PATIENCE_S, http, stdio, until_status, until_true
+from tests.sessions.http_peer import HttpPeer
+
+STUBBORN: dict[str, Any] = {"ignore_eof": True, "ignore_sigterm": True}
+
+
+def _alive(pids: Path) -> list[int]:
+    found: list[int] = []
+    for pid in map(int, pids.read_text().split() if pids.exists() else []):
+        try:
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.append(pid)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+async def test_leaving_ends_every_child_also_the_stubborn_and_their_children(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    specs = [
+        stdio("good", pid_file=str(pids)),
+        stdio("stubborn", pid_file=str(pids), **STUBBORN),
+        stdio("parent", pid_file=str(pids), child=True),
+        stdio("hanging", pid_file=str(pids), hang="initialize", **STUBBORN),
+    ]
+    async with SessionManager(specs) as manager:
+        for name in ("good", "stubborn", "parent"):
+            await until_status(manager, ServerStatus.READY, name=name)
+        await until_true(lambda: len(_alive(pids)) == 5)
+    assert _alive(pids) == []
+    assert {server.status for server in manager.snapshot()} == {ServerStatus.CLOSED}
+
+
+async def test_stubborn_servers_are_ended_together_and_not_one_after_the_other(tmp_path: Path) -> None:
+    """Each takes the full wait of the escalation; the whole must fit into the time of the slowest."""
+    pids = tmp_path / "pids"
+    async with SessionManager([stdio(f"s{n}", pid_file=str(pids), **STUBBORN) for n in range(4)]) as manager:
+        await manager.wait_settled(timeout_s=60)
+        async with asyncio.timeout(12):  # one after the other they would take at least 14 s
+            await manager.__aexit__(None, None, None)
+        assert _alive(pids) == []
+
+
+async def test_cancelling_the_task_that_holds_the_manager_cleans_up_first(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    ready = asyncio.Event()
+
+    async def hold() -> None:
+        specs = [stdio(pid_file=str(pids), **STUBBORN), stdio("two", pid_file=str(pids), hang="initialize")]
+        async with SessionManager(specs) as manager:
+            await until_status(manager, ServerStatus.READY)
+            await until_true(lambda: len(_alive(pids)) == 2)
+            ready.set()
+            await asyncio.sleep(600)
+
+    task = asyncio.create_task(hold())
+    await ready.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    for _ in range(3):  # an impatient person
+        task.cancel()
+        await asyncio.sleep(0.1)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert _alive(pids) == []
+
+
+async def test_a_timeout_around_the_manager_cleans_up_first(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(3), SessionManager([stdio(pid_file=str(pids), **STUBBORN)]) as manager:
+            await until_status(manager, ServerStatus.READY)
+            await asyncio.sleep(600)
+    assert _alive(pids) == []
+
+
+async def test_leaving_in_another_task_than_entering_works() -> None:
+    manager = SessionManager([stdio()])
+    await asyncio.create_task(manager.__aenter__())
+    await until_status(manager, ServerStatus.READY)
+    await asyncio.create_task(manager.__aexit__(None, None, None))
+    assert manager.server("one").status is ServerStatus.CLOSED
+
+
+async def test_leaving_at_once_is_quick_and_leaves_nothing(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    async with SessionManager([stdio(pid_file=str(pids))]):
+        pass
+    assert _alive(pids) == []
+
+
+async def test_leaving_ends_an_http_session_with_the_server() -> None:
+    peer = await HttpPeer(sessions=True).up()
+    async with SessionManager([http(peer.url)]) as manager:
+        await until_status(manager, ServerStatus.READY)
+    deletes = [seen for seen in peer.seen if seen.verb == "DELETE"]
+    assert [seen.headers["mcp-session-id"] for seen in deletes] == ["s1"]
+    await peer.down()
+
+
+async def test_a_server_that_does_not_answer_the_goodbye_does_not_hold_us_up(peer: HttpPeer) -> None:
+    peer.peer.options["slow"] = True
+    async with SessionManager([http(peer.url)]) as manager:
+        call = asyncio.create_task(manager.call_tool("one", "sleep", {"seconds": 1}))
+        await until_true(lambda: len(peer.calls("tools/call")) == 1)
+        async with asyncio.timeout(PATIENCE_S):
+            await manager.__aexit__(None, None, None)
+        call.cancel()
+        await asyncio.wait([call])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+async def test_a_signal_ends_the_program_and_its_stubborn_children(number: signal.Signals, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    script = f"""
+import asyncio, sys
+from mcp_tui.sessions.manager import SessionManager
+from mcp_tui.sessions.signals import ended_by_signals
+from tests.sessions.conftest import stdio
+async def main():
+    with ended_by_signals() as ended:
+        try:
+            async with SessionManager([stdio(pid_file={str(pids)!r}, ignore_eof=True, ignore_sigterm=True)]) as manager:
+                await manager.wait_settled(timeout_s=30)
+                print("ready", flush=True)
+                await asyncio.sleep(600)
+        except asyncio.CancelledError:
+            return 128 + ended.signal
+sys.exit(asyncio.run(main()))
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        assert await asyncio.to_thread(process.stdout.readline) == b"ready\n"
+        assert len(_alive(pids)) == 1
+        process.send_signal(number)
+        code = await asyncio.to_thread(process.wait, PATIENCE_S)
+        assert (code, _alive(pids)) == (128 + number, [])
+    finally:
+        process.kill()
+        _, noise = process.communicate()
+        for pid in _alive(pids):
+            os.kill(pid, signal.SIGKILL)
+    assert noise == b""
+
+
+async def test_children_are_killed_when_the_program_ends_without_leaving_the_manager(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    script = f"""
+import asyncio
+from mcp_tui.sessions.manager import SessionManager
+from tests.sessions.conftest import stdio
+manager = SessionManager([stdio(pid_file={str(pids)!r}, ignore_eof=True, ignore_sigterm=True)])
+async def main():
+    await manager.__aenter__()
+    await manager.wait_settled(timeout_s=30)
+loop = asyncio.new_event_loop()
+loop.run_until_complete(main())
+raise SystemExit(5)
+"""
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", script], capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 5
+    await until_true(lambda: _alive(pids) == [])
