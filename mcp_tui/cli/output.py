@@ -111,12 +111,14 @@ def cut_cells(text: str, width: int) -> str:
     """At most `width` cells, the last one `…` when something was cut."""
     if width_cells(text) <= width:
         return text
-    used, end = 0, 0
-    for end, character in enumerate(text):  # noqa: B007  the end is used below
-        used += _character_cells(character)
-        if used > width - 1:
+    kept: list[str] = []
+    room = width - 1
+    for character in text:
+        room -= _character_cells(character)
+        if room < 0:
             break
-    return f"{text[:end]}…" if width > 0 else ""
+        kept.append(character)
+    return f"{''.join(kept)}…" if width > 0 else ""
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> None:

@@ -254,13 +254,13 @@ def _message(keyword: str | None, rule: Any, instance: Any, error: Any) -> str:
         case "multipleOf":
             return f"must be a multiple of {rule}"
         case "minLength":
-            return f"needs at least {rule} characters, has {len(instance)}"
+            return f"needs at least {_count(rule, 'character')}, has {len(instance)}"
         case "maxLength":
-            return f"may have {rule} characters at most, has {len(instance)}"
+            return f"may have {_count(rule, 'character')} at most, has {len(instance)}"
         case "minItems":
-            return f"needs at least {rule} items, has {len(instance)}"
+            return f"needs at least {_count(rule, 'item')}, has {len(instance)}"
         case "maxItems":
-            return f"may have {rule} items at most, has {len(instance)}"
+            return f"may have {_count(rule, 'item')} at most, has {len(instance)}"
         case "format":
             return f"is no {_FORMAT_WORDS.get(str(rule), str(rule)[:40])}"
         case "additionalProperties" | "unevaluatedProperties":
@@ -277,6 +277,10 @@ def _message(keyword: str | None, rule: Any, instance: Any, error: Any) -> str:
             return "no value is allowed here"
         case _:
             return f"breaks the rule {keyword}: {_short(rule)}"
+
+
+def _count(number: object, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _unknown_keys(error: Any) -> str:

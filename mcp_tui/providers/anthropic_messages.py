@@ -36,7 +36,9 @@ _SMALL_MAX_TOKENS = (("claude-3-5-", 8_192), ("claude-3-7-", 16_384), ("claude-3
 """Models whose output limit is below the default; a limit we do not know is learned from the refusal."""
 
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
-_BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 32_000, "max": 32_000}
+_BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 24_576, "max": 24_576}
+"""Below the output limits of those models (32,000 and more) together with room for the answer."""
+
 _LEGAL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _MAX_PAGES = 10
 
@@ -202,4 +204,4 @@ def _thinking(model: str, effort: str, max_tokens: int, *, fixed: bool) -> JsonO
         budget = min(budget, max_tokens // 2)
         return {"thinking": {"type": "enabled", "budget_tokens": budget}} if budget >= 1_024 else {}
     enabled = {"type": "enabled", "budget_tokens": budget}
-    return {"thinking": enabled, "max_tokens": max(max_tokens, budget + 8_192)}
+    return {"thinking": enabled, "max_tokens": max(max_tokens, budget + 4_096)}

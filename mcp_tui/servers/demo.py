@@ -246,6 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         server.run("stdio")
     else:
         host, port = options.http
+        print(f"demo server: http://{f'[{host}]' if ':' in host else host}:{port}/mcp", file=sys.stderr)
         try:
             server.run("streamable-http", host=host, port=port)
         except KeyboardInterrupt:

@@ -81,6 +81,8 @@ class McpTuiApp(App[None]):
         self._facts = Facts()
         self._mode_screens: list[ModeScreen] = []
         self._preferences = Preferences(paths.state_dir() / "preferences.json")
+        self._item_to_open: ItemChosen | None = None
+        """Chosen while the Workbench was being built for the first time."""
         self._run_live = False
         self._stop_in_app = True
         self._bridge: EngineBridge | None = None
@@ -229,6 +231,9 @@ class McpTuiApp(App[None]):
             screen.servers_changed(self.servers)
         if self.questions:
             screen.questions_changed(self.questions)
+        if self._item_to_open is not None and screen.MODE == "workbench":
+            item, self._item_to_open = self._item_to_open, None
+            self.post_message(item)
 
     def on_run_state_changed(self, message: RunStateChanged) -> None:
         self._run_live = message.live
@@ -249,6 +254,8 @@ class McpTuiApp(App[None]):
         for screen in self._mode_screens:
             if isinstance(screen, WorkbenchScreen):
                 screen.open_item(message.server, message.kind, message.name)
+                return
+        self._item_to_open = message
 
     async def on_prompt_offered(self, message: PromptOffered) -> None:
         await self.switch_mode("compare")

@@ -177,14 +177,15 @@ def draw(outcome: Outcome, view: View) -> Drawn:
 def _draw_error(writer: _Writer, outcome: Outcome) -> None:
     error = outcome.error
     assert error is not None
-    writer.text(f"✗ {error.title}", "error")
+    stopped = outcome.status is OutcomeStatus.CANCELLED
+    writer.text(f"{'■' if stopped else '✗'} {error.title}", "warning" if stopped else "error")
     if error.detail:
         writer.text(error.detail)
     if outcome.status is OutcomeStatus.UNKNOWN:
         writer.line("It may have run: the connection was lost after the call was sent.", "warning")
     if error.hint:
         writer.text(f"→ {error.hint}", "muted")
-    if error.code:
+    if error.code and not stopped:
         writer.line(f"code {error.code}", "muted")
 
 

@@ -39,7 +39,7 @@ def text(index: int, *pieces: str) -> list[dict[str, Any]]:
 
 
 def tool(index: int, call_id: str, name: str, *pieces: str, given: Any = None) -> list[dict[str, Any]]:
-    start = {"type": "tool_use", "id": call_id, "name": name, "input": given or {}}
+    start: dict[str, Any] = {"type": "tool_use", "id": call_id, "name": name, "input": given or {}}
     return block(index, start, *({"type": "input_json_delta", "partial_json": piece} for piece in pieces))
 
 

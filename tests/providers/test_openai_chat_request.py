@@ -208,12 +208,10 @@ async def test_mistral_gets_ids_of_nine_characters(server: Loopback) -> None:
     assert [message["tool_call_id"] for message in body["messages"][2:]] == ids
 
 
-async def replayed(
-    server: Loopback, first: list[Any], *, model: str = "m-1", name: str = "acme", other: str = ""
-) -> Any:
-    """The assistant message we send back after the server streamed `first`; other = the provider asked next."""
+async def replayed(server: Loopback, first: list[Any], *, model: str = "m-1", name: str = "acme") -> Any:
+    """The assistant message we send to `name` after acme streamed `first`."""
     server.script(Answer([sse(*first)]))
-    got = await ask(chat(server.origin, name=name), ChatRequest("m-1", (user("Look"),)))
+    got = await ask(chat(server.origin), ChatRequest("m-1", (user("Look"),)))
     results = tuple(result(call.id, TextBlock("r")) for call in got.finished.message.tool_calls)
     history = (user("Look"), got.finished.message, Message("user", (*results, TextBlock("go on"))))
     body = await sent(server, ChatRequest(model, history), name=name)

@@ -33,9 +33,7 @@ def http(url: str, name: str = "one", **spec: Any) -> ServerSpec:
     return ServerSpec(name=name, origin=ORIGIN, transport="http", url=url, **{**fields, **spec})
 
 
-async def until(
-    manager: SessionManager, holds: Callable[[ServerSnapshot], bool], name: str = "one"
-) -> ServerSnapshot:
+async def until(manager: SessionManager, holds: Callable[[ServerSnapshot], bool], name: str = "one") -> ServerSnapshot:
     """The first snapshot of the server for which `holds`; fails after `PATIENCE_S`."""
     changed = asyncio.Event()
     undo = manager.subscribe(changed.set)
@@ -58,7 +56,7 @@ async def until_status(manager: SessionManager, *statuses: ServerStatus, name: s
 async def until_true(holds: Callable[[], bool]) -> None:
     """For what nobody announces (files, processes): looks again and again, up to `PATIENCE_S`."""
     async with asyncio.timeout(PATIENCE_S):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - files and processes announce nothing
             await asyncio.sleep(0.02)
 
 

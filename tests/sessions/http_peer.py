@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ class Reply:
     body: bytes = b""
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict[str, str])
+    hold_s: float = 0
+    """Seconds before it is sent."""
 
 
 @dataclass
@@ -41,10 +44,15 @@ class HttpPeer:
         self._count = 0
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._stream: asyncio.StreamWriter | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/mcp"
+
+    @property
+    def sse_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/sse"
 
     def calls(self, method: str) -> list[Seen]:
         return [seen for seen in self.seen if seen.message.get("method") == method]
@@ -78,12 +86,27 @@ class HttpPeer:
                 body = await reader.readexactly(int(headers.get("content-length") or 0))
                 seen = Seen(first.split()[0], headers, json.loads(body) if body else {})
                 self.seen.append(seen)
+                path = first.split()[1]
+                if seen.verb == "GET" and path == "/sse":
+                    self._stream = writer
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+                    writer.write(b"event: endpoint\ndata: /messages\n\n")
+                    continue
+                if path == "/messages" and self.rule(seen) is None:
+                    threading.Thread(target=self._answer_on_stream, args=(seen, asyncio.get_running_loop())).start()
+                    writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+                    continue
+                if path == "/sse":
+                    writer.write(b"HTTP/1.1 405 X\r\nContent-Length: 0\r\n\r\n")
+                    continue
                 reply = self.rule(seen) or await self._answer(seen)
+                await asyncio.sleep(reply.hold_s)
                 extra = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
                 length = len(reply.body) + (1000 if reply.status == 0 else 0)
                 writer.write(
                     f"HTTP/1.1 {reply.status or 200} X\r\nContent-Type: {reply.content_type}\r\n"
-                    f"Content-Length: {length}\r\n{extra}\r\n".encode() + reply.body
+                    f"Content-Length: {length}\r\n{extra}\r\n".encode()
+                    + reply.body
                 )
                 await writer.drain()
                 if reply.status == 0:
@@ -95,6 +118,12 @@ class HttpPeer:
             self._open.discard(writer)
             writer.close()
 
+    def _answer_on_stream(self, seen: Seen, loop: asyncio.AbstractEventLoop) -> None:
+        answer = self.peer.handle(seen.message)
+        stream = self._stream
+        if answer is not None and stream is not None and not stream.is_closing():
+            loop.call_soon_threadsafe(stream.write, b"event: message\ndata: " + json.dumps(answer).encode() + b"\n\n")
+
     async def _answer(self, seen: Seen) -> Reply:
         if seen.verb != "POST":
             return Reply(405)
@@ -104,9 +133,8 @@ class HttpPeer:
             self._count += 1
             headers["Mcp-Session-Id"] = f"s{self._count}"
             self._known.add(f"s{self._count}")
-        elif self._sessions and method != "server/discover":
-            if seen.headers.get("mcp-session-id") not in self._known:
-                return Reply(404, b"{}")
+        elif self._sessions and seen.headers.get("mcp-session-id") not in self._known:
+            return Reply(404, b"{}")
         answer: Any = await asyncio.to_thread(self.peer.handle, seen.message)
         if answer is None:
             return Reply(202)

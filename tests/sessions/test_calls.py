@@ -103,7 +103,15 @@ async def test_a_call_past_its_deadline_fails_and_tells_the_server(tmp_path: Pat
 
 async def test_progress_is_clamped_throttled_and_ends_with_the_last_value() -> None:
     seen: list[Progress] = []
-    values = [[10, 100], [50, 100], [30, 100], [-5, 100], [1e308, 0.0], [120, 100], *[[120 + n, 100] for n in range(500)]]
+    values = [
+        [10, 100],
+        [50, 100],
+        [30, 100],
+        [-5, 100],
+        [1e308, 0.0],
+        [120, 100],
+        *[[120 + n, 100] for n in range(500)],
+    ]
     async with SessionManager([stdio()]) as manager:
         await manager.call_tool("one", "progress", {"values": values}, on_progress=seen.append)
     assert seen[0] == Progress(10.0, 100.0, "")

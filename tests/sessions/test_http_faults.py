@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.state import ServerStatus
 from mcp_tui.sessions.manager import SessionManager
-from tests.sessions.conftest import PATIENCE_S, http, until, until_status
+from tests.sessions.conftest import PATIENCE_S, http, until, until_status, until_true
 from tests.sessions.http_peer import HttpPeer, Reply, Seen
 
 
@@ -209,14 +210,51 @@ async def test_a_bad_url_fails_at_once(url: str) -> None:
         assert server.reason.code == "bad_url"
 
 
-async def test_a_url_of_the_older_transport_is_tried_with_it(peer: HttpPeer) -> None:
-    asked: list[str] = []
+# ---------------------------------------------------------------------- the older transport
 
-    def rule(seen: Seen) -> Reply | None:
-        asked.append(seen.verb)
-        return Reply(405, b"", "text/plain")
 
-    peer.rule = rule
-    async with SessionManager([http(peer.url, try_sse=True)]) as manager:
-        await until_status(manager, ServerStatus.FAILED)
-        assert asked == ["POST", "GET"]
+async def test_the_older_transport_connects_calls_and_comes_back(peer: HttpPeer) -> None:
+    spec = http(peer.sse_url)
+    async with SessionManager([replace(spec, transport="sse")]) as manager:
+        server = await until_status(manager, ServerStatus.READY)
+        assert server.transport == "sse"
+        assert (await manager.call_tool("one", "echo", {"text": "hi"})).content[0]["text"] == "hi"
+        slow = asyncio.create_task(manager.call_tool("one", "sleep", {"seconds": 2}))
+        await until(manager, lambda server: server.calls_in_flight == 1 and len(peer.calls("tools/call")) == 2)
+        await peer.down()
+        with pytest.raises(AppError) as caught:
+            await slow
+        assert caught.value.info.code == "outcome_unknown"
+        await peer.up()
+        await until(manager, lambda server: server.reconnects == 1 and server.status is ServerStatus.READY)
+
+
+async def test_a_post_the_older_transport_refuses_does_not_leave_its_call_waiting(peer: HttpPeer) -> None:
+    peer.rule = lambda seen: Reply(500) if _call(seen, "write") else None
+    async with SessionManager([replace(http(peer.sse_url), transport="sse")]) as manager:
+        with pytest.raises(AppError) as caught:
+            await manager.call_tool("one", "write", {}, timeout_s=PATIENCE_S)
+        assert caught.value.info.code == "outcome_unknown"
+        assert (await manager.call_tool("one", "echo", {"text": "on"})).content[0]["text"] == "on"
+
+
+async def test_an_entry_that_may_be_of_the_older_transport_is_tried_with_both(peer: HttpPeer) -> None:
+    async with SessionManager([http(peer.sse_url, try_sse=True)]) as manager:
+        server = await until_status(manager, ServerStatus.READY)
+        assert server.transport == "sse"
+        assert [seen.verb for seen in peer.seen[:2]] == ["POST", "GET"]
+    both = await HttpPeer().up()
+    async with SessionManager([http(both.url, try_sse=True)]) as manager:
+        assert (await until_status(manager, ServerStatus.READY)).transport == "http"
+    await both.down()
+
+
+async def test_cancelling_a_call_over_http_tells_the_server(peer: HttpPeer) -> None:
+    async with SessionManager([http(peer.url)]) as manager:
+        call = asyncio.create_task(manager.call_tool("one", "sleep", {"seconds": 20}))
+        await until_true(lambda: len(peer.calls("tools/call")) == 1)
+        call.cancel()
+        await asyncio.wait([call])
+        await until_true(lambda: len(peer.calls("notifications/cancelled")) == 1)
+        (sent,), (cancelled,) = peer.calls("tools/call"), peer.calls("notifications/cancelled")
+        assert cancelled.message["params"]["requestId"] == sent.message["id"]

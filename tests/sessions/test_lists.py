@@ -120,6 +120,18 @@ async def test_a_burst_of_list_changed_is_one_refresh_with_a_diff() -> None:
         assert len(lists) <= 3
 
 
+@pytest.mark.parametrize("hang_up", [False, True])
+async def test_changes_are_followed_on_the_change_stream_and_caught_up_after_it_ended(hang_up: bool) -> None:
+    async with SessionManager([stdio(modern=True, tools=[tool("change")])]) as manager:
+        await until_status(manager, ServerStatus.READY)
+        await until(manager, lambda server: any(entry.method.endswith("acknowledged") for entry in manager.wire("one")))
+        new = [tool("change"), tool("new")]
+        await manager.call_tool("one", "change", {"tools": new, "hang_up": hang_up})
+        after = await until(manager, lambda server: server.diff is not None)
+        assert after.diff == CatalogDiff(added=("tool new",))
+        assert after.reconnects == 0
+
+
 async def test_refresh_fetches_again_and_a_reconnect_gives_a_diff_too(peer: HttpPeer) -> None:
     async with SessionManager([http(peer.url)]) as manager:
         await until_status(manager, ServerStatus.READY)
@@ -168,7 +180,9 @@ def _with_header(name: str, header: str) -> dict[str, Any]:
 
 
 async def test_tools_with_invalid_header_annotations_are_left_out_and_valid_ones_are_mirrored() -> None:
-    peer = await HttpPeer({"modern": True, "tools": [_with_header("ok", "Region"), _with_header("bad", "no good")]}).up()
+    peer = await HttpPeer(
+        {"modern": True, "tools": [_with_header("ok", "Region"), _with_header("bad", "no good")]}
+    ).up()
     async with SessionManager([http(peer.url, protocol="2026-07-28")]) as manager:
         server = await until_status(manager, ServerStatus.READY)
         assert [item.name for item in server.catalog.tools] == ["ok"]

@@ -57,7 +57,13 @@ def test_a_minute_of_stability_starts_the_count_anew() -> None:
 
 
 def test_a_child_gets_the_listed_variables_and_its_own_and_the_rest_is_named() -> None:
-    ours = {"PATH": "/bin", "HTTPS_PROXY": "http://p", "AWS_SECRET": "s", "LANG": "() { :;}", "NODE_EXTRA_CA_CERTS": "c"}
+    ours = {
+        "PATH": "/bin",
+        "HTTPS_PROXY": "http://p",
+        "AWS_SECRET": "s",
+        "LANG": "() { :;}",
+        "NODE_EXTRA_CA_CERTS": "c",
+    }
     env, withheld = child_environment(ours, {"PATH": "/mine", "X": "1"})
     assert env == {"PATH": "/mine", "HTTPS_PROXY": "http://p", "NODE_EXTRA_CA_CERTS": "c", "X": "1"}
     assert withheld == ("AWS_SECRET", "LANG")
@@ -123,7 +129,9 @@ def test_a_size_is_estimated_without_walking_everything() -> None:
 
 
 def test_a_digest_ignores_the_order_of_keys_and_nothing_else() -> None:
-    assert digest({"name": "a", "inputSchema": {"x": 1, "y": 2}}) == digest({"inputSchema": {"y": 2, "x": 1}, "name": "a"})
+    assert digest({"name": "a", "inputSchema": {"x": 1, "y": 2}}) == digest(
+        {"inputSchema": {"y": 2, "x": 1}, "name": "a"}
+    )
     assert digest({"a": 1}) != digest({"a": 1.0})
     assert len(digest({"a": "\ud800"})) == 64
     assert 5 <= token_estimate(tool("echo")) <= 40

@@ -113,7 +113,8 @@ from tests.sessions.conftest import stdio
 from tests.sessions.test_stdio_faults import TOOLS
 from mcp_tui.sessions.manager import SessionManager
 async def main():
-    async with SessionManager([stdio(tools=TOOLS, stderr="SECRET NOISE"), stdio("two", exit_code=3, stderr="BYE")]) as m:
+    specs = [stdio(tools=TOOLS, stderr="SECRET NOISE"), stdio("two", exit_code=3, stderr="BYE")]
+    async with SessionManager(specs) as m:
         await m.wait_settled(timeout_s=30)
         await m.call_tool("one", "garbage", {})
         await m.call_tool("one", "bad_utf8", {})

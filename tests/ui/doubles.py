@@ -50,6 +50,7 @@ from mcp_tui.ui.app import McpTuiApp
 from mcp_tui.ui.bridge import DashboardOptions, Listeners
 from mcp_tui.ui.prompt_history import PromptHistory
 from mcp_tui.ui.screens.compare import CompareScreen
+from mcp_tui.ui.screens.mode import ItemChosen, RunStateChanged
 
 READ = ToolHints(read_only=True)
 WRITE = ToolHints(read_only=False, destructive=False)
@@ -379,6 +380,10 @@ class Stage:
         self.engine = engine
         self.clock = clock
         self._listeners = listeners
+        self.chosen: list[tuple[str, str, str]] = []
+        """What was to be opened in the Workbench: (server, kind, name)."""
+        self.heard: list[RunStateChanged] = []
+        """What the header was told."""
 
     @property
     def screen(self) -> CompareScreen:
@@ -393,6 +398,12 @@ class Stage:
         """Workers done (except those a test holds back), messages handled, layout up to date."""
         for _ in range(3):
             await self.pilot.pause()
+
+    async def work_done(self) -> None:
+        """Every worker ended, and what it said is on the screen."""
+        workers = cast("Any", self.app.workers)
+        await asyncio.wait_for(workers.wait_for_complete(), 20)
+        await self.settle()
 
     async def servers(self, servers: tuple[ServerSnapshot, ...]) -> None:
         self._listeners.servers(servers)
@@ -457,9 +468,19 @@ async def stage(
     engine = engine or FakeEngine()
     clock = Clock()
     keep = app_module.EngineBridge
+    chosen: list[tuple[str, str, str]] = []
+    heard: list[RunStateChanged] = []
 
     class StagedApp(McpTuiApp):
         MODES = {**McpTuiApp.MODES, "compare": lambda: CompareScreen(clock=clock, history=history)}
+
+        def on_item_chosen(self, message: ItemChosen) -> None:
+            # Recorded instead of shown: the Workbench has its own tests.
+            message.prevent_default()
+            chosen.append((message.server, message.kind, message.name))
+
+        def on_run_state_changed(self, message: RunStateChanged) -> None:
+            heard.append(message)
 
     app_module.EngineBridge = cast("Any", _FakeBridge)
     try:
@@ -469,6 +490,7 @@ async def stage(
             bridge = _FakeBridge.last
             assert bridge is not None
             staged = Stage(app, pilot, engine, clock, bridge.listeners)
+            staged.chosen, staged.heard = chosen, heard
             if ready:
                 bridge.listeners.ready(cast("Engine", engine))
                 await staged.settle()

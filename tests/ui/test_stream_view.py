@@ -143,8 +143,8 @@ async def test_a_theme_change_restyles() -> None:
         assert app.view.plain_rows() == rows
         after = app.export_screenshot()
         assert after != before
-        background = app.theme_variables["surface"]
-        assert background.lower() in after.lower()
+        keyword = app.theme_variables["primary"]
+        assert keyword.lower() in after.lower() and keyword.lower() not in before.lower()
 
 
 async def test_thinking_is_folded_and_unfolds() -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, cast
 
+from rich.cells import cell_len
+
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.state import CallRecord, CallStatus
 from mcp_tui.core.text import clean, clean_line
@@ -83,6 +85,10 @@ def _text(text: str, width: int, palette: Palette, limit: int) -> Iterable[Row]:
 
 
 def _json(value: Any, width: int, palette: Palette, limit: int) -> list[Row]:
+    """On one line where it fits."""
+    short = clean_line(json.dumps(value, ensure_ascii=False))
+    if cell_len(short) <= width - 2:
+        return CodeRows(CodeBody("json", [short]), width, palette).rows()
     lines = clean(json.dumps(value, indent=2, ensure_ascii=False)).split("\n")[: limit + 1]
     return CodeRows(CodeBody("json", [line[: limit * ROW_CHARACTERS] for line in lines]), width, palette).rows()
 

@@ -15,7 +15,7 @@ from mcp_tui.ui.widgets import glyphs
 from mcp_tui.ui.widgets.rows import BOLD, Palette, Row, Span, shorten, width_of
 
 BAR_CELLS = 8
-NARROWEST_ARGUMENT = 6
+NARROWEST_ARGUMENT = 5
 MAIN_ARGUMENTS = (
     "query",
     "q",

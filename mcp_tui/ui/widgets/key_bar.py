@@ -10,21 +10,30 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widget import Widget
 
-from mcp_tui.ui.keys import shown
+from mcp_tui.ui.keys import KEYS, shown
+
+
+_RANKS = {key.id: rank for rank, key in enumerate(KEYS)}
+
+
+def _rank(binding: Binding) -> int:
+    """The order of the table of keys; what is not in it comes first (dialogs)."""
+    return _RANKS.get(binding.id or "", -1)
 
 
 class KeyBar(Widget):
     """One line; follows the focus by itself."""
 
     DEFAULT_CSS = """
-    KeyBar { height: 1; dock: bottom; background: $panel; color: $text-muted; }
+    KeyBar { height: 1; dock: bottom; background: $panel; color: $secondary; }
     KeyBar > .key-bar--key { color: $accent; text-style: bold; }
     """
     COMPONENT_CLASSES = {"key-bar--key"}
 
     def on_mount(self) -> None:
         screen = cast("Screen[Any]", self.screen)
-        screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
+        # The signal carries screens of an open type.
+        screen.bindings_updated_signal.subscribe(self, self._bindings_changed)  # pyright: ignore[reportUnknownMemberType]
 
     def _bindings_changed(self, _screen: Screen[Any]) -> None:
         self.refresh()
@@ -33,9 +42,9 @@ class KeyBar(Widget):
         """(key, label), most useful first: the focused pane's, then the app's."""
         local: list[tuple[str, str]] = []
         everywhere: list[tuple[str, str]] = []
-        for active in self.screen.active_bindings.values():
-            binding: Binding = active.binding
-            if not binding.show or not binding.description or not active.enabled:
+        bindings = (active.binding for active in self.screen.active_bindings.values() if active.enabled)
+        for binding in sorted(bindings, key=_rank):
+            if not binding.show or not binding.description:
                 continue
             item = (shown(binding.key), binding.description)
             target = everywhere if (binding.id or "").startswith("app.") else local

@@ -182,7 +182,7 @@ def _wrap_line(spans: list[Span], width: int, fill: Style | None) -> list[Row]:
 
     def flush_line(next_join: str) -> None:
         nonlocal line, line_width, space, space_width, join
-        rows.append(Row(line, join=join, fill=fill))
+        rows.append(Row(_merged(line), join=join, fill=fill))
         line, line_width, space, space_width, join = [], 0, [], 0, next_join
 
     def flush_word() -> None:
@@ -224,8 +224,19 @@ def _wrap_line(spans: list[Span], width: int, fill: Style | None) -> list[Row]:
                 word_width += cell_len(token)
     flush_word()
     if line or not rows:
-        rows.append(Row(line, join=join, fill=fill))
+        rows.append(Row(_merged(line), join=join, fill=fill))
     return rows
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """Neighbours of one style as one span: fewer bytes for the terminal."""
+    merged: list[Span] = []
+    for text, style in spans:
+        if merged and merged[-1][1] == style:
+            merged[-1] = (merged[-1][0] + text, style)
+        else:
+            merged.append((text, style))
+    return merged
 
 
 def chop(spans: Sequence[Span], width: int, *, fill: Style | None = None) -> list[Row]:

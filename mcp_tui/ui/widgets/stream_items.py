@@ -75,9 +75,11 @@ def gap_before(before: Item | None, item: Item) -> int:
         return 0
     if isinstance(item, BlockItem) and isinstance(before, BlockItem):
         return 0 if item.block.continued else gap_between(before.kind, item.kind)
+    if isinstance(before, PromptItem):
+        return 0
     if isinstance(item, CallItem):
         return 0 if isinstance(before, CallItem | ReasoningItem) and not before.fold else 1
-    if isinstance(before, PromptItem) or (isinstance(before, ReasoningItem) and not before.fold):
+    if isinstance(before, ReasoningItem) and not before.fold:
         return 0
     if isinstance(before, NoticeItem) and isinstance(item, NoticeItem):
         return 0

@@ -35,14 +35,14 @@ class TopBar(Widget):
     """Posts nothing; a click on a tab switches the mode."""
 
     DEFAULT_CSS = """
-    TopBar { height: 1; dock: top; background: $panel; color: $text; }
+    TopBar { height: 1; dock: top; background: $panel; color: $foreground; }
     TopBar > .top-bar--name { color: $accent; text-style: bold; }
-    TopBar > .top-bar--tab { color: $text-muted; }
-    TopBar > .top-bar--active { background: $primary; color: $text; text-style: bold; }
+    TopBar > .top-bar--tab { color: $secondary; }
+    TopBar > .top-bar--active { background: $primary; color: $background; text-style: bold; }
     TopBar > .top-bar--good { color: $text-success; }
     TopBar > .top-bar--bad { color: $text-error; }
     TopBar > .top-bar--wait { color: $text-warning; text-style: bold; }
-    TopBar > .top-bar--muted { color: $text-muted; }
+    TopBar > .top-bar--muted { color: $secondary; }
     """
     COMPONENT_CLASSES = {
         "top-bar--name",

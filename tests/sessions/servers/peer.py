@@ -55,6 +55,8 @@ class Peer:
         self.answers: dict[Any, Json] = {}
         self.answered = threading.Condition()
         self.next_id = 1000
+        self.listening: Any = None
+        """Id of the open subscriptions/listen request."""
 
     def handle(self, message: Json) -> Json | None:
         """The response, or None for notifications and responses."""
@@ -64,10 +66,14 @@ class Peer:
                 self.answers[message.get("id")] = message
                 self.answered.notify_all()
             return None
-        params = message.get("params") or {}
+        params: Json = message.get("params") or {}
         if "id" not in message:
             if method == "notifications/cancelled":
                 self.cancelled.setdefault(params.get("requestId"), threading.Event()).set()
+            return None
+        if method == "subscriptions/listen" and self.modern:
+            self.listening = message["id"]
+            self.send(self.stamped("notifications/subscriptions/acknowledged", notifications=params["notifications"]))
             return None
         try:
             result = self.result(method, params, message["id"])
@@ -200,9 +206,18 @@ class Peer:
 
     def change(self, arguments: Json) -> Json:
         self.tools = arguments["tools"]
+        if self.modern and arguments.get("hang_up"):
+            self.send({"jsonrpc": "2.0", "id": self.listening, "result": {"resultType": "complete"}})
+            return text("changed")
         for _ in range(arguments.get("times", 1)):
-            self.send({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+            method = "notifications/tools/list_changed"
+            self.send(self.stamped(method) if self.modern else {"jsonrpc": "2.0", "method": method})
         return text("changed")
+
+    def stamped(self, method: str, **params: Any) -> Json:
+        """A notification of the change stream."""
+        meta = {META + "subscriptionId": self.listening}
+        return {"jsonrpc": "2.0", "method": method, "params": {**params, "_meta": meta}}
 
 
 def text(value: str) -> Json:
