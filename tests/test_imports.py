@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-_LIST = "import sys; print('\\n'.join(sorted({name.partition('.')[0] for name in sys.modules})))"
+_LIST = """
+import sys
+print(*{name.partition(".")[0] for name, module in sys.modules.items() if module is not None}, sep="\\n")
+"""
 
 
 def _loaded_after(statement: str) -> set[str]:

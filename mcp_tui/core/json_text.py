@@ -18,8 +18,8 @@ MAX_DEPTH = 200
 
 _FENCE = re.compile(r"```[ \t]*[\w.+-]*[ \t]*\n(.*?)(?:\n[ \t]*)?```", re.DOTALL)
 _OPEN_FENCE = re.compile(r"\s*```[ \t]*[\w.+-]*[ \t]*\n")
-_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
-_STRICT_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?\Z")
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_STRICT_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?\Z")
 _WORD = re.compile(r"[^\W\d][\w$-]*|\$[\w$-]*")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“”", "‘": "’", "`": "`"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\", "0": "\0"}

@@ -263,15 +263,16 @@ class SchemaReader:
             schema = _merged(target, rest)
         parts = as_list(schema.get("allOf"))
         if parts:
-            base = {key: value for key, value in schema.items() if key != "allOf"}
+            own = {key: value for key, value in schema.items() if key != "allOf"}
+            base: JsonObject = {}
             for part in parts:
                 merges += 1
                 if merges > MAX_MERGES:
-                    return base, "allOf is nested too deep"
+                    return _merged(base, own), "allOf is nested too deep"
                 inner, inner_fault = self._resolve(as_object(part), merges)
                 fault = fault or inner_fault
-                base = _merged(inner, base)
-            schema = base
+                base = _merged(base, inner)
+            schema = _merged(base, own)
         return schema, fault
 
     def _target(self, ref: str) -> JsonObject | None:

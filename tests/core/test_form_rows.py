@@ -6,7 +6,11 @@ from mcp_tui.core.types import JsonObject
 
 TREE: JsonObject = {
     "type": "object",
-    "properties": {"name": {"type": "string"}, "child": {"$ref": "#"}, "list": {"type": "array", "items": {"$ref": "#"}}},
+    "properties": {
+        "name": {"type": "string"},
+        "child": {"$ref": "#"},
+        "list": {"type": "array", "items": {"$ref": "#"}},
+    },
 }
 
 
@@ -45,7 +49,9 @@ def test_what_the_schema_does_not_know_has_a_row_too() -> None:
 
 
 def test_a_value_of_the_wrong_kind_is_shown_as_json() -> None:
-    form = model({"type": "object", "properties": {"o": {"type": "object"}, "l": {"type": "array"}}}, {"o": [1], "l": 3})
+    form = model(
+        {"type": "object", "properties": {"o": {"type": "object"}, "l": {"type": "array"}}}, {"o": [1], "l": 3}
+    )
     assert shown(form) == [("field", ("o",)), ("field", ("l",))]
 
 
@@ -97,7 +103,9 @@ def test_taking_another_alternative_keeps_what_fits_and_changes_the_constant() -
 
 
 def test_a_choice_between_scalars_has_a_row_for_the_value() -> None:
-    form = model({"type": "object", "properties": {"v": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}}, {"v": 4})
+    form = model(
+        {"type": "object", "properties": {"v": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}}, {"v": 4}
+    )
     kinds = [(row.kind, row.variant, row.field.name) for row in form.rows()]
     assert kinds == [(RowKind.VARIANT, 1, "v"), (RowKind.FIELD, None, "value")]
 

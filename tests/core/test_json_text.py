@@ -55,7 +55,7 @@ def test_integers_keep_every_digit() -> None:
         ('{\n  "a": 1\n  "b": 2\n}', 3, 3, "comma"),
         ('{"a": }', 1, 7, "cannot start a value"),
         ('{"a": "b}', 1, 7, "no closing quote"),
-        ('[1, [2, 3]', 1, 1, "never closed"),
+        ("[1, [2, 3]", 1, 1, "never closed"),
         ("", 1, 1, "nothing is written"),
         ('{"a": NaN}', 1, 7, "needs quotes"),
         ('{"a": 1} x', 1, 10, "more text"),
