@@ -173,6 +173,12 @@ KEYS: tuple[Key, ...] = (
     Key("column", "add", "plus", "screen.add_model", "add model", "Add a model", False),
     Key("column", "remove", "minus", "screen.remove_column", "remove", "Remove this column", False),
     Key("column", "params", "p", "screen.edit_params", "parameters", "Parameters of this column", False),
+    Key("column", "up", "up", "scroll_rows(-1)", "up", "Scroll up", False),
+    Key("column", "down", "down", "scroll_rows(1)", "down", "Scroll down", False),
+    Key("column", "page_up", "pageup", "scroll_page(-1)", "page up", "A page up", False),
+    Key("column", "page_down", "pagedown", "scroll_page(1)", "page down", "A page down", False),
+    Key("column", "top", "home", "scroll_top", "top", "To the beginning", False),
+    Key("column", "bottom", "end", "scroll_bottom", "bottom", "To the end, and follow it", False),
     Key("column", "left", "left,h", "screen.focus_neighbour(-1)", "left", "Column to the left", False),
     Key("column", "right", "right,l", "screen.focus_neighbour(1)", "right", "Column to the right", False),
     #

@@ -86,6 +86,9 @@ def load_file(path: Path) -> Theme:
     fields.setdefault("name", path.stem)
     variables: Mapping[Any, Any] = fields.get("variables", {})
     fields["variables"] = {str(name): str(value) for name, value in variables.items()}
+    if fields.get("ansi"):
+        # The framework's own styles name these two for terminal colours.
+        fields["variables"] = {"ansi-background": "ansi_black", "ansi-foreground": "ansi_white", **fields["variables"]}
     return Theme(**fields)
 
 

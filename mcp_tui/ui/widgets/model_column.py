@@ -78,15 +78,7 @@ class ModelColumn(Widget, can_focus=True):
     """`handle` is the only way in while a run is live; everything else reads or moves the view."""
 
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[Binding]] = [  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose
-        *keys.bindings("column"),
-        Binding("up", "scroll_rows(-1)", show=False),
-        Binding("down", "scroll_rows(1)", show=False),
-        Binding("pageup", "scroll_page(-1)", show=False),
-        Binding("pagedown", "scroll_page(1)", show=False),
-        Binding("home", "scroll_top", show=False),
-        Binding("end", "scroll_bottom", show=False),
-    ]
+    BINDINGS: ClassVar[list[Binding]] = keys.bindings("column")  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose
     COMPONENT_CLASSES: ClassVar[set[str]] = _COMPONENTS
 
     class TitleChanged(Message):
