@@ -7,7 +7,7 @@ left out is one line that opens on demand. So recursion costs nothing until it i
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, cast
@@ -23,6 +23,7 @@ from mcp_tui.core.arguments import (
 )
 from mcp_tui.core.schema import ABSENT, Field, SchemaReader, Shape, as_object, is_list, is_object, same
 from mcp_tui.core.types import JsonObject
+from mcp_tui.core.validation import Problem
 
 MAX_DEPTH = 20
 MAX_ROWS = 500
@@ -188,6 +189,17 @@ class FormModel:
             note = f"{len(items) - MAX_ITEMS} more items; the JSON view holds them"
             yield Row(RowKind.MORE, parent, path, depth, note=note)
         yield Row(RowKind.ADD_ITEM, parent, path, depth)
+
+    def in_order(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+        """Top to bottom as the form shows their places."""
+        order = {row.path: number for number, row in reversed(list(enumerate(self.rows())))}
+        last = len(order)
+
+        def place(problem: Problem) -> int:
+            drawn = visible_place(problem.path, order.keys())
+            return last if drawn is None else order[drawn]
+
+        return tuple(sorted(problems, key=place))
 
     # Steps
 

@@ -118,6 +118,8 @@ class SessionManager:
 
     async def _load(self) -> ModuleType:
         """The modules that need the SDK, imported once, in a thread: the import takes over a second."""
+        if self._sdk is not None and self._sdk.done():
+            return self._sdk.result()
         if self._sdk is None:
             loop = asyncio.get_running_loop()
             self._sdk = loop.run_in_executor(None, importlib.import_module, "mcp_tui.sessions.sdk")

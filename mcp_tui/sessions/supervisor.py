@@ -193,35 +193,38 @@ class Supervisor:
 
     async def run(self) -> None:
         NOTICES.set(self._notices)
+        while not self._closing:
+            self._wake.clear()
+            await self._turn_once()
+        self._set(ServerStatus.CLOSED)
+
+    async def _turn_once(self) -> None:
+        """One connection and the rest after it, or one rest."""
         try:
-            while not self._closing:
-                self._wake.clear()
-                if not self._enabled:
-                    self._set(ServerStatus.DISABLED)
-                    await self._wake.wait()
-                elif self.spec.problem is not None:
-                    self._rest_on_problem(self.spec.problem)
-                    await self._wake.wait()
-                else:
-                    self._set(ServerStatus.CONNECTING, self._reason, attempt=self._failures.attempt)
-                    ending = await self._connect()
-                    if ending is not None and ending.fault is not None and not self._wake.is_set():
-                        await self._judge(ending, ending.fault)
+            if not self._enabled:
+                self._set(ServerStatus.DISABLED)
+                await self._wake.wait()
+            elif self.spec.problem is not None:
+                self._rest_on_problem(self.spec.problem)
+                await self._wake.wait()
+            else:
+                self._set(ServerStatus.CONNECTING, self._reason, attempt=self._failures.attempt)
+                ending = await self._connect()
+                if ending is not None and ending.fault is not None and not self._wake.is_set():
+                    await self._judge(ending, ending.fault)
         except Exception as error:  # noqa: BLE001 - the last boundary of the task; logged and shown
             _log.exception("the supervisor of %s failed", self.spec.name)
             info = ErrorInfo("Internal error", f"{type(error).__name__}: {error}", code="internal")
             self._set(ServerStatus.FAILED, info)
-        finally:
-            if self._closing:
-                self._set(ServerStatus.CLOSED)
+            await self._wake.wait()
 
     def _rest_on_problem(self, problem: ErrorInfo) -> None:
         untrusted = problem.code == "needs_trust"
         self._set(ServerStatus.NEEDS_TRUST if untrusted else ServerStatus.FAILED, problem)
 
     async def _connect(self) -> Ending | None:
-        sdk = await self._load()
-        if self._closing or not self._enabled:
+        sdk = await self._loaded()
+        if sdk is None:
             return None
         if self.spec.transport == "stdio":
             self._stderr.clear()
@@ -242,6 +245,17 @@ class Supervisor:
         finally:
             self._connection = None
             self.changed()
+
+    async def _loaded(self) -> ModuleType | None:
+        """The SDK, or None when something else was ordered in the seconds its import takes."""
+        load = asyncio.ensure_future(self._load())
+        wake = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait({load, wake}, return_when=asyncio.FIRST_COMPLETED)
+            return None if self._wake.is_set() else load.result()
+        finally:
+            wake.cancel()
+            load.cancel()
 
     async def _judge(self, ending: Ending, fault: Fault) -> None:
         """What follows from the end of a connection; returns when it is time to connect again."""

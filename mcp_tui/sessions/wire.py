@@ -47,7 +47,7 @@ def estimated_size(value: Any, limit: int = MAX_ENTRY_BYTES) -> int:
         if isinstance(item, str):
             total += len(item)
         elif isinstance(item, dict):
-            total += sum(len(str(key)) for key in list(item)[:_MAX_NODES])  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - decoded JSON
+            total += _NODE_BYTES * len(item)  # pyright: ignore[reportUnknownArgumentType] - decoded JSON
             stack.extend(item.values())  # pyright: ignore[reportUnknownArgumentType] - decoded JSON
         elif isinstance(item, list):
             if len(item) > _MAX_NODES:  # pyright: ignore[reportUnknownArgumentType] - decoded JSON

@@ -13,4 +13,6 @@ from textual.widget import Widget
 def ink(widget: Widget, name: str) -> Style:
     """Colour and attributes, resolved against the widget's background, without a background of its own."""
     style = widget.get_component_rich_style(name)
-    return Style(color=style.color, bold=style.bold, italic=style.italic, underline=style.underline, reverse=style.reverse)
+    return Style(
+        color=style.color, bold=style.bold, italic=style.italic, underline=style.underline, reverse=style.reverse
+    )

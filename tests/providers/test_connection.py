@@ -124,7 +124,9 @@ async def test_keep_alive_comments_hold_the_idle_deadline_off(server: Loopback) 
 
 async def test_an_error_whose_body_never_ends_is_still_an_error(server: Loopback) -> None:
     server.script(Answer([b'{"error": {"mess'], 400, "application/json", end="hold"))
-    assert fault(await ask(chat(server.origin, deadlines=SHORT))).code == "http_400"
+    provider = chat(server.origin, deadlines=SHORT)
+    assert fault(await ask(provider)).code == "http_400"
+    await asyncio.wait_for(server.client_left.wait(), DEADLINE_S)
 
 
 async def test_nothing_listening_is_unreachable_after_four_tries() -> None:

@@ -261,6 +261,23 @@ async def test_tool_calls_are_put_together(server: Loopback, deltas: list[Any], 
     assert got.finished.stop_raw == finish
 
 
+TWICE: dict[str, list[Any]] = {
+    "same index and name, new id, no arguments": [call(0, "c1", "now", ""), call(0, "c2", "now", "")],
+    "same list, neither id nor index": [
+        {"tool_calls": [*call(None, None, "now", "")["tool_calls"], *call(None, None, "now", "")["tool_calls"]]},
+    ],
+    "one after the other, neither id nor index": [call(None, None, "now", "{}"), call(None, None, "now", "{}")],
+    "the same id for both": [call(None, "c", "now", "{}"), call(None, "c", "now", "{}")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("deltas", TWICE.values(), ids=TWICE.keys())
+async def test_the_same_tool_called_twice_is_two_calls(server: Loopback, deltas: list[Any]) -> None:
+    got = await answered(server, *(chunk(delta) for delta in deltas), chunk(finish="tool_calls"))
+    assert [(name, arguments) for _, name, arguments in got.calls] == [("now", {}), ("now", {})]
+    assert len({call_id for call_id, _, _ in got.calls}) == 2
+
+
 async def test_old_function_call_alone_is_a_call(server: Loopback) -> None:
     got = await answered(
         server,

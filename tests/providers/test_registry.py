@@ -159,6 +159,12 @@ def test_without_keys_and_servers_nothing_is_available() -> None:
     assert not any(info.available for info in ProviderRegistry([], {}).providers())
 
 
+def test_a_local_server_someone_configured_is_available_without_asking_it() -> None:
+    configured = {"LMSTUDIO_BASE_URL": "http://127.0.0.1:1234/v1", "VLLM_API_KEY": "k"}
+    registry = ProviderRegistry([spec("ollama", models=("llama3.2:1b",))], configured)
+    assert {info.name for info in registry.providers() if info.available} == {"ollama", "lmstudio", "vllm"}
+
+
 def test_config_wins_over_the_environment() -> None:
     registry = ProviderRegistry(
         [spec("openai", base_url="http://10.0.0.9/api/", models=("mine",))],

@@ -95,6 +95,7 @@ async def test_the_servers_wish_wins_over_the_status(server: Loopback) -> None:
         (429, {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}),
         (429, {"type": "error", "error": {"type": "billing_error", "message": "pay"}}),
         (402, {"error": {"message": "Insufficient Balance"}}),
+        (402, {"error": {"message": "Top up first"}}),
     ],
 )
 async def test_an_empty_purse_is_not_tried_again(server: Loopback, status: int, body: object) -> None:
@@ -204,8 +205,9 @@ async def test_several_refusals_one_after_another(server: Loopback) -> None:
     assert not {"temperature", "seed"} & server.requests[2].json.keys()
 
 
-async def test_a_server_that_refuses_the_same_thing_for_ever_gets_no_loop(server: Loopback) -> None:
-    server.script(*[refusal("`temperature` is deprecated") for _ in range(20)])
+@pytest.mark.parametrize("message", ["`temperature` is deprecated", "max_tokens: 9 > 4, which is the maximum"])
+async def test_a_server_that_refuses_the_same_thing_for_ever_gets_no_loop(server: Loopback, message: str) -> None:
+    server.script(*[refusal(message) for _ in range(20)])
     got = await ask(chat(server.origin), ASKED)
     assert got.finished.stop is StopReason.ERROR
     assert len(server.requests) == 2

@@ -73,3 +73,14 @@ async def peer() -> AsyncIterator[HttpPeer]:
     server = await HttpPeer().up()
     yield server
     await server.down()
+
+
+@pytest.fixture
+def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests about what happens after a reconnect, not about when it happens."""
+
+    def soon(attempt: int) -> float:
+        return 0.1
+
+    monkeypatch.setattr("mcp_tui.sessions.supervisor.backoff_s", soon)
+    monkeypatch.setattr("mcp_tui.sessions.changes.backoff_s", soon)

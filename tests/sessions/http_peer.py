@@ -35,7 +35,7 @@ class HttpPeer:
     """`rule` may answer a request itself; otherwise the peer does. `sessions` = hand out Mcp-Session-Id."""
 
     def __init__(self, options: Json | None = None, *, sessions: bool = False) -> None:
-        self.peer = Peer(options or {}, lambda message: None)
+        self.peer = Peer({"no_listen": True, **(options or {})}, lambda message: None)
         self.rule: Callable[[Seen], Reply | None] = lambda seen: None
         self.seen: list[Seen] = []
         self.port = 0

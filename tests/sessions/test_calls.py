@@ -17,6 +17,8 @@ from tests.sessions.conftest import PATIENCE_S, http, logged, stdio, until, unti
 from tests.sessions.http_peer import HttpPeer, Reply, Seen
 from tests.sessions.servers.peer import DEFAULT_TOOLS, tool
 
+pytestmark = pytest.mark.usefixtures("quick_backoff")
+
 
 async def test_a_result_that_does_not_match_its_schema_is_kept_with_a_warning() -> None:
     async with SessionManager([stdio()]) as manager:

@@ -14,6 +14,8 @@ from mcp_tui.sessions.manager import SessionManager
 from tests.sessions.conftest import PATIENCE_S, http, until, until_status, until_true
 from tests.sessions.http_peer import HttpPeer, Reply, Seen
 
+pytestmark = pytest.mark.usefixtures("quick_backoff")
+
 
 def _call(seen: Seen, tool: str) -> bool:
     return seen.message.get("method") == "tools/call" and seen.message["params"]["name"] == tool

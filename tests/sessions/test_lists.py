@@ -15,6 +15,8 @@ from tests.sessions.servers.peer import tool
 
 GOOD = tool("good", title="Good", annotations={"readOnlyHint": True, "title": "Other"})
 
+pytestmark = pytest.mark.usefixtures("quick_backoff")
+
 
 async def test_five_thousand_tools_on_fifty_pages_are_all_found() -> None:
     async with SessionManager([stdio(pages=50, per_page=100)]) as manager:

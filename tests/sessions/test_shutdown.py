@@ -18,6 +18,14 @@ from mcp_tui.sessions.manager import SessionManager
 from tests.sessions.conftest import PATIENCE_S, http, stdio, until_status, until_true
 from tests.sessions.http_peer import HttpPeer, Reply
 
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Less patience with stubborn servers."""
+    monkeypatch.setattr("mcp_tui.sessions.stdio.EXIT_S", 0.4)
+    monkeypatch.setattr("mcp_tui.sessions.stdio.TERM_S", 0.4)
+
+
 STUBBORN: dict[str, Any] = {"ignore_eof": True, "ignore_sigterm": True}
 
 
@@ -32,6 +40,7 @@ def _alive(pids: Path) -> list[int]:
     return found
 
 
+@pytest.mark.usefixtures("brief")
 async def test_leaving_ends_every_child_also_the_stubborn_and_their_children(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     specs = [
@@ -58,6 +67,7 @@ async def test_stubborn_servers_are_ended_together_and_not_one_after_the_other(t
         assert _alive(pids) == []
 
 
+@pytest.mark.usefixtures("brief")
 async def test_cancelling_the_task_that_holds_the_manager_cleans_up_first(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     ready = asyncio.Event()
@@ -82,11 +92,13 @@ async def test_cancelling_the_task_that_holds_the_manager_cleans_up_first(tmp_pa
     assert _alive(pids) == []
 
 
+@pytest.mark.usefixtures("brief")
 async def test_a_timeout_around_the_manager_cleans_up_first(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(3), SessionManager([stdio(pid_file=str(pids), **STUBBORN)]) as manager:
-            await until_status(manager, ServerStatus.READY)
+        async with asyncio.timeout(2), SessionManager([stdio(pid_file=str(pids), **STUBBORN)]) as manager:
+            await until_true(lambda: len(_alive(pids)) == 1)
+            await manager.wait_settled(timeout_s=600)
             await asyncio.sleep(600)
     assert _alive(pids) == []
 
@@ -126,8 +138,13 @@ async def test_a_server_that_does_not_answer_the_goodbye_does_not_hold_us_up() -
     await peer.down()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-async def test_a_signal_ends_the_program_and_its_stubborn_children(number: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "options"),
+    [(signal.SIGTERM, STUBBORN), (signal.SIGHUP, {"ignore_eof": True}), (signal.SIGINT, {})],
+)
+async def test_a_signal_ends_the_program_and_its_children(
+    number: signal.Signals, options: dict[str, Any], tmp_path: Path
+) -> None:
     pids = tmp_path / "pids"
     script = f"""
 import asyncio, sys
@@ -137,7 +154,7 @@ from tests.sessions.conftest import stdio
 async def main():
     with ended_by_signals() as ended:
         try:
-            async with SessionManager([stdio(pid_file={str(pids)!r}, ignore_eof=True, ignore_sigterm=True)]) as manager:
+            async with SessionManager([stdio(pid_file={str(pids)!r}, **{options!r})]) as manager:
                 await manager.wait_settled(timeout_s=30)
                 print("ready", flush=True)
                 await asyncio.sleep(600)

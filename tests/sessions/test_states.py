@@ -52,6 +52,7 @@ async def test_a_killed_server_reconnects_and_the_other_never_changes_state() ->
         assert (await manager.call_tool("one", "echo", {"text": "again"})).content[0]["text"] == "again"
 
 
+@pytest.mark.usefixtures("quick_backoff")
 async def test_a_server_that_exits_at_once_shows_its_last_words_and_is_given_up_after_five() -> None:
     words = "Traceback: no module named gizmo"
     async with SessionManager([stdio(exit_code=3, stderr=words)]) as manager:
@@ -160,7 +161,7 @@ async def test_all_servers_connect_at_the_same_time(tmp_path: Path) -> None:
 async def test_retry_ends_a_backoff_at_once(peer: HttpPeer) -> None:
     await peer.down()
     async with SessionManager([http(peer.url)]) as manager:
-        await until(manager, lambda server: server.status is ServerStatus.BACKOFF and server.attempt >= 3)
+        await until(manager, lambda server: server.status is ServerStatus.BACKOFF and server.attempt >= 2)
         await peer.up()
         manager.retry("one")
         server = await until_status(manager, ServerStatus.READY)
@@ -213,12 +214,13 @@ async def test_an_entry_with_a_problem_is_never_started_and_harms_nobody() -> No
         assert (two.status, two.reason, two.pid) == (ServerStatus.NEEDS_TRUST, untrusted, None)
 
 
+@pytest.mark.usefixtures("quick_backoff")
 async def test_waiting_for_all_ends_with_a_server_that_cannot_be_reached(peer: HttpPeer) -> None:
     await peer.down()
     async with SessionManager([http(peer.url), stdio("two")]) as manager:
         await manager.wait_settled(timeout_s=60)
         assert manager.server("two").status is ServerStatus.READY
-        assert manager.server("one").attempt == 2
+        assert manager.server("one").attempt >= 2
 
 
 async def test_waiting_ends_at_its_own_deadline() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, cast
 
 from textual.pilot import Pilot
@@ -373,7 +373,7 @@ class Stage:
     """A running dashboard on a fake engine."""
 
     def __init__(
-        self, app: McpTuiApp, pilot: Pilot[None], engine: FakeEngine, clock: Clock, listeners: Listeners
+        self, app: McpTuiApp, pilot: Pilot[Any], engine: FakeEngine, clock: Clock, listeners: Listeners
     ) -> None:
         self.app = app
         self.pilot = pilot
@@ -454,6 +454,59 @@ class _FakeBridge:
     async def stop(self) -> None: ...
 
 
+Attach = Callable[[Pilot[Any]], Awaitable[Stage]]
+
+
+@contextmanager
+def staged(
+    engine: FakeEngine | None = None,
+    *,
+    theme: str = "",
+    servers: tuple[ServerSnapshot, ...] | None = None,
+    ready: bool = True,
+    history: PromptHistory | None = None,
+) -> Generator[tuple[McpTuiApp, Attach]]:
+    """The app, not yet running, and what to call with the pilot once it does."""
+    engine = engine or FakeEngine()
+    clock = Clock()
+    keep = app_module.EngineBridge
+    chosen: list[tuple[str, str, str]] = []
+    heard: list[RunStateChanged] = []
+
+    class StagedApp(McpTuiApp):
+        MODES = {
+            **McpTuiApp.MODES,
+            "compare": lambda: CompareScreen(clock=clock, history=history or PromptHistory(None)),
+        }
+
+        async def on_item_chosen(self, message: ItemChosen) -> None:
+            # Recorded instead of shown: the Workbench has its own tests.
+            message.prevent_default()
+            chosen.append((message.server, message.kind, message.name))
+
+        def on_run_state_changed(self, message: RunStateChanged) -> None:
+            heard.append(message)
+
+    async def attach(pilot: Pilot[Any]) -> Stage:
+        await pilot.pause()
+        bridge = _FakeBridge.last
+        assert bridge is not None
+        found = Stage(app, pilot, engine, clock, bridge.listeners)
+        found.chosen, found.heard = chosen, heard
+        if ready:
+            bridge.listeners.ready(cast("Engine", engine))
+            await found.settle()
+            await found.servers(example_servers() if servers is None else servers)
+        return found
+
+    app_module.EngineBridge = cast("Any", _FakeBridge)
+    try:
+        app = StagedApp(DashboardOptions(theme=theme))
+        yield app, attach
+    finally:
+        app_module.EngineBridge = keep
+
+
 @asynccontextmanager
 async def stage(
     engine: FakeEngine | None = None,
@@ -465,39 +518,9 @@ async def stage(
     history: PromptHistory | None = None,
     notifications: bool = False,
 ) -> AsyncGenerator[Stage]:
-    engine = engine or FakeEngine()
-    clock = Clock()
-    keep = app_module.EngineBridge
-    chosen: list[tuple[str, str, str]] = []
-    heard: list[RunStateChanged] = []
-
-    class StagedApp(McpTuiApp):
-        MODES = {**McpTuiApp.MODES, "compare": lambda: CompareScreen(clock=clock, history=history)}
-
-        def on_item_chosen(self, message: ItemChosen) -> None:
-            # Recorded instead of shown: the Workbench has its own tests.
-            message.prevent_default()
-            chosen.append((message.server, message.kind, message.name))
-
-        def on_run_state_changed(self, message: RunStateChanged) -> None:
-            heard.append(message)
-
-    app_module.EngineBridge = cast("Any", _FakeBridge)
-    try:
-        app = StagedApp(DashboardOptions(theme=theme))
+    with staged(engine, theme=theme, servers=servers, ready=ready, history=history) as (app, attach):
         async with app.run_test(size=size, notifications=notifications) as pilot:
-            await pilot.pause()
-            bridge = _FakeBridge.last
-            assert bridge is not None
-            staged = Stage(app, pilot, engine, clock, bridge.listeners)
-            staged.chosen, staged.heard = chosen, heard
-            if ready:
-                bridge.listeners.ready(cast("Engine", engine))
-                await staged.settle()
-                await staged.servers(example_servers() if servers is None else servers)
-            yield staged
-    finally:
-        app_module.EngineBridge = keep
+            yield await attach(pilot)
 
 
 def question(

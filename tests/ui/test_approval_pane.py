@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mcp_tui.core.state import Decision, ToolHints
+from mcp_tui.core.types import JsonObject
 from mcp_tui.ui.panes.approval import Choice
 from mcp_tui.ui.screens.arguments import ArgumentsScreen
 from mcp_tui.ui.status import hint_words
@@ -201,7 +202,7 @@ async def test_bad_json_is_told_beside_the_text_and_nothing_is_lost() -> None:
 
 
 async def test_missing_required_arguments_are_named() -> None:
-    schema = {"type": "object", "required": ["path", "text"], "properties": {}}
+    schema: JsonObject = {"type": "object", "required": ["path", "text"], "properties": {}}
     async with stage() as s:
         s.screen.columns_area.columns[0].focus()
         await s.questions(question(1, arguments={"path": "x"}, of=tool("fs", "write", WRITE, schema=schema)))

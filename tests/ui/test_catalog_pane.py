@@ -100,6 +100,8 @@ async def test_arrows_change_the_tab_and_items_are_known_by_uri() -> None:
         assert s.chosen == [("fs", "resource", "file:///logs/error.log"), ("fs", "template", "file:///{path}")]
         await s.press("right", "down", "enter")
         assert s.chosen[2] == ("fs", "prompt", "summarise")
+        await s.press("left")
+        assert pane.list.current is not None and pane.list.current.label == "file"
 
 
 async def test_tabs_never_wrap_in_thirty_cells() -> None:
@@ -130,7 +132,7 @@ async def test_the_cursor_stays_on_its_tool_when_the_catalog_changes() -> None:
 async def test_a_lost_server_keeps_its_tools_in_view_but_does_not_offer_them() -> None:
     async with stage(servers=example_servers(ServerStatus.BACKOFF)) as s:
         found = lines(s.screen.catalog_pane)
-        assert "[x] github not connected ~390" in found
+        assert "[x] github not connected" in found
         assert s.screen.catalog_pane.model.offered(frozenset())[0] == 10
 
 
@@ -152,7 +154,7 @@ async def test_five_thousand_tools_filter_quickly_and_scroll() -> None:
         for words in ("t", "to", "too", "tool_4", "tool_42", "thing 42"):
             pane.filter.value = words
             await s.settle()
-        assert pane.list.row_count() == 1 + 50 + 50 + 10 * 9 + 9
+        assert pane.list.row_count() == 200  # the heading and every tool whose text holds 42
         assert process_time() - began < 6.0  # generous: a keystroke that redraws 5,000 rows costs more alone
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.state import Catalog, Progress, ServerStatus
@@ -40,8 +41,13 @@ async def until(pilot: Pilot[None], condition: Callable[[], object], *, timeout_
 
 async def opened(pilot: Pilot[None], app: WorkbenchApp, server: str, kind: str, name: str) -> None:
     app.workbench.open_item(server, kind, name)
-    await until(pilot, lambda: app.workbench.form.item is not None and app.workbench.form.item.key[2] == name)
+    await until(pilot, lambda: shown_name(app) == name)
     await until(pilot, lambda: app.workbench.form.has_focus_within)
+
+
+def shown_name(app: WorkbenchApp) -> str:
+    item = app.workbench.form.item
+    return item.key.name if item is not None else ""
 
 
 def text_of(app: WorkbenchApp) -> str:
@@ -308,7 +314,7 @@ async def test_an_existing_file_is_replaced_only_after_a_second_enter(
         await finished(pilot, app)
         await pilot.press("ctrl+r", "s")
         await until(pilot, lambda: isinstance(app.screen, SaveScreen))
-        app.screen.query_one("Input").value = str(target)  # pyright: ignore[reportAttributeAccessIssue]  the only input
+        app.screen.query_one(Input).value = str(target)
         await pilot.press("enter")
         await pilot.pause(0.1)
         assert target.read_text() == "old"

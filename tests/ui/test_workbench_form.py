@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from textual import events
 from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from mcp_tui.core.state import Catalog
 from mcp_tui.core.types import JsonObject
@@ -41,10 +42,17 @@ async def menu(pilot: Pilot[None], app: WorkbenchApp, words: str) -> None:
     """Pick an action of the focused field by its words."""
     await pilot.press("f7")
     await until(pilot, lambda: isinstance(app.screen, ActionMenu))
-    picks = app.screen.query_one("OptionList")
-    labels = [str(option.prompt) for option in picks.options]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownMemberType, reportUnknownArgumentType]  the only list
+    labels = [str(option.prompt) for option in app.screen.query_one(OptionList).options]
     await pilot.press(*["down"] * labels.index(words), "enter")
     await until(pilot, lambda: app.screen is app.workbench)
+
+
+async def focus_last(pilot: Pilot[None], app: WorkbenchApp) -> None:
+    """Go to the last row: the one that adds."""
+    editor = app.workbench.form.form.form_rows()[-1].editor
+    assert editor is not None
+    editor.focus()
+    await pilot.pause()
 
 
 async def paste(pilot: Pilot[None], app: WorkbenchApp, text: str) -> None:
@@ -191,14 +199,12 @@ async def test_nested_objects_and_lists_open_fill_and_reorder() -> None:
         await pilot.press("x", "tab", "enter")
         await until(pilot, lambda: document(app).get("l") == [])
         await until(pilot, lambda: app.workbench.focused is row(app, "l").editor or app.workbench.form.has_focus_within)
-        app.workbench.form.form.form_rows()[-1].editor.focus()  # pyright: ignore[reportOptionalMemberAccess]  the add line
-        await pilot.pause()
+        await focus_last(pilot, app)
         await pilot.press("enter")
         await until(pilot, lambda: document(app).get("l") == [""])
         await until(pilot, lambda: row(app, "l", 0).has_focus_within)
         await pilot.press("a")
-        app.workbench.form.form.form_rows()[-1].editor.focus()  # pyright: ignore[reportOptionalMemberAccess]  the add line
-        await pilot.pause()
+        await focus_last(pilot, app)
         await pilot.press("enter")
         await until(pilot, lambda: document(app).get("l") == ["a", ""])
         await until(pilot, lambda: row(app, "l", 1).has_focus_within)
@@ -228,10 +234,7 @@ async def test_a_key_is_added_to_a_map() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: document(app) == {"m": {}})
         await until(pilot, lambda: app.workbench.form.form.focused_row() is not None)
-        adder = app.workbench.form.form.form_rows()[-1]
-        assert adder.editor is not None
-        adder.editor.focus()
-        await pilot.pause()
+        await focus_last(pilot, app)
         await pilot.press(*"one", "enter")
         await until(pilot, lambda: "one" in document(app)["m"])
         await until(pilot, lambda: row(app, "m", "one").has_focus_within)

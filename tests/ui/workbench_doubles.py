@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from textual.app import App
+from textual.binding import Binding
 
 import mcp_tui.ui
 from mcp_tui.core.errors import AppError, ErrorKind
@@ -53,6 +54,10 @@ def png(width: int, height: int) -> str:
     return base64.b64encode(b"\x89PNG\r\n\x1a\n" + data).decode()
 
 
+NO_HINTS = ToolHints()
+READ = ToolHints(read_only=True)
+
+
 def tool(
     name: str,
     schema: JsonObject | None = None,
@@ -60,7 +65,7 @@ def tool(
     server: str = "fs",
     description: str = "",
     title: str = "",
-    hints: ToolHints = ToolHints(),
+    hints: ToolHints = NO_HINTS,
     output_schema: JsonObject | None = None,
     digest: str = "",
 ) -> ToolInfo:
@@ -127,34 +132,42 @@ REPORT: JsonObject = {
 
 
 def catalogs() -> dict[str, Catalog]:
+    about = "Reads one file as text.\n\nLarge files are cut."
     fs = Catalog(
         tools=(
-            tool("read_file", READ_FILE, title="Read a file", description="Reads one file as text.\n\nLarge files are cut.",
-                 hints=ToolHints(read_only=True)),
-            tool("list_roots", description="Names the folders this server may use.", hints=ToolHints(read_only=True)),
+            tool("read_file", READ_FILE, title="Read a file", description=about, hints=READ),
+            tool("list_roots", description="Names the folders this server may use.", hints=READ),
             tool("wipe", description="Deletes everything.", hints=ToolHints(read_only=False, destructive=True)),
             tool("report", REPORT, description="Writes a report.", hints=ToolHints(read_only=False)),
             tool(HOSTILE, description=f"[@click=app.exit]{HOSTILE}"),
         ),
         resources=(
-            ResourceInfo("fs", "file:///notes.md", "notes.md", "Notes", "What is left to do", "text/markdown", 412, {"uri": "n"}),
-            ResourceInfo("fs", "file:///logo.png", "logo.png", "logo.png", "", "image/png", None, {"uri": "l"}),
+            resource("file:///notes.md", "Notes", "What is left to do", "text/markdown", 412),
+            resource("file:///logo.png", "logo.png", "", "image/png", None),
         ),
         templates=(
-            TemplateInfo("fs", "file:///logs/{name}{?tail}", "logs", "Logs", "One log file", "text/plain", {"uri": "t"}),
+            TemplateInfo(
+                "fs", "file:///logs/{name}{?tail}", "logs", "Logs", "One log file", "text/plain", {"uri": "t"}
+            ),
         ),
-    )  # fmt: skip
+    )
+    sql: JsonObject = {"type": "object", "properties": {"sql": {"type": "string"}}, "required": ["sql"]}
+    table, style = PromptArgument("table", "", "Which table", True), PromptArgument("style", "", "How to write", False)
     db = Catalog(
-        tools=(tool("query", {"type": "object", "properties": {"sql": {"type": "string"}}, "required": ["sql"]}, server="db"),),
+        tools=(tool("query", sql, server="db"),),
         prompts=(
-            PromptInfo("db", "explain", "Explain a query", "Explains what a query does", (
-                PromptArgument("table", "", "Which table", True),
-                PromptArgument("style", "", "How to write", False),
-            ), {"name": "explain"}),
+            PromptInfo(
+                "db", "explain", "Explain a query", "Explains what a query does", (table, style), {"name": "explain"}
+            ),
             PromptInfo("db", "hello", "hello", "", (), {"name": "hello"}),
         ),
-    )  # fmt: skip
+    )
     return {"fs": fs, "db": db}
+
+
+def resource(uri: str, title: str, description: str, mime_type: str, size_bytes: int | None) -> ResourceInfo:
+    name = uri.rpartition("/")[2]
+    return ResourceInfo("fs", uri, name, title, description, mime_type, size_bytes, {"uri": uri})
 
 
 def snapshot(name: str, catalog: Catalog, status: ServerStatus = ServerStatus.READY, **changes: Any) -> ServerSnapshot:
@@ -254,7 +267,7 @@ class WorkbenchApp(App[None]):
     """The Workbench as the dashboard shows it, with a clock that stands still."""
 
     CSS_PATH: ClassVar[list[str | Path]] = list(STYLES)  # pyright: ignore[reportIncompatibleVariableOverride]  a list is allowed by the framework
-    BINDINGS = keys.bindings("app")
+    BINDINGS: ClassVar[list[Binding]] = keys.bindings("app")  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(

@@ -31,7 +31,7 @@ from mcp_tui.ui.catalog_rows import (
     toggled_server,
     toggled_tool,
 )
-from mcp_tui.ui.look import ink
+from mcp_tui.ui.ink import ink
 from mcp_tui.ui.screens.mode import ItemChosen
 from mcp_tui.ui.status import hint_mark, tokens
 from mcp_tui.ui.widgets.row_list import RowList, fill
@@ -152,7 +152,7 @@ class CatalogList(RowList):
         if self.switches:
             name = Text.assemble((f"[{self.marks.get(entry.server, ' ')}] ", muted), name, end="")
         right = f"~{tokens(entry.tokens)}" if self.switches else str(entry.count)
-        return fill(name, Text(right if entry.usable else f"not connected {right}", muted), width)
+        return fill(name, Text(right if entry.usable else "not connected", muted), width)
 
     def _tool(self, entry: Entry, tool: ToolInfo, width: int) -> Text:
         muted = self.part("row-list--muted")
@@ -208,6 +208,7 @@ class CatalogPane(Vertical):
         super().__init__(id=id)
         self._model = CatalogRows()
         self._folded: set[str] = set()
+        self._places: dict[Tab, str] = {}
         self.off: Off = frozenset()
         self.tabs = CatalogTabs()
         self.filter = CatalogFilter(placeholder="/ filter", compact=True, select_on_focus=False)
@@ -268,8 +269,14 @@ class CatalogPane(Vertical):
         self.list.focus()
 
     def _go(self, tab: Tab) -> None:
+        """To another tab, and there to the row the cursor was on last."""
+        key = self.list.current_key
+        if key is not None:
+            self._places[self.tab] = key
         self.tabs.active = tab
+        self.list.cursor = 0
         self._rebuild()
+        self.list.move_to(self._places.get(tab, ""))
 
     @on(RowList.Clicked)
     def _clicked(self, event: RowList.Clicked) -> None:

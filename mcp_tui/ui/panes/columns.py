@@ -19,7 +19,7 @@ from mcp_tui.core.events import ColumnEvent, MetricsChanged
 from mcp_tui.core.state import Metrics
 from mcp_tui.core.text import clean
 from mcp_tui.ui import keys
-from mcp_tui.ui.look import ink
+from mcp_tui.ui.ink import ink
 from mcp_tui.ui.status import column_state
 from mcp_tui.ui.widgets.metrics_line import Best
 from mcp_tui.ui.widgets.model_column import ModelColumn

@@ -18,7 +18,7 @@ from mcp_tui.core.form_rows import Row
 from mcp_tui.core.json_text import JsonTextError, dump, parse
 from mcp_tui.core.schema import SchemaReader, is_object
 from mcp_tui.core.state import ServerSnapshot
-from mcp_tui.core.text import clean, clean_line
+from mcp_tui.core.text import clean
 from mcp_tui.core.types import JsonObject
 from mcp_tui.core.validation import Problem
 from mcp_tui.ui import safe

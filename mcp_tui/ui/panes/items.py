@@ -16,8 +16,8 @@ from mcp_tui.core.state import PromptInfo, ServerSnapshot, TemplateInfo, ToolInf
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
 from mcp_tui.ui.catalog_rows import TABS, CatalogRows, Entry, Item, Tab, identity
-from mcp_tui.ui.panes.catalog import CatalogFilter, CatalogTabs
 from mcp_tui.ui.ink import ink
+from mcp_tui.ui.panes.catalog import CatalogFilter, CatalogTabs
 from mcp_tui.ui.status import hint_mark, server_state
 from mcp_tui.ui.widgets.row_list import RowList, fill
 

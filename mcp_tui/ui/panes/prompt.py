@@ -18,7 +18,7 @@ from mcp_tui.core.state import PromptInfo, ServerSnapshot
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.ui import external_editor, keys, mentions
 from mcp_tui.ui.host import host
-from mcp_tui.ui.look import ink
+from mcp_tui.ui.ink import ink
 from mcp_tui.ui.panes.completion import CompletionList
 from mcp_tui.ui.status import tokens
 

@@ -99,7 +99,6 @@ class PartsList(OptionList):
     PartsList.-shown { display: block; }
     """
 
-
     def on_focus(self) -> None:
         if self.highlighted is None and self.option_count:
             self.highlighted = 0

@@ -170,7 +170,7 @@ class ComparePanes(ModeScreen):
             self._focus_question()
 
     def _may_take_focus(self) -> bool:
-        if not self.is_current:
+        if host(self).screen is not self:
             return False
         if self.prompt_pane.editor.has_focus:
             return not self.prompt_pane.text.strip() and self.prompt_pane.quiet_s >= QUIET_S

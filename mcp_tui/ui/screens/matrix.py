@@ -14,7 +14,7 @@ from textual.widgets import DataTable
 
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
-from mcp_tui.ui.look import ink
+from mcp_tui.ui.ink import ink
 from mcp_tui.ui.matrix_rows import Cell, ColumnView, Row, matrix
 from mcp_tui.ui.widgets.glyphs import BEST
 

@@ -8,6 +8,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -232,6 +233,7 @@ class WorkbenchScreen(ModeScreen):
     def _show_results(self, item: OpenItem, *, newest: bool) -> None:
         word = runs_word(item.key.kind)
         key = "Enter or F9" if not takes_arguments(item) else "F9"
+        self.set_class(not item.outcomes, "-fresh")
         self.result.show(tuple(item.outcomes), empty=f"{key} {word}; the result stands here.", newest=newest)
 
     @on(ItemsPane.Highlighted)
@@ -297,7 +299,7 @@ class WorkbenchScreen(ModeScreen):
             place = path_text(first.path)
             what = f"{place} is missing" if first.missing else f"{place} {first.message}".strip()
             more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-            self.form.say(f"✗ {what}{more}. F9 again sends it all the same.", "bad")
+            self.form.say(f"✗ {what}{more}. F9 again sends it anyway.", "bad")
             self.form.focus_problem(first)
             return
         self.form.show_problems()
@@ -305,7 +307,8 @@ class WorkbenchScreen(ModeScreen):
 
     async def _report(self, item: OpenItem) -> Report:
         schema, value = item.model.reader.document, copy.deepcopy(item.document)
-        item.report = await asyncio.to_thread(check, schema, value)
+        report = await asyncio.to_thread(check, schema, value)
+        item.report = replace(report, problems=item.model.in_order(report.problems))
         return item.report
 
     def _start(self, item: OpenItem, *, sent_wrong: bool) -> None:

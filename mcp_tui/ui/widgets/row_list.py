@@ -12,7 +12,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from mcp_tui.ui.look import ink, paper
+from mcp_tui.ui.ink import ink
+from mcp_tui.ui.look import paper
 
 
 def fill(left: Text, right: Text, width: int) -> Text:
@@ -60,7 +61,8 @@ class RowList(ScrollView, can_focus=True):
         & > .row-list--warn { color: $text-warning; }
         & > .row-list--bad { color: $text-error; }
         & > .row-list--wait { color: $text-accent; }
-        &:ansi > .row-list--cursor { text-style: reverse; }
+        &:ansi > .row-list--cursor { background: ansi_default; text-style: reverse; }
+        &:ansi > .row-list--cursor-blurred { background: ansi_default; text-style: bold; }
     }
     """
 

@@ -1,6 +1,7 @@
 """A small MCP server made of plain dictionaries, so that it can misbehave exactly as told. Standard library only.
 
 Options (all optional): modern (speak 2026-07-28 only), tools (list of raw definitions, replaces the default),
+no_listen (no change stream),
 pages / per_page (generated tools), endless (the cursor repeats), capabilities, resources, templates, prompts.
 """
 
@@ -71,7 +72,7 @@ class Peer:
             if method == "notifications/cancelled":
                 self.cancelled.setdefault(params.get("requestId"), threading.Event()).set()
             return None
-        if method == "subscriptions/listen" and self.modern:
+        if method == "subscriptions/listen" and self.modern and not self.options.get("no_listen"):
             self.listening = message["id"]
             self.send(self.stamped("notifications/subscriptions/acknowledged", notifications=params["notifications"]))
             return None

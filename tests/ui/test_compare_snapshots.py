@@ -1,0 +1,122 @@
+"""How the Compare screen looks, at the three sizes and in a light theme. Clocks stand still."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from mcp_tui.core.state import ServerSnapshot, ServerStatus
+from mcp_tui.ui.widgets.frame_clock import FrameClock
+from tests.ui.doubles import FakeEngine, Stage, example_servers, play, question, staged
+
+SIZES = ((160, 45), (120, 35), (80, 24))
+Snap = Callable[..., bool]
+
+
+async def _painted(s: Stage) -> None:
+    """Everything the columns have to show is on the screen."""
+    clock = FrameClock.of(s.app)
+    for _ in range(500):
+        await s.settle()
+        if clock.idle:
+            return
+    raise AssertionError("the columns are never done painting")
+
+
+async def _still(s: Stage) -> None:
+    """No cursor blinks in a picture."""
+    s.screen.prompt_pane.editor.cursor_blink = False
+    await _painted(s)
+
+
+async def empty(s: Stage) -> None: ...
+
+
+async def streaming(s: Stage) -> None:
+    play(await s.send("Why did the nightly job fail?"), "streaming")
+
+
+async def finished(s: Stage) -> None:
+    play(await s.send("Why did the nightly job fail?"), "finished")
+
+
+async def approval(s: Stage) -> None:
+    play(await s.send("Why did the nightly job fail?"), "approval")
+    s.clock.now += 5
+    await s.questions(question())
+
+
+async def errors(s: Stage) -> None:
+    play(await s.send("Why did the nightly job fail?"), "errors")
+    s.screen.prompt_pane.set_text("And now? See @fs:logs/eror.log again.")
+    await s.press("enter")
+
+
+async def retrying(s: Stage) -> None:
+    await s.servers(example_servers(ServerStatus.BACKOFF))
+
+
+async def matrix(s: Stage) -> None:
+    await finished(s)
+    await s.press("alt+1", "m")
+
+
+async def completing(s: Stage) -> None:
+    await s.type("read @")
+
+
+SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
+    scene.__name__: scene for scene in (empty, streaming, finished, approval, errors, retrying)
+}
+
+
+def picture(
+    snap_compare: Snap,
+    scene: Callable[[Stage], Awaitable[None]],
+    size: tuple[int, int],
+    theme: str = "",
+    engine: FakeEngine | None = None,
+    servers: tuple[ServerSnapshot, ...] | None = None,
+) -> bool:
+    with staged(engine, theme=theme, servers=servers) as (app, attach):
+
+        async def run_before(pilot: Pilot[Any]) -> None:
+            s = await attach(pilot)
+            await _still(s)
+            await scene(s)
+            await _painted(s)
+
+        return snap_compare(app, terminal_size=size, run_before=run_before)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", SCENES)
+def test_compare_looks(snap_compare: Snap, name: str, size: tuple[int, int]) -> None:
+    assert picture(snap_compare, SCENES[name], size)
+
+
+@pytest.mark.parametrize("name", ["finished", "approval", "errors"])
+def test_compare_looks_on_paper(snap_compare: Snap, name: str) -> None:
+    assert picture(snap_compare, SCENES[name], (160, 45), "paper")
+
+
+@pytest.mark.parametrize("theme", ["contrast", "terminal"])
+def test_compare_looks_in_other_themes(snap_compare: Snap, theme: str) -> None:
+    assert picture(snap_compare, approval, (120, 35), theme)
+
+
+def test_matrix_looks(snap_compare: Snap) -> None:
+    assert picture(snap_compare, matrix, (120, 35))
+
+
+def test_completion_looks(snap_compare: Snap) -> None:
+    assert picture(snap_compare, completing, (120, 35))
+
+
+def test_first_start_looks(snap_compare: Snap) -> None:
+    engine = FakeEngine(("demo/swift", "demo/scholar", "demo/builder"))
+    engine.demo_models = True
+    assert picture(snap_compare, empty, (160, 45), engine=engine, servers=example_servers()[:1])
