@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,6 +30,7 @@ from mcp_tui.ui.widgets.top_bar import Facts, TopBar
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.theme import Theme
 
     from mcp_tui.config.schema import Config
     from mcp_tui.runs.engine import Engine
@@ -70,6 +73,8 @@ class McpTuiApp(App[None]):
     def __init__(self, options: DashboardOptions | None = None) -> None:
         super().__init__()
         self.options = options or DashboardOptions()
+        self.themes: dict[str, Theme] = {}
+        """The shipped ones and the person's own."""
         self.engine: Engine | None = None
         self.config: Config | None = None
         self.servers: tuple[ServerSnapshot, ...] = ()
@@ -86,14 +91,15 @@ class McpTuiApp(App[None]):
         self._run_live = False
         self._stop_in_app = True
         self._bridge: EngineBridge | None = None
+        self._first_theme()
 
     # Start and end
 
-    def on_load(self) -> None:
-        """Before the first frame: only the theme in use is read."""
+    def _first_theme(self) -> None:
+        """Set before the app runs: a change later would parse and apply every style a second time."""
         self._load_themes()
-        wanted = self.options.theme or self._preferences.text("theme") or DEFAULT_THEME
-        self.theme = wanted if wanted in self.available_themes else DEFAULT_THEME
+        wanted = self.options.theme or self._preferences.text("theme")
+        self.set_reactive(App.theme, wanted if wanted in self.themes else DEFAULT_THEME)
 
     def on_mount(self) -> None:
         self._bridge = EngineBridge(
@@ -139,9 +145,8 @@ class McpTuiApp(App[None]):
     def _load_themes(self) -> list[ErrorInfo]:
         shipped, problems = load_folder(shipped_folder())
         own, own_problems = load_folder(paths.config_dir() / "themes")
-        for name in list(self.available_themes):
-            self.unregister_theme(name)
-        for theme in (*shipped.values(), *own.values()):
+        self.themes = {**shipped, **own}
+        for theme in self.themes.values():
             self.register_theme(theme)
         return [*problems, *own_problems]
 
@@ -159,7 +164,7 @@ class McpTuiApp(App[None]):
                 self._remember("theme", name)
 
         self._load_themes()
-        self.push_screen(ThemePicker(sorted(self.available_themes)), chosen)
+        self.push_screen(ThemePicker(sorted(self.themes)), chosen)
 
     def _remember(self, name: str, value: str) -> None:
         try:
@@ -176,11 +181,14 @@ class McpTuiApp(App[None]):
         self.key_overrides = usable
         self.set_keymap(usable)
         if theme and not self.options.theme and not self._preferences.text("theme"):
-            if theme in self.available_themes:
+            if theme in self.themes:
                 self.theme = theme
             else:
-                names = ", ".join(sorted(self.available_themes))
+                names = ", ".join(sorted(self.themes))
                 problems += (ErrorInfo(f"Theme {theme} does not exist", "", f"choose one of {names}"),)
+        if self.options.theme and self.options.theme not in self.themes:
+            names = ", ".join(sorted(self.themes))
+            problems += (ErrorInfo(f"Theme {self.options.theme} does not exist", "", f"choose one of {names}"),)
         self.problems = (*config.problems, *problems, *self._load_themes())
         for problem in self.problems:
             self.notify(safe.clean(problem.line()), severity="warning", timeout=12, markup=False)
@@ -304,6 +312,15 @@ class McpTuiApp(App[None]):
             self.engine.manager.set_enabled(server, enabled)
 
 
+def _log_to_file() -> None:
+    """Nothing may be printed over the screen: warnings and tracebacks go to a file that says where it failed."""
+    folder = paths.state_dir()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handler = RotatingFileHandler(folder / "mcp-tui.log", maxBytes=1_000_000, backupCount=1, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+
+
 def run_dashboard(options: DashboardOptions) -> int:
     """The exit code: 0, or 128 + the signal that ended it, or 1 after a crash."""
 
@@ -321,4 +338,5 @@ def run_dashboard(options: DashboardOptions) -> int:
                 await waiting
         return app.return_code or 0
 
+    _log_to_file()
     return asyncio.run(main())

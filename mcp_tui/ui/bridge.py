@@ -80,11 +80,14 @@ class EngineBridge:
         try:
             await self._serve()
         except AppError as error:
-            self._listeners.failed(error.info)
+            if not self._stop.is_set():
+                self._listeners.failed(error.info)
         except Exception as error:
             logger.exception("The engine ended unexpectedly")
             detail = f"{type(error).__name__}: {error}"
             hint = "this is a bug; run `mcp-tui doctor` and report what it prints"
+            if self._stop.is_set():
+                return
             self._listeners.failed(ErrorInfo("Engine stopped", detail, hint, ErrorKind.INTERNAL, "engine"))
 
     async def _serve(self) -> None:
@@ -97,6 +100,8 @@ class EngineBridge:
             os.environ,
             Path.cwd(),
         )
+        if self._stop.is_set():
+            return
         self._listeners.config(config)
         runs = await asyncio.to_thread(importlib.import_module, "mcp_tui.runs.engine")
         options = runs.EngineOptions(demo=self._options.demo, demo_speed=self._options.demo_speed)

@@ -11,7 +11,6 @@ from mcp_tui.config.schema import Origin, ServerSpec
 from mcp_tui.runs.engine import Engine
 from mcp_tui.sessions.manager import SessionManager
 from mcp_tui.ui.outcomes import OutcomeStatus
-from mcp_tui.ui.screens.mode import ScreenMounted
 from tests.ui.test_workbench import WIDE, finished, opened, status_of, text_of, until
 from tests.ui.workbench_doubles import EngineDouble, ManagerDouble, WorkbenchApp
 
@@ -23,7 +22,7 @@ class RealApp(WorkbenchApp):
         super().__init__(shown=())
         self.sessions = sessions
 
-    def on_screen_mounted(self, message: ScreenMounted) -> None:
+    def connect(self) -> None:
         def changed() -> None:
             self.show(*self.sessions.snapshot())
 

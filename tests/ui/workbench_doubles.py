@@ -303,6 +303,10 @@ class WorkbenchApp(App[None]):
         await self.push_screen(self.workbench)
 
     def on_screen_mounted(self, message: ScreenMounted) -> None:
+        self.connect()
+
+    def connect(self) -> None:
+        """What the app tells a screen that was just mounted."""
         self.workbench.engine_ready(cast(Engine, EngineDouble(self.manager)))
         self.workbench.servers_changed(self.shown)
 

@@ -47,6 +47,8 @@ class ServersPane(RowList):
         self._servers: tuple[ServerSnapshot, ...] = ()
         self._names: list[str] = []
         self._ticker: Timer | None = None
+        self.empty = ""
+        """What stands here while there is no server."""
 
     def show(self, servers: tuple[ServerSnapshot, ...]) -> None:
         key = self.current_key
@@ -88,7 +90,7 @@ class ServersPane(RowList):
             return f"row-list--{name}"
 
         if not self._servers:
-            return Text("none yet: --server NAME=COMMAND", self.part(style("muted")))
+            return Text(self.empty, self.part(style("muted")))
         server = self._servers[index]
         state = server_state(server, self._clock())
         name_cells = min(_NAME_CELLS, max(Text(name).cell_len for name in self._names))

@@ -94,6 +94,7 @@ class ComparePanes(ModeScreen):
     def on_mount(self) -> None:
         self.demo_line.display = False
         self.columns_area.say("starting …")
+        self.servers_pane.empty = "◌ starting"
         self.servers_pane.show(())
         self._describe()
         self.run_worker(self._load_history(), group="history")
@@ -108,6 +109,8 @@ class ComparePanes(ModeScreen):
 
     def engine_ready(self, engine: Engine) -> None:
         self._engine = engine
+        self.servers_pane.empty = "none yet: --server NAME=COMMAND"
+        self.servers_pane.refresh()
         columns: tuple[ColumnSpec, ...] = ()
         try:
             columns = engine.default_columns(self._wanted_models())

@@ -12,7 +12,6 @@ from textual.widget import Widget
 
 from mcp_tui.ui.keys import KEYS, shown
 
-
 _RANKS = {key.id: rank for rank, key in enumerate(KEYS)}
 
 

@@ -11,11 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from functools import cache
+from typing import TYPE_CHECKING
 
 from mcp_tui.ui.widgets.code_body import CodeBody, language_of
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 LONGEST_BLOCK = 8192
 CUT_FROM = 4096
@@ -79,15 +82,18 @@ class _Fence:
 
 
 def parsed(block: Block) -> tuple[Token, ...]:
-    return block.tokens or tuple(_MARKDOWN.parse(block.source))
+    return block.tokens or tuple(_parser().parse(block.source))
 
 
+@cache
 def _parser() -> MarkdownIt:
+    # Late: the first frame shows no Markdown.
+    from markdown_it import MarkdownIt
+
     # Reference definitions may stand anywhere in a document and change what was shown long before.
     return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("reference")
 
 
-_MARKDOWN = _parser()
 _TABLE_HEAD_LINES = 2
 _FENCE_OPEN = re.compile(r"^( {0,3})(`{3,}|~{3,})")
 
@@ -123,7 +129,7 @@ class BlockSplitter:
                 self._fence = None
             if not self._text:
                 return finished, []
-            extents = _extents(_MARKDOWN.parse(self._text))
+            extents = _extents(_parser().parse(self._text))
             lines = self._text.split("\n")
             if self._cut_oversize(extents, lines, finished):
                 continue
@@ -168,7 +174,7 @@ class BlockSplitter:
                 self._freeze([*extents[:index], *before], lines, finished)
                 cut = source.find("\n", CUT_FROM, LONGEST_BLOCK) + 1
                 cut = cut or source.find(" ", CUT_FROM, LONGEST_BLOCK) + 1 or CUT_FROM
-                piece = _extents(_MARKDOWN.parse(source[:cut]))
+                piece = _extents(_parser().parse(source[:cut]))
                 self._freeze(piece, source[:cut].split("\n"), finished)
                 head = source.split("\n")[:_TABLE_HEAD_LINES] if extent.kind == "table" else []
                 self._text = "\n".join([*head, source[cut:], *lines[end:]])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from markdown_it.token import Token
 from rich.cells import cell_len
 from rich.style import Style
 
 from mcp_tui.ui.widgets.code_body import CodeBody, CodeRows, language_of
 from mcp_tui.ui.widgets.markdown_blocks import Block, parsed
 from mcp_tui.ui.widgets.rows import BOLD, ITALIC, STRIKE, Palette, Row, Span, prefix, width_of, wrap
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 NARROWEST_COLUMN = 5
 COLUMN_GAP = 2

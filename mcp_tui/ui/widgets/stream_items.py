@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from markdown_it.token import Token
 from rich.style import Style
 
 from mcp_tui.core.errors import ErrorInfo
@@ -17,6 +17,9 @@ from mcp_tui.ui.widgets.code_body import CodeRows
 from mcp_tui.ui.widgets.markdown_blocks import Block, parsed
 from mcp_tui.ui.widgets.markdown_rows import block_rows, gap_between
 from mcp_tui.ui.widgets.rows import BOLD, Palette, Row, prefix, shorten, wrap
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 
 @dataclass(frozen=True, slots=True)
