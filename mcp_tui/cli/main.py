@@ -5,6 +5,7 @@ Only click is imported here: `--help` and `--version` answer at once, and each c
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -97,6 +98,8 @@ def cli(context: click.Context) -> int:
     for file in settings.config_files:
         if not Path(file).exists():
             raise AppUsageError("Configuration", f"{file} does not exist", "")
+    # Until the engine is up nearly everything that is made stays: collecting in between only delays the first frame.
+    gc.disable()
     from mcp_tui.ui.app import run_dashboard
     from mcp_tui.ui.bridge import DashboardOptions
 

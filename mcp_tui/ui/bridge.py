@@ -89,6 +89,8 @@ class EngineBridge:
             if self._stop.is_set():
                 return
             self._listeners.failed(ErrorInfo("Engine stopped", detail, hint, ErrorKind.INTERNAL, "engine"))
+        finally:
+            gc.enable()  # the command line switched it off until here
 
     async def _serve(self) -> None:
         # The heavy imports run on a thread, so that keys and timers stay alive meanwhile.
@@ -128,6 +130,7 @@ class EngineBridge:
             # frames of a stream 35 to 100 ms at a time.
             gc.collect()
             gc.freeze()
+            gc.enable()
             await self._stop.wait()
         finally:
             undo_questions()
