@@ -172,7 +172,7 @@ class ProviderRegistry:
     def _with_model(self, name: str, model: str) -> ModelRef:
         models = self._models_of(name)
         if name == DEMO and model and model not in models:
-            _unknown(f"{name}/{model}", [f"{name}/{known}" for known in models])
+            _unknown(f"{name}/{model}", [f"{name}/{known}" for known in models], detail=f"{name} has no such model")
         if model:
             return ModelRef(name, model)
         self._check(name)
@@ -237,12 +237,19 @@ class ProviderRegistry:
         return self._built[name]
 
 
-def _unknown(text: str, candidates: Sequence[str]) -> NoReturn:
+_FEW = 6
+"""So many names are simply listed."""
+
+
+def _unknown(
+    text: str, candidates: Sequence[str], *, detail: str = "it names no provider that is known here"
+) -> NoReturn:
     close = _closest(text, candidates)
+    few = f"choose one of {', '.join(candidates)}" if 0 < len(candidates) <= _FEW else ""
     raise AppError(
         f"Unknown model {text!r}" if text else "No model given",
-        "it names no provider that is known here",
-        f"did you mean {' or '.join(close)}?" if close else "use PROVIDER/MODEL; `mcp-tui models` lists them",
+        detail,
+        f"did you mean {' or '.join(close)}?" if close else few or "use PROVIDER/MODEL; `mcp-tui models` lists them",
         kind=ErrorKind.USAGE,
         code="unknown_model",
     )
@@ -257,7 +264,7 @@ def _closest(text: str, candidates: Sequence[str]) -> list[str]:
     if slash:
         providers = list(dict.fromkeys(candidate.partition("/")[0] for candidate in candidates))
         near = difflib.get_close_matches(head.lower(), providers, n=2, cutoff=0.6)
-        found += [f"{provider}/{model}" for provider in near]
+        found += [f"{provider}/{model}" for provider in near if provider != head]
     else:
         models: dict[str, str] = {}
         for candidate in candidates:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual.app import App
 from textual.binding import Binding
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from mcp_tui.config.schema import Config
     from mcp_tui.runs.engine import Engine
+
+_News = TypeVar("_News")
 
 _STYLES = sorted((Path(__file__).parent / "styles").glob("*.tcss"))
 
@@ -88,7 +90,7 @@ class McpTuiApp(App[None]):
         self._preferences = Preferences(paths.state_dir() / "preferences.json")
         self._item_to_open: ItemChosen | None = None
         """Chosen while the Workbench was being built for the first time."""
-        self._run_live = False
+        self.run_live = False
         self._stop_in_app = True
         self._bridge: EngineBridge | None = None
         self._first_theme()
@@ -105,15 +107,24 @@ class McpTuiApp(App[None]):
         self._bridge = EngineBridge(
             self.options,
             Listeners(
-                ready=self._engine_ready,
-                failed=self._engine_failed,
-                config=self._config_loaded,
-                servers=self._servers_changed,
-                questions=self._questions_changed,
+                ready=self._while_running(self._engine_ready),
+                failed=self._while_running(self._engine_failed),
+                config=self._while_running(self._config_loaded),
+                servers=self._while_running(self._servers_changed),
+                questions=self._while_running(self._questions_changed),
             ),
         )
         self._install_signals()
         self.call_after_refresh(self._bridge.start)
+
+    def _while_running(self, listener: Callable[[_News], None]) -> Callable[[_News], None]:
+        """The engine outlives the screens by a moment; then there is nothing to show its news on."""
+
+        def told(news: _News) -> None:
+            if self.is_running:
+                listener(news)
+
+        return told
 
     def _install_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -244,7 +255,7 @@ class McpTuiApp(App[None]):
             self.post_message(item)
 
     def on_run_state_changed(self, message: RunStateChanged) -> None:
-        self._run_live = message.live
+        self.run_live = message.live
         self._show(
             replace(
                 self._facts,
@@ -285,7 +296,7 @@ class McpTuiApp(App[None]):
     def action_request_quit(self) -> None:
         from mcp_tui.ui.screens.dialog import ConfirmScreen
 
-        if not self._run_live:
+        if not self.run_live:
             self.exit()
             return
         if isinstance(self.screen, ConfirmScreen):

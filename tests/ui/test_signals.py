@@ -1,0 +1,69 @@
+"""Ending the dashboard from outside, in a real terminal: its children end too and the exit code says why."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+DEADLINE_S = 40.0
+
+
+def read_until(leader: int, marker: bytes) -> bytes:
+    seen = b""
+    deadline = time.monotonic() + DEADLINE_S
+    while marker not in seen:
+        left = deadline - time.monotonic()
+        assert left > 0, f"{marker!r} never came"
+        if select.select([leader], [], [], left)[0]:
+            seen += os.read(leader, 1 << 16)
+    return seen
+
+
+def drain_until_exit(leader: int, process: subprocess.Popen[bytes]) -> int:
+    deadline = time.monotonic() + DEADLINE_S
+    while process.poll() is None:
+        assert time.monotonic() < deadline, "the dashboard did not end"
+        if select.select([leader], [], [], 0.05)[0]:
+            try:
+                os.read(leader, 1 << 16)
+            except OSError:  # the other side is closed: Linux says EIO
+                break
+    return process.wait(DEADLINE_S)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_signal_ends_the_dashboard_and_its_children(name: str) -> None:
+    leader, follower = pty.openpty()
+    command = str(Path(sys.executable).with_name("mcp-tui"))
+    process = subprocess.Popen(
+        [command, "--demo"],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "35"},
+        start_new_session=True,
+    )
+    os.close(follower)
+    try:
+        read_until(leader, b"1/1 servers")
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert children
+        number = getattr(signal, name)
+        process.send_signal(number)
+        assert drain_until_exit(leader, process) == 128 + number
+        _, alive = psutil.wait_procs(children, timeout=10)
+        assert alive == []
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        os.close(leader)
