@@ -24,6 +24,8 @@ class Document:
     duplicates: tuple[tuple[KeyPath, int], ...] = ()
     """Keys that stand twice (the last one counts), with the line of the one that lost."""
     syntax: Literal["toml", "json"] = "json"
+    digest: str = ""
+    """sha256 hex of the bytes that were parsed; trust is bound to it."""
 
     def line(self, keys: KeyPath) -> int | None:
         """The line of the key, else of the nearest thing around it."""

@@ -1,19 +1,22 @@
 """Variables in configuration texts.
 
 `${VAR}`, `${env:VAR}` and `${VAR:-default}` (the default also counts for an empty variable, and may hold
-variables itself). `${userHome}`, `${workspaceFolder}`, `${workspaceFolderBasename}`, `${pathSeparator}` and
-`${/}` as other clients write them. `$${` stands for a plain `${`. A bare `$VAR` is plain text.
+variables itself). `${input:ID}` is what a person answered. `${userHome}`, `${workspaceFolder}`,
+`${workspaceFolderBasename}`, `${pathSeparator}` and `${/}` as other clients write them. `$${` stands for a plain
+`${`. A bare `$VAR` is plain text.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_INPUT = re.compile(r"\$\{input:([^{}]*)\}")
 _MAX_DEPTH = 16
 
 
@@ -23,6 +26,10 @@ class Scope:
 
     environ: Mapping[str, str]
     cwd: Path
+    inputs: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """Answered inputs of the file that is read."""
+    inert: bool = False
+    """Replace nothing and read no other file: for files that are not trusted."""
 
     def lookup(self, name: str) -> str | None:
         match name:
@@ -34,6 +41,8 @@ class Scope:
                 return self.cwd.name
             case "pathSeparator" | "/":
                 return os.sep
+            case _ if name.startswith("input:"):
+                return self.inputs.get(name.removeprefix("input:"))
             case _:
                 return self.environ.get(name.removeprefix("env:"))
 
@@ -50,7 +59,22 @@ class UnresolvedError(Exception):
 
 def expand(text: str, scope: Scope) -> str:
     """The text with every variable replaced, once: values are not expanded again. Raises UnresolvedError."""
-    return _expand(text, scope, 0)
+    return text if scope.inert else _expand(text, scope, 0)
+
+
+def input_ids(value: object) -> list[str]:
+    """The ids of the inputs that the texts in any JSON value refer to, each once, in order."""
+    found: dict[str, None] = {}
+    left = [value]
+    while left:
+        item = left.pop(0)
+        if isinstance(item, str):
+            found.update(dict.fromkeys(_INPUT.findall(item)))
+        elif isinstance(item, Mapping):
+            left.extend(cast("Mapping[str, object]", item).values())
+        elif isinstance(item, list | tuple):
+            left.extend(cast("Sequence[object]", item))
+    return list(found)
 
 
 def _expand(text: str, scope: Scope, depth: int) -> str:
@@ -99,5 +123,5 @@ def _value(body: str, scope: Scope, depth: int) -> str:
     if _NAME.match(name.removeprefix("env:")):
         raise UnresolvedError(name.removeprefix("env:"), "is not set")
     if name.startswith("input:"):
-        raise UnresolvedError(name, "asks a person each time, which only its own editor can do")
+        raise UnresolvedError(name, "is not answered")
     raise UnresolvedError(name, "is no variable this program knows")

@@ -51,6 +51,11 @@ def _query_item(item: str) -> str:
     return item
 
 
+def is_secret(name: str, value: str) -> bool:
+    """Whether a plain value of this name (a variable, a header) is one that nobody else should see."""
+    return bool(value) and (_SECRET_NAME.search(name) is not None or _SECRET_VALUE.search(value) is not None)
+
+
 def _is_secret_part(part: str) -> bool:
     """A known token shape, or a long run of letters and digits that no person would type."""
     if _SECRET_VALUE.search(part):
@@ -82,6 +87,11 @@ def arguments(args: Sequence[str]) -> tuple[str, ...]:
     return tuple(shown)
 
 
+def argv(command: str, args: Sequence[str]) -> tuple[str, ...]:
+    """A whole command line."""
+    return (text(command), *arguments(args))
+
+
 def mapping(values: Mapping[str, str]) -> dict[str, str]:
     """Names stay, values go."""
     return {name: MASK if value else "" for name, value in values.items()}
@@ -90,7 +100,7 @@ def mapping(values: Mapping[str, str]) -> dict[str, str]:
 def target(spec: ServerSpec) -> str:
     """The command line or URL of a server."""
     if spec.transport == "stdio":
-        return shlex.join([text(spec.command), *arguments(spec.args)]) if spec.command else ""
+        return shlex.join(argv(spec.command, spec.args)) if spec.command else ""
     return url(spec.url)
 
 

@@ -35,6 +35,11 @@ def servers_file() -> Path:
     return config_dir() / "servers.toml"
 
 
+def trust_file() -> Path:
+    """Which project files the person trusts."""
+    return state_dir() / "trusted.json"
+
+
 def themes_dir() -> Path:
     """The person's own themes."""
     return config_dir() / "themes"

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from mcp_tui.config.document import Document, KeyPath
 from mcp_tui.config.expand import Scope, UnresolvedError, expand
+from mcp_tui.config.schema import NEEDS_INPUT, InputSpec
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
@@ -119,12 +120,15 @@ class EntryReader:
             label = ".".join(str(key) for key in keys)
             where = self.document.where((*self.path, *keys))
             detail = f"${{{error.reference}}} {error.reason}; used by `{label}` at {where}"
-            hint = (
-                f"set {error.reference}, or write ${{{error.reference}:-default}}"
-                if error.reason == "is not set"
-                else "write $${ for a plain ${"
-            )
-            raise EntryError(usage(self.what, detail, hint, "unresolved_variable")) from error
+            code = "unresolved_variable"
+            if error.reason == "is not set":
+                hint = f"set {error.reference}, or write ${{{error.reference}:-default}}"
+            elif error.reference.startswith("input:"):
+                variable = InputSpec(error.reference.removeprefix("input:"), self.document.path).variable
+                hint, code = f"the dashboard asks for it; elsewhere set {variable}", NEEDS_INPUT
+            else:
+                hint = "write $${ for a plain ${"
+            raise EntryError(usage(self.what, detail, hint, code)) from error
 
     def _expand_deep(self, value: object, keys: tuple[str | int, ...]) -> object:
         if isinstance(value, str):

@@ -4,26 +4,63 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import tomli_w
 
+from mcp_tui.config import paths
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.types import JsonObject
+
+LOCK_S = 5.0
 
 _HEADER = "# Written by mcp-tui. Your own settings belong in config.toml beside it.\n\n"
 
 
-def save_servers(path: Path, servers: Mapping[str, JsonObject]) -> None:
+def save_servers(path: Path, servers: Mapping[str, JsonObject], rest: JsonObject | None = None) -> None:
     """Replace the file with these entries (as they stand in `[servers.NAME]`, variables unexpanded).
 
-    Atomic and readable by the person alone; whoever reads meanwhile sees the old or the new file. AppError when
-    the disk refuses.
+    rest: its other sections. Atomic and readable by the person alone; whoever reads meanwhile sees the old or the
+    new file. A link stays a link. AppError when the disk refuses.
     """
-    text = _HEADER + tomli_w.dumps({"servers": dict(servers)})
-    write_atomically(path, text.encode())
+    text = _HEADER + tomli_w.dumps({**(rest or {}), "servers": dict(servers)})
+    write_atomically(path.resolve(), text.encode())
+
+
+@contextmanager
+def locked(path: Path) -> Generator[None]:
+    """Keeps other processes of this program out between reading and replacing a file. AppError after LOCK_S."""
+    lock = paths.state_dir() / f"{path.name}.lock"
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise AppError("Cannot write", f"{path}: {error.strerror}", kind=ErrorKind.USAGE, code="write") from error
+    try:
+        deadline = time.monotonic() + LOCK_S
+        while not _taken(handle):
+            if time.monotonic() > deadline:
+                hint = f"another mcp-tui holds {lock}"
+                raise AppError("Cannot write", f"{path} is in use", hint, kind=ErrorKind.USAGE, code="locked")
+            time.sleep(0.02)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # not on Windows; there the last writer wins
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def write_atomically(path: Path, data: bytes, *, private: bool = True) -> None:

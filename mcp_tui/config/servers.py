@@ -8,6 +8,7 @@ Codex CLI (`bearer_token_env_var`, `http_headers`, `env_http_headers`, `startup_
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,13 +18,14 @@ from urllib.parse import urlsplit
 
 from mcp_tui.config.document import Document, KeyPath
 from mcp_tui.config.expand import Scope, UnresolvedError, expand
+from mcp_tui.config.files import read_bytes
 from mcp_tui.config.reader import EntryError, EntryReader, usage
 from mcp_tui.config.schema import Origin, Protocol, ServerSpec, Transport
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.names import closest, known_names_hint
 from mcp_tui.core.types import JsonObject
 
-_TYPES: dict[str, Transport] = {
+TYPES: dict[str, Transport] = {
     "stdio": "stdio",
     "local": "stdio",
     "http": "http",
@@ -33,9 +35,10 @@ _TYPES: dict[str, Transport] = {
     "streamablehttp": "http",
     "remote": "http",
     "sse": "sse",
+    "auto": "http",
 }
-_URL_KEYS = ("url", "serverUrl", "httpUrl", "server_url")
-_OWN_KEYS = frozenset(
+URL_KEYS = ("url", "serverUrl", "httpUrl", "server_url")
+OWN_KEYS = frozenset(
     [
         *("type", "command", "args", "env", "cwd", "url", "headers", "auth"),
         *("protocol", "connect_timeout_s", "call_timeout_s", "probe_interval_s"),
@@ -48,13 +51,13 @@ _CODEX_KEYS = frozenset(
         *("startup_timeout_sec", "startup_timeout_ms", "tool_timeout_sec"),
     ]
 )
-_TOOL_LISTS = ("enabled_tools", "enabledTools", "includeTools")
-_TOOL_LISTS_OFF = ("disabled_tools", "disabledTools", "excludeTools")
+TOOL_LISTS = ("enabled_tools", "enabledTools", "includeTools")
+TOOL_LISTS_OFF = ("disabled_tools", "disabledTools", "excludeTools")
 
 
 def looks_like_entry(value: object) -> bool:
     """Whether a table of a bare map can only be a server."""
-    return isinstance(value, dict) and any(key in value for key in ("command", *_URL_KEYS))
+    return isinstance(value, dict) and any(key in value for key in ("command", *URL_KEYS))
 
 
 def read_server(document: Document, path: KeyPath, name: str, value: object, scope: Scope) -> ServerSpec:
@@ -77,12 +80,12 @@ def unknown_keys(document: Document, path: KeyPath, value: object) -> list[Error
     """Keys of an own entry that mean nothing, each with the closest one that does."""
     if not isinstance(value, dict):
         return []
-    known = _OWN_KEYS | _CODEX_KEYS | {*_URL_KEYS, *_TOOL_LISTS, *_TOOL_LISTS_OFF, "transport", "envFile"}
+    known = OWN_KEYS | _CODEX_KEYS | {*URL_KEYS, *TOOL_LISTS, *TOOL_LISTS_OFF, "transport", "envFile"}
     found: list[ErrorInfo] = []
     for key in cast("dict[str, object]", value):
         if key not in known:
             where = document.where((*path, key))
-            hint = known_names_hint(key, sorted(_OWN_KEYS), what="keys", limit=20)
+            hint = known_names_hint(key, sorted(OWN_KEYS), what="keys", limit=20)
             found.append(usage("Unknown key", f"`{'.'.join(map(str, (*path, key)))}` at {where}", hint, "unknown_key"))
     return found
 
@@ -95,10 +98,12 @@ def read_server_option(text: str, scope: Scope) -> ServerSpec:
     example = "for example --server 'time=uvx mcp-server-time' or --server docs=https://host/mcp"
     if not equals or not name or not target:
         raise AppError("--server", f"{text!r} is not NAME=COMMAND-OR-URL", example, kind=ErrorKind.USAGE)
+    raw = target
     try:
         target = expand(target, scope)
         if target.lower().startswith(("http://", "https://")):
-            spec = ServerSpec(name, origin, "http", url=target, try_sse=_ends_in_sse(target))
+            entry: JsonObject = {"url": raw}
+            spec = ServerSpec(name, origin, "http", url=target, try_sse=_ends_in_sse(target), entry=entry)
             fault = _url_fault(target)
             return replace(spec, problem=usage(title, fault, example)) if fault else spec
         words = shlex.split(target)
@@ -110,7 +115,21 @@ def read_server_option(text: str, scope: Scope) -> ServerSpec:
         raise AppError(title, "the command is empty", example, kind=ErrorKind.USAGE)
     if "://" in words[0]:
         raise AppError(title, "only http:// and https:// URLs can be used", example, kind=ErrorKind.USAGE)
-    return ServerSpec(name, origin, command=_home(words[0], scope), args=tuple(words[1:]))
+    first, *rest = _unexpanded_words(raw)
+    entry = {"command": first, **({"args": rest} if rest else {})}
+    return ServerSpec(name, origin, command=_home(words[0], scope), args=tuple(words[1:]), entry=entry)
+
+
+def _unexpanded_words(text: str) -> list[str]:
+    """The words of a command line, each variable kept whole whatever its default holds."""
+    references: list[str] = []
+
+    def keep(found: re.Match[str]) -> str:
+        references.append(found.group())
+        return f"\x01{len(references) - 1}\x02"
+
+    words = shlex.split(re.sub(r"\$\{[^{}]*\}", keep, text))
+    return [re.sub("\x01([0-9]+)\x02", lambda found: references[int(found[1])], word) for word in words] or [text]
 
 
 def _disabled(reader: EntryReader) -> bool:
@@ -119,7 +138,7 @@ def _disabled(reader: EntryReader) -> bool:
 
 
 def _likely_transport(reader: EntryReader) -> Transport:
-    return "http" if reader.found(*_URL_KEYS) and not reader.found("command") else "stdio"
+    return "http" if reader.found(*URL_KEYS) and not reader.found("command") else "stdio"
 
 
 def _read(reader: EntryReader, bare: ServerSpec, scope: Scope) -> ServerSpec:
@@ -135,28 +154,30 @@ def _read(reader: EntryReader, bare: ServerSpec, scope: Scope) -> ServerSpec:
             cwd=_directory(reader, scope),
         )
     else:
-        url = reader.text(*_URL_KEYS)
-        if fault := _url_fault(url):
-            raise reader.fault(reader.found(*_URL_KEYS) or "", fault)
+        url = reader.text(*URL_KEYS)
+        if fault := "" if scope.inert else _url_fault(url):
+            raise reader.fault(reader.found(*URL_KEYS) or "", fault)
         spec = replace(spec, url=url, headers=_headers(reader, scope), try_sse=not explicit and _ends_in_sse(url))
+        if reader.raw("type") == "auto":
+            spec = replace(spec, try_sse=True)
     return _settings(reader, spec)
 
 
 def _transport(reader: EntryReader) -> tuple[Transport, bool]:
     """The transport, and whether the entry named it."""
-    has_command, url_key = reader.found("command") is not None, reader.found(*_URL_KEYS)
+    has_command, url_key = reader.found("command") is not None, reader.found(*URL_KEYS)
     if has_command and url_key:
         raise reader.fault(url_key, f"the entry has both `command` and `{url_key}`", "keep the one that is meant")
     if not has_command and not url_key:
-        near = next((name for name in reader.names() if closest(name, ("command", *_URL_KEYS))), None)
-        meant = closest(near, ("command", *_URL_KEYS)) if near else None
+        near = next((name for name in reader.names() if closest(name, ("command", *URL_KEYS))), None)
+        meant = closest(near, ("command", *URL_KEYS)) if near else None
         hint = f"`{near}` may be meant as `{meant}`" if meant else "add `command` (stdio) or `url` (HTTP)"
         raise reader.fault(near or "", "the entry has neither `command` nor `url`", hint)
     key = reader.found("type", "transport")
     if key is None:
         return ("http" if url_key else "stdio"), False
     given = reader.text(key)
-    kind = _TYPES.get(given.lower())
+    kind = TYPES.get(given.lower())
     if kind is None:
         hint = known_names_hint(given, ("stdio", "http", "sse"), what="types")
         raise reader.fault(key, f"the transport `{given}` is not known", hint)
@@ -180,20 +201,26 @@ def _command(reader: EntryReader) -> tuple[str, tuple[str, ...]]:
 def _environment(reader: EntryReader, scope: Scope) -> Mapping[str, str]:
     """What the entry configures: its `envFile`, then forwarded `env_vars`, then `env`."""
     env: dict[str, str] = {}
-    if file := reader.text("envFile"):
-        path = scope.cwd / Path(_home(file, scope))
+    if (file := env_file(reader, scope)) is not None:
         try:
-            env |= _dotenv(path.read_text("utf-8-sig"))
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "is no UTF-8 text"
-            raise reader.fault("envFile", f"cannot read {path}: {reason}") from error
+            env |= _dotenv(read_bytes(file).decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise reader.fault("envFile", f"{file} is no UTF-8 text") from error
+        except AppError as error:
+            raise reader.fault("envFile", error.info.detail) from error
     for name in reader.texts("env_vars") or ():
-        if name in scope.environ:
+        if name in scope.environ and not scope.inert:
             env[name] = scope.environ[name]
     env |= reader.mapping("env", "environment")
     if bad := next((name for name, value in env.items() if not name or "=" in name or "\0" in name + value), None):
         raise reader.fault("env", f"`env` holds the name {bad!r} or a value no process can have")
     return env
+
+
+def env_file(reader: EntryReader, scope: Scope) -> Path | None:
+    """Where the entry's `envFile` is; None for an entry without one, or one that is not trusted."""
+    file = reader.text("envFile")
+    return scope.cwd / _home(file, scope) if file and not scope.inert else None
 
 
 def _dotenv(text: str) -> dict[str, str]:
@@ -211,12 +238,14 @@ def _dotenv(text: str) -> dict[str, str]:
 
 def _directory(reader: EntryReader, scope: Scope) -> str | None:
     given = reader.text("cwd")
+    if scope.inert:
+        return given or None
     return str(scope.cwd / _home(given, scope)) if given else None
 
 
 def _home(text: str, scope: Scope) -> str:
     """A leading `~/` as a shell reads it."""
-    return f"{scope.lookup('userHome')}{text[1:]}" if text.startswith("~/") else text
+    return f"{scope.lookup('userHome')}{text[1:]}" if text.startswith("~/") and not scope.inert else text
 
 
 def _headers(reader: EntryReader, scope: Scope) -> Mapping[str, str]:
@@ -232,7 +261,7 @@ def _headers(reader: EntryReader, scope: Scope) -> Mapping[str, str]:
 
 
 def _variable(reader: EntryReader, key: str, variable: str, scope: Scope) -> str:
-    value = scope.environ.get(variable)
+    value = f"${{{variable}}}" if scope.inert else scope.environ.get(variable)
     if value is None:
         hint = f"set {variable}"
         raise reader.fault(key, f"{variable} is not set; used by `{key}`", hint, code="unresolved_variable")
@@ -265,7 +294,7 @@ def _settings(reader: EntryReader, spec: ServerSpec) -> ServerSpec:
         raise reader.fault("protocol", f"the protocol `{protocol}` is not known", hint)
     startup_ms = reader.seconds("startup_timeout_ms")
     connect_s = reader.seconds("connect_timeout_s", "startup_timeout_sec") or (startup_ms and startup_ms / 1000)
-    enabled = reader.texts(*_TOOL_LISTS)
+    enabled = reader.texts(*TOOL_LISTS)
     settings: dict[str, Any] = {
         "protocol": protocol,
         "connect_timeout_s": connect_s,
@@ -274,7 +303,7 @@ def _settings(reader: EntryReader, spec: ServerSpec) -> ServerSpec:
         "trusted": reader.flag("trusted"),
         "inherit_env": reader.flag("inherit_env"),
         "enabled_tools": None if enabled == ("*",) else enabled,
-        "disabled_tools": reader.texts(*_TOOL_LISTS_OFF),
+        "disabled_tools": reader.texts(*TOOL_LISTS_OFF),
         "auth": reader.table("auth"),
     }
     return replace(spec, **{name: value for name, value in settings.items() if value is not None})

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -27,11 +27,12 @@ from mcp_tui import __version__
 from mcp_tui.config.schema import ServerSpec, Transport
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.state import Catalog, CrashCard, ServerFacts
+from mcp_tui.sessions.authorisation.authoriser import Authoriser
 from mcp_tui.sessions.changes import Changes
 from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.elicitation import Dialogs, Elicit
-from mcp_tui.sessions.exchange import Exchange, exchanging
-from mcp_tui.sessions.faults import Fault, Remedy, connect_fault, cut, http_fault, place
+from mcp_tui.sessions.exchange import CURRENT, Exchange, exchanging
+from mcp_tui.sessions.faults import DENIED, Fault, Remedy, connect_fault, cut, http_fault, place
 from mcp_tui.sessions.health import Health
 from mcp_tui.sessions.listing import ALL_KINDS, Kind, Lists
 from mcp_tui.sessions.processes import ProcessGroups
@@ -39,6 +40,8 @@ from mcp_tui.sessions.stderr import Notices, StderrTail
 from mcp_tui.sessions.tap import Tap
 from mcp_tui.sessions.transport import Line
 from mcp_tui.sessions.wire import WireRing
+from mcp_tui.sessions.wirelog.cause import causing
+from mcp_tui.sessions.wirelog.log import Recorder
 
 _log = logging.getLogger(__name__)
 
@@ -89,6 +92,8 @@ class Connection:
         stderr: StderrTail,
         notices: Notices,
         groups: ProcessGroups,
+        recorder: Recorder | None = None,
+        authoriser: Authoriser | None = None,
     ) -> None:
         self.spec = spec
         self.facts: ServerFacts | None = None
@@ -99,10 +104,13 @@ class Connection:
         self._mode: Mode = mode
         self.host = host
         self.notices = notices
-        tap = Tap(ring, on_end=self._stream_ended, on_garbage=self._garbage)
-        self.line = Line(spec, transport, tap, stderr, groups)
+        tap = Tap(ring, on_end=self._stream_ended, on_garbage=self._garbage, recorder=recorder)
+        self.line = Line(spec, transport, tap, stderr, groups, recorder=recorder)
         self.line.http.on_refused = self._http_refused
         self.line.http.on_broken = self._http_broken
+        self.line.http.authoriser = authoriser
+        self.line.http.pausing = self._person_asked
+        self.line.http.on_unauthorised = lambda error: self.lose(error.fault)
         self._changes = Changes(self)
         self._health = Health(self)
         self._dialogs = Dialogs(spec.name, elicit) if elicit is not None else None
@@ -230,7 +238,8 @@ class Connection:
         )
 
     async def _first_catalog(self) -> None:
-        failed = await self._fetch(ALL_KINDS)
+        with causing("first catalog"):
+            failed = await self._fetch(ALL_KINDS)
         if self._ended.is_set():
             return
         self.host.listed(await self.lists.catalog())
@@ -278,6 +287,7 @@ class Connection:
             return  # connecting fails by itself and says why
         seen = Exchange("", status=response.status_code)
         seen.challenge = ", ".join(response.headers.get_list("www-authenticate"))
+        seen.denied = response.extensions.get(DENIED)
         if response.status_code == 401:
             self.lose(http_fault(self.spec, seen))
             return
@@ -288,6 +298,25 @@ class Connection:
             code="session_gone",
         )
         self.lose(Fault(info, harmless=True))
+
+    @contextmanager
+    def _person_asked(self) -> Generator[None]:
+        """While somebody signs in, neither the connect nor the call that needs it runs out of time."""
+        exchange = CURRENT.get()
+        clock = exchange.clock if exchange is not None else None
+        scope = self._scope if self._ready_at is None else None
+        left = scope.deadline - anyio.current_time() if scope is not None else 0.0
+        if scope is not None:
+            scope.deadline = math.inf
+        if clock is not None:
+            clock.pause()
+        try:
+            yield
+        finally:
+            if clock is not None:
+                clock.resume()
+            if scope is not None:
+                scope.deadline = anyio.current_time() + left
 
     def _http_broken(self, error: Exception) -> None:
         if self.line.http.every_refusal:
@@ -302,7 +331,7 @@ class Connection:
         async with self._refreshing:
             failed: ErrorInfo | None = None
             try:
-                with Deadline(REFRESH_TIMEOUT_S) as deadline:
+                with Deadline(REFRESH_TIMEOUT_S) as deadline, causing("catalog refresh"):
                     failed = await self._fetch(kinds)
             except Exception as error:  # noqa: BLE001 - converted: the connection is lost, and says why
                 self.failed(error, self._last or Exchange(""))
@@ -382,6 +411,7 @@ class Connection:
         try:
             async with self.slots:
                 with exchanging(method) as exchange:
+                    exchange.clock = deadline
                     if self._dialogs is not None:
                         self._dialogs.call_started(exchange, deadline)
                     try:

@@ -12,8 +12,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.types import JsonObject
+
+if TYPE_CHECKING:
+    from mcp_tui.sessions.deadline import Deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,10 @@ class Exchange:
     """What broke the last HTTP request."""
     connect_failed: bool = False
     """`error` struck before a connection existed: nothing was sent."""
+    clock: Deadline | None = None
+    """The deadline of whoever waits for it; stands still while a person signs in."""
+    denied: ErrorInfo | None = None
+    """Why there is no access token (or none that is good enough) for it."""
 
     @property
     def provably_unsent(self) -> bool:

@@ -17,12 +17,14 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, METHOD_NOT_FOUND, REQUEST_TIMEOUT, UNSUPPORTED_PROTOCOL_VERSION
 from pydantic import ValidationError
 
+from mcp_tui.config import mask
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
-from mcp_tui.sessions.environment import masked_argv, masked_url
 from mcp_tui.sessions.exchange import Exchange
 
 _MAX_TEXT = 2_000
+DENIED = "mcp_tui_denied"
+"""Key in a response's extensions: the ErrorInfo that says why there is no access token."""
 _TRY_LATER = frozenset({408, 409, 423, 425, 429})
 
 
@@ -68,13 +70,15 @@ def cut(text: str) -> str:
 def place(spec: ServerSpec) -> str:
     """What we connect to, for a sentence."""
     if spec.transport == "stdio":
-        return masked_argv((spec.command, *spec.args))[0]
-    return masked_url(spec.url)
+        return mask.text(spec.command)
+    return mask.url(spec.url)
 
 
 def connect_fault(spec: ServerSpec, error: BaseException, exchange: Exchange) -> Fault:
     """Why connecting failed, or why an established connection broke down."""
     leaf = exchange.error or first_leaf(error)
+    if isinstance(fault := getattr(leaf, "fault", None), Fault):  # AuthorisationError: it knows best
+        return fault
     if isinstance(leaf, OSError) and spec.transport == "stdio":
         return _spawn_fault(spec, leaf)
     if exchange.status is not None and exchange.status >= 400:
@@ -134,8 +138,10 @@ def http_fault(spec: ServerSpec, exchange: Exchange) -> Fault:
         phrase = HTTPStatus(status).phrase
     except ValueError:
         phrase = ""
-    where = masked_url(spec.url)
+    where = mask.url(spec.url)
     said = f"HTTP {status} {phrase}".strip()
+    if status in (401, 403) and exchange.denied is not None:
+        return Fault(exchange.denied, Remedy.AUTH)
     if status == 401 or (status == 403 and exchange.challenge):
         detail = f"{where} answered {said}"
         if exchange.challenge:
@@ -159,7 +165,7 @@ def http_fault(spec: ServerSpec, exchange: Exchange) -> Fault:
 
 
 def _network_fault(spec: ServerSpec, error: httpx2.TransportError) -> Fault:
-    where = masked_url(spec.url)
+    where = mask.url(spec.url)
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -182,7 +188,7 @@ def _protocol_fault(spec: ServerSpec, error: MCPError) -> Fault:
     if spec.transport != "stdio" and (
         text.startswith(("Unexpected content type", "Redirect to")) or "202 Accepted" in text
     ):
-        info = _unreachable("No MCP server at this URL", f"{masked_url(spec.url)}: {text}", "not_mcp")
+        info = _unreachable("No MCP server at this URL", f"{mask.url(spec.url)}: {text}", "not_mcp")
         return Fault(info, Remedy.PERSON, refused=True)
     if error.code == CONNECTION_CLOSED:
         return Fault(_unreachable("The connection was closed", text, "closed"), closed=True)
@@ -196,6 +202,9 @@ def request_error(title: str, error: BaseException, exchange: Exchange) -> Error
     """A request the server answered with an error, or answered unreadably. The connection is alive."""
     leaf = first_leaf(error)
     if isinstance(leaf, MCPError):
+        if exchange.status == 403 and (denied := exchange.denied or _more_scope(exchange)) is not None:
+            detail = f"{denied.title}: {denied.detail}" if denied.detail else denied.title
+            return ErrorInfo(title, detail, denied.hint, ErrorKind.AUTH, denied.code)
         if exchange.status is not None and exchange.status >= 400 and leaf.message.startswith("Server returned"):
             wait = exchange.retry_after_s
             return ErrorInfo(
@@ -213,6 +222,14 @@ def request_error(title: str, error: BaseException, exchange: Exchange) -> Error
         detail = f"The server asked for more input {leaf.max_rounds} times"
         return ErrorInfo(title, detail, kind=ErrorKind.TOOL, code="rejected")
     return ErrorInfo(title, cut(f"{type(leaf).__name__}: {leaf}"), kind=ErrorKind.INTERNAL, code="internal")
+
+
+def _more_scope(exchange: Exchange) -> ErrorInfo | None:
+    """The server lets us in, but not that far (RFC 6750, insufficient_scope)."""
+    if "insufficient_scope" not in exchange.challenge:
+        return None
+    hint = "Sign in again to grant it"
+    return ErrorInfo("More access is needed", cut(exchange.challenge), hint, ErrorKind.AUTH, "insufficient_scope")
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.sessions.exchange import exchanging
 from mcp_tui.sessions.faults import Fault
+from mcp_tui.sessions.wirelog.cause import causing
 
 if TYPE_CHECKING:
     from mcp_tui.sessions.connection import Connection
@@ -55,7 +56,8 @@ class Health:
         connection = self._connection
         session = connection.client.session
         started = time.monotonic()
-        with exchanging("server/discover" if connection.modern else "ping") as exchange:
+        method = "server/discover" if connection.modern else "ping"
+        with exchanging(method) as exchange, causing("health probe"):
             try:
                 with anyio.fail_after(PROBE_TIMEOUT_S):
                     if connection.modern:

@@ -7,17 +7,25 @@ the whole connection and every other call. Here a broken POST becomes an HTTP an
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
 from mcp_types import CONNECTION_CLOSED
 
+from mcp_tui.sessions.authorisation.errors import AuthorisationError
 from mcp_tui.sessions.exchange import CURRENT, Exchange
+from mcp_tui.sessions.faults import DENIED, Remedy
+from mcp_tui.sessions.wirelog.log import Recorder
+
+if TYPE_CHECKING:
+    from mcp_tui.sessions.authorisation.authoriser import Authoriser
 
 MAX_JSON_BYTES = 256 << 20
 MAX_SSE_EVENT_BYTES = 64 << 20
@@ -50,6 +58,12 @@ class HttpWatch:
     on_broken: Callable[[Exception], None] = lambda error: None
     every_refusal: bool = False
     """Every status from 400 on ends the connection (legacy SSE)."""
+    recorder: Recorder | None = None
+    authoriser: Authoriser | None = None
+    pausing: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Stops the clock of the connect while a person signs in."""
+    on_unauthorised: Callable[[AuthorisationError], None] = lambda error: None
+    """No access token could be got, and the connection is of no use without."""
 
 
 class WatchedClient(httpx2.AsyncClient):
@@ -60,22 +74,60 @@ class WatchedClient(httpx2.AsyncClient):
         self._watch = watch
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        async def send(request: httpx2.Request) -> httpx2.Response:
+            return await self._exchanged(request, options)
+
+        authoriser = self._watch.authoriser
+        try:
+            if authoriser is None:
+                response = await send(request)
+            else:
+                response = await authoriser.send(request, send, self._watch.pausing)
+        except AuthorisationError as error:
+            response = self._unauthorised(request, error)
+        if request.method == "POST":
+            exchange = CURRENT.get()
+            gone = exchange is not None and exchange.session_gone
+            fatal = 400 if self._watch.every_refusal else 999
+            if response.status_code == 401 or gone or response.status_code >= fatal:
+                self._watch.on_refused(response)
+        return response
+
+    def _unauthorised(self, request: httpx2.Request, error: AuthorisationError) -> httpx2.Response:
+        """Raises while connecting: the older handshake would only ask for the same sign-in once more."""
+        exchange = CURRENT.get() or Exchange("")
+        exchange.denied = error.info
+        if not self._watch.established or request.method != "POST":
+            exchange.error = error
+            raise error
+        if error.refusal is not None and error.fault.remedy is Remedy.AUTH:
+            error.refusal.extensions[DENIED] = error.info
+            return error.refusal
+        exchange.error, exchange.connect_failed = error, True
+        self._watch.on_unauthorised(error)
+        return _stand_in(request, error)
+
+    async def _exchanged(self, request: httpx2.Request, options: Mapping[str, Any]) -> httpx2.Response:
         exchange = CURRENT.get() or Exchange("")
         posting = request.method == "POST"
         if posting:
             exchange.error, exchange.connect_failed, exchange.session_gone = None, False, False
+        recording = _Recording(self._watch.recorder, request)
         try:
             response = await super().send(request, **options)
+            body: bytes | None = None
             if posting:
                 _note(exchange, response)
                 if _is_json(response) and response.next_request is None:
                     response = await _read(response)
+                    body = response.content
                     exchange.session_gone = _session_gone(response)
-                fatal = 400 if self._watch.every_refusal else 999
-                if response.status_code == 401 or exchange.session_gone or response.status_code >= fatal:
-                    self._watch.on_refused(response)
-            return response
+            return recording.answered(response, body)
+        except asyncio.CancelledError:
+            recording.broken("given up before the answer", failed=False)
+            raise
         except (httpx2.TransportError, httpx2.DecodingError) as error:
+            recording.broken(f"{type(error).__name__}: {error}", failed=True)
             if not posting:
                 if self._watch.established:
                     self._watch.on_broken(error)
@@ -85,6 +137,61 @@ class WatchedClient(httpx2.AsyncClient):
                 raise
             self._watch.on_broken(error)
             return _stand_in(request, error)
+
+
+class _Recording:
+    """What the wire log hears of one HTTP exchange."""
+
+    def __init__(self, recorder: Recorder | None, request: httpx2.Request) -> None:
+        self._recorder = recorder
+        self._number = 0
+        if recorder is not None:
+            # The transports give each message as a body of its own; nothing is streamed up.
+            self._number = recorder.http_request(request.method, str(request.url), request.headers.raw, request.content)
+
+    def answered(self, response: httpx2.Response, body: bytes | None) -> httpx2.Response:
+        """The answer, or one that reads the same while its events are recorded as they come."""
+        if self._recorder is None:
+            return response
+        if authorisation := response.request.headers.get("authorization"):
+            self._recorder.authorised(authorisation)
+        streams = response.headers.get("content-type", "").lower().startswith("text/event-stream")
+        self._recorder.http_answer(self._number, response.status_code, response.headers.raw, body, streams=streams)
+        if not streams:
+            return response
+        stream = _RecordedStream(response, self._recorder, self._number)
+        return httpx2.Response(
+            response.status_code,
+            headers=_decoded_headers(response),
+            stream=stream,
+            request=response.request,
+            extensions=response.extensions,
+        )
+
+    def broken(self, reason: str, *, failed: bool) -> None:
+        if self._recorder is not None:
+            self._recorder.http_broken(self._number, reason, failed=failed)
+
+
+class _RecordedStream(httpx2.AsyncByteStream):
+    def __init__(self, response: httpx2.Response, recorder: Recorder, number: int) -> None:
+        self._response = response
+        self._recorder = recorder
+        self._number = number
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._response.aiter_bytes():
+                if chunk:
+                    self._recorder.http_chunk(self._number, chunk)
+                    yield chunk
+        except (httpx2.TransportError, httpx2.DecodingError) as error:
+            self._recorder.http_broken(self._number, f"{type(error).__name__}: {error}", failed=True)
+            raise
+
+    async def aclose(self) -> None:
+        self._recorder.http_chunk(self._number, b"")
+        await self._response.aclose()
 
 
 async def _read(response: httpx2.Response) -> httpx2.Response:
@@ -97,12 +204,16 @@ async def _read(response: httpx2.Response) -> httpx2.Response:
                 raise AnswerTooLargeError(f"The answer is larger than {MAX_JSON_BYTES >> 20} MiB")
     finally:
         await response.aclose()
-    headers = [
+    headers = _decoded_headers(response)
+    return httpx2.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
+
+
+def _decoded_headers(response: httpx2.Response) -> list[tuple[str, str]]:
+    return [
         (name, value)
         for name, value in response.headers.multi_items()
         if name.lower() not in ("content-encoding", "content-length", "transfer-encoding")
     ]
-    return httpx2.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
 
 
 def _stand_in(request: httpx2.Request, error: Exception) -> httpx2.Response:

@@ -18,6 +18,7 @@ from mcp_tui.sessions.logs import SdkLogs
 from mcp_tui.sessions.processes import ProcessGroups
 from mcp_tui.sessions.supervisor import Supervisor
 from mcp_tui.sessions.wire import WireEntry
+from mcp_tui.sessions.wirelog.log import WireLog
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +41,10 @@ class SessionManager:
         specs: Sequence[ServerSpec],
         *,
         elicit: Callable[[str, JsonObject], object] | None = None,
+        wire_log: WireLog | None = None,
     ) -> None:
+        self.wire_log = wire_log if wire_log is not None else WireLog()
+        """Every message of every server, on disk; opened and closed with the manager."""
         self._groups = ProcessGroups()
         self._logs = SdkLogs()
         self._tasks: dict[asyncio.Task[None], Supervisor] = {}
@@ -53,13 +57,19 @@ class SessionManager:
         self._supervisors: dict[str, Supervisor] = {}
         for spec in specs:
             self._supervisors[spec.name] = Supervisor(
-                spec, changed=self._changed, load=self._load, elicit=elicit, groups=self._groups
+                spec,
+                changed=self._changed,
+                load=self._load,
+                elicit=elicit,
+                groups=self._groups,
+                wire_log=self.wire_log,
             )
 
     async def __aenter__(self) -> SessionManager:
         self._loop = asyncio.get_running_loop()
         self._logs.attach()
         self._groups.watch()
+        self.wire_log.start()
         for supervisor in self._supervisors.values():
             task = self._loop.create_task(supervisor.run(), name=f"server {supervisor.spec.name}")
             self._tasks[task] = supervisor
@@ -78,6 +88,7 @@ class SessionManager:
                 self._burst.cancel()
             self._listeners.clear()
             self._loop = None
+            await self.wire_log.close()
 
     async def _end_all(self) -> None:
         """Ends all servers at once. A cancellation meanwhile is kept until they have ended, then delivered."""
@@ -248,6 +259,15 @@ class SessionManager:
         source = self._supervisor(server)
         sdk: Any = await self._load()
         return await sdk.complete(source, ref, argument, context, timeout_s=timeout_s)
+
+    async def send_raw(
+        self, server: str, method: str, params: JsonObject | None, *, timeout_s: float | None = None
+    ) -> JsonObject:
+        """A request as it stands, one of `resending.RESENDABLE`; the result with its wire keys. Never repeated."""
+        source = self._supervisor(server)
+        sdk: Any = await self._load()
+        limit = source.spec.call_timeout_s if timeout_s is None else timeout_s
+        return await sdk.send_raw(source, method, params, timeout_s=limit)
 
     # ------------------------------------------------------------------ orders
 

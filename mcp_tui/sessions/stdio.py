@@ -26,6 +26,7 @@ from mcp_types import PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, json
 
 from mcp_tui.sessions.processes import ProcessGroups
 from mcp_tui.sessions.stderr import StderrTail
+from mcp_tui.sessions.wirelog.log import Recorder
 
 _log = logging.getLogger(__name__)
 
@@ -214,6 +215,7 @@ async def stdio_streams(
     stderr: StderrTail,
     groups: ProcessGroups,
     report: ChildReport,
+    recorder: Recorder | None = None,
 ) -> AsyncGenerator[TransportStreams]:
     """Start the command in a process group of its own; leaving ends the whole group within about 4.5 s.
 
@@ -232,8 +234,8 @@ async def stdio_streams(
     flushed = anyio.Event()
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_pump_output, child, read_send, report)
-            tasks.start_soon(_pump_input, transport, child, write_receive, read_send, flushed)
+            tasks.start_soon(_pump_output, child, read_send, report, recorder)
+            tasks.start_soon(_pump_input, transport, child, write_receive, read_send, flushed, recorder)
             try:
                 yield read_receive, write_send
             finally:
@@ -256,12 +258,17 @@ async def stdio_streams(
 
 
 async def _pump_output(
-    child: _Child, send: MemoryObjectSendStream[SessionMessage | Exception], report: ChildReport
+    child: _Child,
+    send: MemoryObjectSendStream[SessionMessage | Exception],
+    report: ChildReport,
+    recorder: Recorder | None,
 ) -> None:
     with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):  # the session is gone
         async with send:
             while (line := await child.line()) is not None:
                 if line.strip():
+                    if recorder is not None:
+                        recorder.received(line)
                     for item in _parse(line):
                         await send.send(item)
             report.ended_alone = not child.discarding or child.fault is not None
@@ -275,6 +282,7 @@ async def _pump_input(
     receive: anyio.abc.ObjectReceiveStream[SessionMessage],
     answers: MemoryObjectSendStream[SessionMessage | Exception],
     flushed: anyio.Event,
+    recorder: Recorder | None,
 ) -> None:
     pipe = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
     try:
@@ -291,6 +299,8 @@ async def _pump_input(
                 continue
             if pipe.is_closing():
                 continue  # the process closed its input; its output ends too, and that is what is acted on
+            if recorder is not None:
+                recorder.sent(data)
             pipe.write(data + b"\n")
             await child.writable()
     finally:

@@ -10,15 +10,17 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from mcp_tui.config import mask
 from mcp_tui.config.schema import ServerSpec, Transport
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import Catalog, CatalogDiff, CrashCard, ServerFacts, ServerSnapshot, ServerStatus
 from mcp_tui.sessions.backoff import FailureCount, backoff_s
 from mcp_tui.sessions.catalog import catalog_diff
-from mcp_tui.sessions.environment import masked_argv, masked_url
 from mcp_tui.sessions.processes import ProcessGroups
 from mcp_tui.sessions.stderr import Notices, StderrTail
 from mcp_tui.sessions.wire import WireRing
+from mcp_tui.sessions.wirelog.lifecycle import Lifecycle
+from mcp_tui.sessions.wirelog.log import WireLog
 
 if TYPE_CHECKING:
     from mcp_tui.sessions.connection import Connection, Ending, Mode
@@ -43,9 +45,11 @@ class Supervisor:
         load: Callable[[], Awaitable[ModuleType]],
         elicit: Callable[[str, Any], object] | None,
         groups: ProcessGroups,
+        wire_log: WireLog | None = None,
     ) -> None:
         self.spec = spec
         self.ring = WireRing()
+        self._lifecycle = Lifecycle(wire_log, spec)
         self._tell = changed
         self._load = load
         self._elicit = elicit
@@ -113,12 +117,10 @@ class Supervisor:
     def snapshot(self) -> ServerSnapshot:
         if self._snapshot is None:
             connection = self._connection
-            stdio = self.spec.transport == "stdio"
-            target = " ".join(masked_argv((self.spec.command, *self.spec.args))) if stdio else masked_url(self.spec.url)
             self._snapshot = ServerSnapshot(
                 name=self.spec.name,
                 transport=self._transport,
-                target=target,
+                target=mask.target(self.spec),
                 source=self.spec.origin.label,
                 status=self._status,
                 since_at=self._since,
@@ -238,10 +240,15 @@ class Supervisor:
             stderr=self._stderr,
             notices=self._notices,
             groups=self._groups,
+            recorder=self._lifecycle.connecting(self._transport),
         )
         self._connection = connection
         try:
-            return await connection.run()
+            ending: Ending = await connection.run()
+            child = connection.line.child
+            reason = ending.fault.info if ending.fault is not None else None
+            self._lifecycle.closed(reason, exit_code=child.exit_code, signal=child.signal, ready_s=ending.ready_s)
+            return ending
         finally:
             self._connection = None
             self.changed()
@@ -313,6 +320,8 @@ class Supervisor:
     ) -> None:
         if status is not self._status:
             self._since = time.monotonic()
+            wait_s = retry_at - self._since if retry_at is not None else None
+            self._lifecycle.became(status, reason, attempt=attempt, wait_s=wait_s)
         self._status, self._reason, self._attempt, self._retry_at = status, reason, attempt, retry_at
         turn, self._turn = self._turn, asyncio.Event()
         turn.set()
@@ -324,6 +333,7 @@ class Supervisor:
         self._facts = connection.facts
         self._crash = None
         self._ready_count += 1
+        self._lifecycle.connected(connection.facts)
         if connection.discovered_legacy:
             # Saves the probe on the next connect: ten seconds with a server that ignores unknown methods.
             self._mode = "legacy"
@@ -334,6 +344,7 @@ class Supervisor:
         """Said at once; closing what is left of it takes a moment, and then `_judge` has the last word."""
         if connection is not self._connection or not self._enabled or self._closing:
             return
+        self._lifecycle.lost(fault.info)
         remedy = fault.remedy.value
         if remedy == "auth":
             self._set(ServerStatus.NEEDS_AUTH, fault.info)

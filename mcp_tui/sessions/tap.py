@@ -16,6 +16,7 @@ from mcp_types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPC
 from mcp_tui.sessions.exchange import CURRENT, Exchange
 from mcp_tui.sessions.repair import LISTS, repaired_page
 from mcp_tui.sessions.wire import WireRing
+from mcp_tui.sessions.wirelog.log import Recorder
 
 _UNTYPED_VERSION = "2025-11-25"  # what the SDK assumes before the handshake
 
@@ -23,11 +24,19 @@ _UNTYPED_VERSION = "2025-11-25"  # what the SDK assumes before the handshake
 class Tap:
     """`on_end` is called once, when the transport's stream ends; `on_garbage` for what is no JSON-RPC message."""
 
-    def __init__(self, ring: WireRing, *, on_end: Callable[[], None], on_garbage: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        ring: WireRing,
+        *,
+        on_end: Callable[[], None],
+        on_garbage: Callable[[], None],
+        recorder: Recorder | None = None,
+    ) -> None:
         self.version = _UNTYPED_VERSION
         self.quiet = True
         """No message crossed in either direction yet."""
         self._ring = ring
+        self._recorder = recorder
         self._on_end = on_end
         self._on_garbage = on_garbage
         self._ended = False
@@ -38,6 +47,8 @@ class Tap:
         method = ""
         if isinstance(message, JSONRPCRequest):
             method = message.method
+            if self._recorder is not None:
+                self._recorder.asked(message.id)
             exchange = CURRENT.get()
             if exchange is not None and exchange.method == method:
                 exchange.sent = True

@@ -12,14 +12,16 @@ from mcp.client._transport import TransportStreams
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
+from mcp_tui.config import mask
 from mcp_tui.config.schema import ServerSpec, Transport
 from mcp_tui.core.state import CrashCard
-from mcp_tui.sessions.environment import child_environment, masked_argv
+from mcp_tui.sessions.environment import child_environment
 from mcp_tui.sessions.http_client import MAX_SSE_EVENT_BYTES, HttpWatch, WatchedClient
 from mcp_tui.sessions.processes import ProcessGroups
 from mcp_tui.sessions.stderr import StderrTail
 from mcp_tui.sessions.stdio import ChildReport, stdio_streams
 from mcp_tui.sessions.tap import Tap, tapped
+from mcp_tui.sessions.wirelog.log import Recorder
 
 
 @dataclass(slots=True)
@@ -34,6 +36,10 @@ class Line:
     child: ChildReport = field(default_factory=ChildReport)
     http: HttpWatch = field(default_factory=HttpWatch)
     env_withheld: tuple[str, ...] = ()
+    recorder: Recorder | None = None
+
+    def __post_init__(self) -> None:
+        self.http.recorder = self.recorder
 
     def streams(self) -> AbstractAsyncContextManager[TransportStreams]:
         if self.transport == "stdio":
@@ -53,6 +59,7 @@ class Line:
             stderr=self.stderr,
             groups=self.groups,
             report=self.child,
+            recorder=self.recorder,
         )
 
     @asynccontextmanager
@@ -82,7 +89,7 @@ class Line:
 
     def crash_card(self) -> CrashCard:
         return CrashCard(
-            argv=masked_argv((self.spec.command, *self.spec.args)),
+            argv=mask.argv(self.spec.command, self.spec.args),
             cwd=self.spec.cwd or os.getcwd(),  # noqa: PTH109 - shown as text
             exit_code=self.child.exit_code,
             signal=self.child.signal,

@@ -234,14 +234,16 @@ class McpTuiApp(App[None]):
     def _show(self, facts: Facts) -> None:
         self._facts = facts
         for screen in self._mode_screens:
-            screen.query_one(TopBar).facts = facts
+            for bar in screen.query(TopBar):
+                bar.facts = facts
 
     # What the screens tell
 
     def on_screen_mounted(self, message: ScreenMounted) -> None:
         screen = message.mode_screen
         self._mode_screens.append(screen)
-        screen.query_one(TopBar).facts = self._facts
+        for bar in screen.query(TopBar):
+            bar.facts = self._facts
         if self._failure is not None:
             screen.engine_failed(self._failure)
         elif self.engine is not None:

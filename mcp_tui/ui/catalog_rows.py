@@ -58,6 +58,7 @@ class CatalogRows:
     def __init__(self) -> None:
         self._made: dict[str, tuple[Catalog, bool, dict[Tab, tuple[Entry, ...]]]] = {}
         self._order: tuple[str, ...] = ()
+        self._offered: tuple[Off, tuple[int, int]] | None = None
 
     def update(self, servers: Sequence[ServerSnapshot]) -> bool:
         """True when something that is listed changed; latencies and the like do not count."""
@@ -71,6 +72,8 @@ class CatalogRows:
                 made[server.name] = (server.catalog, usable, _entries(server.name, server.catalog, usable))
         changed = tuple(made) != self._order or any(made[name] is not self._made.get(name) for name in made)
         self._made, self._order = made, tuple(made)
+        if changed:
+            self._offered = None
         return changed
 
     def count(self, tab: Tab) -> int:
@@ -98,7 +101,12 @@ class CatalogRows:
         return tuple(identity(entry.item)[1] for entry in made[2]["tools"] if entry.item) if made else ()
 
     def offered(self, off: Off) -> tuple[int, int]:
-        """(tools offered to the models, their tokens): of usable servers, without those switched off."""
+        """(tools offered to the models, their tokens): of usable servers, without those switched off.
+
+        Asked at every keystroke in the prompt: counted once per change.
+        """
+        if self._offered is not None and self._offered[0] == off:
+            return self._offered[1]
         entries = [
             entry
             for _, usable, tabs in self._made.values()
@@ -106,7 +114,9 @@ class CatalogRows:
             for entry in tabs["tools"]
             if entry.item is not None and is_on(off, entry.server, entry.item.name)
         ]
-        return len(entries), sum(entry.tokens for entry in entries)
+        found = len(entries), sum(entry.tokens for entry in entries)
+        self._offered = off, found
+        return found
 
 
 def _entries(server: str, catalog: Catalog, usable: bool) -> dict[Tab, tuple[Entry, ...]]:

@@ -245,7 +245,16 @@ KEYS: tuple[Key, ...] = (
         False,
         True,
     ),
-    Key("form", "field", "f7", "screen.field_menu", "field", "This field: not sent, null, default, add, move", True, True),
+    Key(
+        "form",
+        "field",
+        "f7",
+        "screen.field_menu",
+        "field",
+        "This field: not sent, null, default, add, move",
+        True,
+        True,
+    ),
     Key("form", "result", "ctrl+r", "screen.focus_result", "result", "Go to the result", False, True),
     #
     Key("result", "copy", "c", "copy_result", "copy", "Copy what is shown"),

@@ -38,7 +38,10 @@ async def run(
     update: Callable[[Outcome], None],
     now: Callable[[], float],
 ) -> None:
-    """`update` hears of progress and exactly once of the end. A cancellation is reported and goes on."""
+    """`update` hears of progress, of the end, and a moment later of the size of what came.
+
+    A cancellation is reported and goes on.
+    """
     current = outcome
 
     def progressed(progress: Progress) -> None:
@@ -47,10 +50,12 @@ async def run(
         update(current)
 
     def ended(status: OutcomeStatus, **changes: Any) -> None:
+        nonlocal current
         duration_ms = changes.pop("duration_ms", None)
         if duration_ms is None:
             duration_ms = (now() - outcome.started_at) * 1000
-        update(replace(current, status=status, duration_ms=duration_ms, **changes))
+        current = replace(current, status=status, duration_ms=duration_ms, **changes)
+        update(current)
 
     try:
         if key.kind == "tool":
@@ -59,7 +64,6 @@ async def run(
         else:
             raw = await _ask(manager, key, outcome.arguments)
             warnings, took_ms, failed = (), None, False
-        size = await asyncio.to_thread(size_of, raw)
     except AppError as error:
         unknown = error.info.code == "outcome_unknown"
         ended(OutcomeStatus.UNKNOWN if unknown else OutcomeStatus.FAILED, error=error.info)
@@ -75,9 +79,10 @@ async def run(
             OutcomeStatus.TOOL_ERROR if failed else OutcomeStatus.OK,
             raw=raw,
             warnings=warnings,
-            size_bytes=size,
             duration_ms=took_ms,
         )
+        # A result of many small values takes seconds to measure: it is read meanwhile.
+        update(replace(current, size_bytes=await asyncio.to_thread(size_of, raw)))
 
 
 async def _ask(manager: SessionManager, key: ItemKey, arguments: JsonObject) -> JsonObject:

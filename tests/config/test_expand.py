@@ -40,7 +40,7 @@ def test_expansion(text: str, expected: str) -> None:
         ("${env:B}", "B", "is not set"),
         ("${B:-${C}}", "C", "is not set"),
         ("${A", "A", "has no closing brace"),
-        ("${input:key}", "input:key", "asks a person each time, which only its own editor can do"),
+        ("${input:key}", "input:key", "is not answered"),
         ("${1 + 1}", "1 + 1", "is no variable this program knows"),
     ],
 )

@@ -35,6 +35,22 @@ def test_arguments() -> None:
     assert shown[-1] == "--verbose"
 
 
+@pytest.mark.parametrize(
+    ("argv", "shown"),
+    [
+        (("npx", "-y", "server", "--api-key", "abc"), ("npx", "-y", "server", "--api-key", "***")),
+        (("s", "--token=abc", "API_KEY=abc"), ("s", "--token=***", "API_KEY=***")),
+        (("s", "sk-abcdefghijkl"), ("s", "***")),
+        (("s", "--header", "Authorization: Bearer abc"), ("s", "--header", "Authorization:***")),
+        (("s", "postgres://u:p@h/db"), ("s", "postgres://***@h/db")),
+        (("s", "--dir", "/tmp/a b", "-v"), ("s", "--dir", "/tmp/a b", "-v")),
+        (("s", "--auth", "--verbose"), ("s", "--auth", "--verbose")),
+    ],
+)
+def test_secrets_on_a_command_line_are_masked(argv: tuple[str, ...], shown: tuple[str, ...]) -> None:
+    assert mask.argv(argv[0], argv[1:]) == shown
+
+
 def test_a_server_shows_no_secret() -> None:
     stdio = ServerSpec("a", _ORIGIN, command="npx", args=("--token=SECRET",), env={"KEY": "SECRET"}, trusted=True)
     http = ServerSpec("b", _ORIGIN, "http", url="https://h/?key=SECRET", headers={"X": "SECRET"},

@@ -39,6 +39,10 @@ def header(app: McpTuiApp) -> str:
     return str(app.screen.query_one(TopBar).render())
 
 
+def palette_is_open(app: McpTuiApp) -> bool:
+    return isinstance(app.screen, CommandPalette)
+
+
 async def test_demo_becomes_ready_and_leaving_ends_its_child() -> None:
     app = McpTuiApp(DEMO)
     async with app.run_test(size=(160, 45)) as pilot:
@@ -68,12 +72,12 @@ async def test_palette_finds_a_tool_and_opens_it_in_the_workbench() -> None:
     async with app.run_test(size=(120, 35)) as pilot:
         await until(lambda: ready(app), pilot)
         await pilot.press("ctrl+p")
-        await until(lambda: CommandPalette.is_open(app), pilot)
+        await until(lambda: palette_is_open(app), pilot)
         await pilot.press(*"query_metrics")
         results = app.screen.query_one(OptionList)
         await until(lambda: results.option_count > 0, pilot)
         await pilot.press("enter")
-        await until(lambda: not CommandPalette.is_open(app), pilot)
+        await until(lambda: not palette_is_open(app), pilot)
         await until(lambda: app.current_mode == "workbench", pilot)
         await until(lambda: "query_metrics" in app.export_screenshot(simplify=True), pilot)
 

@@ -62,6 +62,12 @@ def status_of(app: WorkbenchApp) -> OutcomeStatus | None:
 async def finished(pilot: Pilot[None], app: WorkbenchApp) -> None:
     await until(pilot, lambda: status_of(app) not in (None, OutcomeStatus.RUNNING))
     await until(pilot, lambda: bool(text_of(app)))
+    await until(pilot, lambda: measured(app))
+
+
+def measured(app: WorkbenchApp) -> bool:
+    outcome = app.workbench.result.outcome
+    return outcome is not None and (outcome.raw is None or outcome.size_bytes is not None)
 
 
 async def test_the_list_shows_counts_and_the_first_tool_is_previewed() -> None:

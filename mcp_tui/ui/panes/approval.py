@@ -133,7 +133,7 @@ class ApprovalBar(Vertical, can_focus=True):
             Content.assemble(
                 ("always remembers: ", MUTED),
                 (
-                    f"every call of {name}, whatever its arguments, while its definition stays as it is now",
+                    f"every call of {name}, any arguments, until you quit or its definition changes",
                     MUTED,
                 ),
             )

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal
 
 from textual import on
+from textual.app import RenderResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Input, Static, TextArea
+from textual.widgets import Input, TextArea
 
 from mcp_tui.config import paths
 from mcp_tui.core.errors import AppError, ErrorInfo
@@ -48,12 +49,12 @@ DEMO_LINES = (
 """The longest that fits is shown."""
 
 
-class DemoLine(Static):
+class DemoLine(Widget):
     """What is demo and how to get the real thing, in the words that fit."""
 
-    def on_resize(self) -> None:
+    def render(self) -> RenderResult:
         fitting = (line for line in DEMO_LINES if len(line) <= self.size.width)
-        self.update(Content(next(fitting, DEMO_LINES[-1])))
+        return Content(next(fitting, DEMO_LINES[-1]))
 
 
 class ComparePanes(ModeScreen):
@@ -72,13 +73,15 @@ class ComparePanes(ModeScreen):
         self._questions: tuple[ApprovalQuestion, ...] = ()
         self._before_question: Widget | None = None
         self._header_timer: Timer | None = None
+        self._context_tokens = 0
+        """Of the conversation so far; counted when something changed, not at every keystroke."""
         self._history = history or PromptHistory(paths.state_dir() / "prompts.jsonl")
         self.servers_pane = ServersPane(clock=clock, id="servers")
         self.catalog_pane = CatalogPane(id="catalog")
         self.columns_area = ColumnsArea(id="columns")
         self.approval_bar = ApprovalBar(clock=clock, id="approval")
         self.prompt_pane = PromptPane(clock=clock, id="prompt")
-        self.demo_line = DemoLine(id="demo-line", markup=False)
+        self.demo_line = DemoLine(id="demo-line")
 
     def compose_body(self) -> Iterable[Widget]:
         with Horizontal(id="compare-body"):
@@ -241,6 +244,7 @@ class ComparePanes(ModeScreen):
     def _changed(self) -> None:
         """The header and the prompt's border follow."""
         conversation = self._conversation
+        self._context_tokens = conversation.context_tokens() if conversation is not None else 0
         tools, tax = self.catalog_pane.model.offered(self.catalog_pane.off)
         cost = conversation.cost() if conversation is not None else None
         self.post_message(
@@ -265,8 +269,7 @@ class ComparePanes(ModeScreen):
             if conversation.only is not None:
                 target = conversation.column(conversation.only).label
         parts.append(f"{tools} tool{'' if tools == 1 else 's'}")
-        context = conversation.context_tokens() if conversation is not None else 0
-        parts.append(self.prompt_pane.input_tokens(tax, context))
+        parts.append(self.prompt_pane.input_tokens(tax, self._context_tokens))
         self.prompt_pane.describe(parts, target)
 
     @on(PromptPane.Edited)

@@ -1,0 +1,1 @@
+"""Access tokens for HTTP servers: getting them, keeping them, renewing them, and saying clearly why not."""
