@@ -24,6 +24,8 @@ from mcp_tui.core.types import JsonObject
 
 Grant = Literal["oauth", "client_credentials", "enterprise", "jwt_bearer", "none"]
 ClientAuth = Literal["none", "client_secret_basic", "client_secret_post"]
+_GRANTS: dict[str, Grant] = {name: name for name in get_args(Grant)}
+_CLIENT_AUTHS: dict[str, ClientAuth] = {name: name for name in get_args(ClientAuth)}
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _SPELLINGS = {"CLIENT_ID": "client_id", "CLIENT_SECRET": "client_secret", "clientId": "client_id",
@@ -82,10 +84,9 @@ def auth_settings(value: JsonObject | None) -> AuthSettings:
         return AuthSettings()
     table = {_SPELLINGS.get(name, name): item for name, item in value.items() if item is not None}
     given = _text(table, "type") or "oauth"
-    known: tuple[Grant, ...] = get_args(Grant)
-    grant = next((name for name in known if name == given), None)
+    grant = _GRANTS.get(given)
     if grant is None:
-        hint = known_names_hint(given, known, what="types")
+        hint = known_names_hint(given, _GRANTS, what="types")
         raise AuthEntryError("type", f"the authorisation type `{given}` is not known", hint)
     settings = AuthSettings(
         grant=grant,
@@ -173,10 +174,9 @@ def _client_auth(table: JsonObject) -> ClientAuth | None:
     given = _text(table, "token_endpoint_auth_method")
     if given in ("", "private_key_jwt"):
         return None
-    known: tuple[ClientAuth, ...] = get_args(ClientAuth)
-    method = next((name for name in known if name == given), None)
+    method = _CLIENT_AUTHS.get(given)
     if method is None:
-        hint = known_names_hint(given, known, what="methods")
+        hint = known_names_hint(given, _CLIENT_AUTHS, what="methods")
         raise AuthEntryError("token_endpoint_auth_method", f"the method `{given}` is not known", hint)
     return method
 

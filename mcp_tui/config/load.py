@@ -96,7 +96,7 @@ class _Projects:
             return read_table(file)
         except AppError as error:
             self._merge.problems.append(error.info)
-            self._merge.unreadable.append(file.path)
+            self._merge.unreadable.append((file.path, error.info))
             return None
 
     def _merge_table(self, table: ServerTable) -> None:

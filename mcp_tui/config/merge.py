@@ -46,7 +46,7 @@ class Merge:
     shadowed: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     sources: list[Path] = field(default_factory=list[Path])
     untrusted: list[UntrustedFile] = field(default_factory=list[UntrustedFile])
-    unreadable: list[Path] = field(default_factory=list[Path])
+    unreadable: list[tuple[Path, ErrorInfo]] = field(default_factory=list[tuple[Path, ErrorInfo]])
     watched: list[Path] = field(default_factory=list[Path])
     _definitions: dict[Path, Mapping[str, InputSpec]] = field(default_factory=dict[Path, Mapping[str, InputSpec]])
     _values: dict[Path, Mapping[str, str]] = field(default_factory=dict[Path, Mapping[str, str]])

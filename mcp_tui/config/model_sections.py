@@ -1,22 +1,22 @@
 """What an own file says about models: short names, sets, prices, and limits of spending.
 
-    [models]
-    fast = "groq/llama-3.3-70b-versatile"
-    careful = "anthropic/claude-sonnet-5?effort=high | openai/gpt-5.5"
+[models]
+fast = "groq/llama-3.3-70b-versatile"
+careful = "anthropic/claude-sonnet-5?effort=high | openai/gpt-5.5"
 
-    [sets]
-    duel = ["fast", "careful"]
+[sets]
+duel = ["fast", "careful"]
 
-    [prices."lab/qwen3-32b"]            # US dollars per million tokens; "lab/*" is every model of lab
-    input = 0.2
-    output = 0.6
-    cached = 0.02
+[prices."lab/qwen3-32b"]            # US dollars per million tokens; "lab/*" is every model of lab
+input = 0.2
+output = 0.6
+cached = 0.02
 
-    [limits]
-    usd_per_run = 0.50
-    usd_per_day = 5
-    cache_days = 30
-    cache_mb = 200
+[limits]
+usd_per_run = 0.50
+usd_per_day = 5
+cache_days = 30
+cache_mb = 200
 """
 
 from __future__ import annotations
@@ -150,4 +150,3 @@ def _table(document: Document, name: str, problems: list[ErrorInfo]) -> JsonObje
         return cast("JsonObject", value)
     problems.append(usage("Configuration", f"`{name}` must be a table, at {document.where((name,))}"))
     return {}
-

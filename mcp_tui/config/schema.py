@@ -179,7 +179,7 @@ class Config:
     inputs: tuple[InputSpec, ...] = ()
     """Values that servers wait for; answer them and load again."""
     untrusted: tuple[UntrustedFile, ...] = ()
-    unreadable: tuple[Path, ...] = ()
-    """Project files and files of other clients that could not be read; each has its entry in `problems`."""
+    unreadable: tuple[tuple[Path, ErrorInfo], ...] = ()
+    """Project files and files of other clients that could not be read; `problems` holds each of these too."""
     watched: tuple[Path, ...] = ()
     """Files that decide what this is, whether they exist or not."""

@@ -189,6 +189,10 @@ class ServerSnapshot:
     warnings: tuple[str, ...] = ()
     reconnects: int = 0
     calls_in_flight: int = 0
+    sign_in_url: str = ""
+    """Where a person signs in, while the browser's answer is waited for; to be copied where no browser opened."""
+    signed_in: bool = False
+    """Requests carry an access token of ours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from mcp_tui.providers.anthropic_messages import VERSION, AnthropicMessages
 from mcp_tui.providers.connection import Connection, Deadlines
-from mcp_tui.providers.endpoint import Endpoint
+from mcp_tui.providers.endpoint import KEYRING, Endpoint
 from mcp_tui.providers.faults import Subject
 from mcp_tui.providers.openai_chat import OpenAiChat
 from mcp_tui.providers.retry import Retrier
@@ -22,7 +22,8 @@ def build(endpoint: Endpoint, *, retrier: Retrier | None = None, deadlines: Dead
     if endpoint.key:
         headers |= {"x-api-key": endpoint.key} if anthropic else {"authorization": f"Bearer {endpoint.key}"}
     headers |= {name.lower(): value for name, value in endpoint.headers.items()}
-    where = {"config": f"api_key in [providers.{endpoint.name}]", "none needed": ""}
+    where = {"config": f"api_key in [providers.{endpoint.name}]", "none needed": "",
+             KEYRING: f"the stored key (`mcp-tui auth {endpoint.name}` replaces it)"}  # fmt: skip
     source = where.get(endpoint.key_source, endpoint.key_source)
     password = unquote(urlsplit(endpoint.base_url).password or "")
     subject = Subject(

@@ -14,6 +14,9 @@ from mcp_tui.providers.vendors import DEMO_MODELS, GENERIC, Vendor, quirks_at
 
 BUILT_FORMATS: tuple[WireFormat, ...] = ("openai-chat", "anthropic-messages")
 
+KEYRING = "keyring"
+"""The `key_source` of a key from the operating system's keyring."""
+
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]+(?: +[\x21-\x7e]+)*")
 
 
@@ -40,6 +43,10 @@ class Endpoint:
         return ready and not self.probed
 
     @property
+    def on_this_machine(self) -> bool:
+        return _is_loopback(self.base_url)
+
+    @property
     def shown_url(self) -> str:
         """Without a user name or password in it."""
         parts = urlsplit(self.base_url)
@@ -48,8 +55,18 @@ class Endpoint:
         return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
 
 
-def endpoint_of(name: str, vendor: Vendor | None, spec: ProviderSpec | None, environ: Mapping[str, str]) -> Endpoint:
-    """The config entry wins over the environment, the environment over the vendor's defaults."""
+def endpoint_of(
+    name: str,
+    vendor: Vendor | None,
+    spec: ProviderSpec | None,
+    environ: Mapping[str, str],
+    *,
+    stored_key: str = "",
+) -> Endpoint:
+    """The config entry wins over the environment, the environment over the vendor's defaults.
+
+    stored_key: from the keyring; counts when neither of them gives a key.
+    """
     wire: WireFormat = (spec.format if spec else None) or (vendor.format if vendor else "openai-chat")
     variable = _first(vendor.url_variables if vendor else (), environ)
     given = (spec.base_url if spec else "") or (environ[variable] if variable else "")
@@ -72,12 +89,14 @@ def endpoint_of(name: str, vendor: Vendor | None, spec: ProviderSpec | None, env
         key, source = spec.api_key.strip(), "config"
     elif key_variable:
         key, source = environ[key_variable].strip(), key_variable
+    elif stored_key:
+        key, source = stored_key, KEYRING
     elif vendor is None or vendor.local or (given and _is_loopback(base_url)):
         source = "none needed"
     headers = {**(vendor.headers if vendor else {}), **(spec.headers if spec else {})}
     bad = [header for header, value in headers.items() if value and not _HEADER_TEXT.fullmatch(value)]
     if problem is None and key and not _HEADER_TEXT.fullmatch(key):
-        place = "api_key" if source == "config" else source
+        place = {"config": "api_key", KEYRING: "the stored key"}.get(source, source)
         problem = _problem(name, f"{place} has characters no key has", f"look for line breaks or quotes in {place}")
     elif problem is None and bad:
         problem = _problem(name, f"header {bad[0]} has characters no header may have", "")

@@ -1,14 +1,16 @@
-"""Prices and context sizes from the table that genai-prices ships. Never asks the network.
+"""Prices: the person's own, else those of the table that genai-prices ships. Never asks the network.
 
 Importing this module does not load the table; the first question does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from mcp_tui.config.schema import PriceSpec
 from mcp_tui.core.state import Usage
 from mcp_tui.providers.registry import ModelInfo, ModelRef
 from mcp_tui.providers.vendors import BY_NAME
@@ -16,6 +18,36 @@ from mcp_tui.providers.vendors import BY_NAME
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo as PricedModel
     from genai_prices.types import Provider as PricedProvider
+
+
+class PriceBook:
+    """The table with the person's own prices on top."""
+
+    def __init__(self, own: Mapping[str, PriceSpec] | None = None) -> None:
+        """own: `provider/model` or `provider/*` -> price."""
+        self._own = dict(own or {})
+
+    def own(self, ref: ModelRef) -> PriceSpec | None:
+        return self._own.get(str(ref)) or self._own.get(f"{ref.provider}/*")
+
+    def cost_usd(self, ref: ModelRef, usage: Usage) -> float | None:
+        """As `cost_usd`: an estimate also with an own price, because the provider did not say it."""
+        price = self.own(ref)
+        if price is None:
+            return cost_usd(ref, usage)
+        if usage.input_tokens is None and usage.output_tokens is None:
+            return None
+        tokens_in = usage.input_tokens or 0
+        read = min(usage.cached_input_tokens or 0, tokens_in)
+        cached = price.input_usd if price.cached_usd is None else price.cached_usd
+        total = (tokens_in - read) * price.input_usd + read * cached + (usage.output_tokens or 0) * price.output_usd
+        return total / 1_000_000
+
+    def model_info(self, ref: ModelRef) -> ModelInfo:
+        info, price = model_info(ref), self.own(ref)
+        if price is None:
+            return info
+        return replace(info, input_usd_per_mtok=price.input_usd, output_usd_per_mtok=price.output_usd)
 
 
 def cost_usd(ref: ModelRef, usage: Usage) -> float | None:

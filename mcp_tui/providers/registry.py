@@ -79,13 +79,11 @@ class ProviderRegistry:
         demo_base_url: str | None = None,
     ) -> None:
         """demo_base_url: origin of the running demo model server; adds the provider `demo`."""
-        own = {spec.name: spec for spec in specs}
-        self._endpoints: dict[str, Endpoint] = {
-            vendor.name: endpoint_of(vendor.name, vendor, own.get(vendor.name), environ) for vendor in VENDORS
-        }
-        for spec in specs:
-            if spec.name not in self._endpoints:
-                self._endpoints[spec.name] = endpoint_of(spec.name, None, spec, environ)
+        self._own = {spec.name: spec for spec in specs}
+        self._environ = environ
+        self._vendors = {vendor.name: vendor for vendor in VENDORS}
+        names = dict.fromkeys((*self._vendors, *self._own))
+        self._endpoints: dict[str, Endpoint] = {name: self._endpoint(name) for name in names}
         self._demo = demo_endpoints(demo_base_url) if demo_base_url is not None else {}
         self._built: dict[str, WireProvider] = {}
         self._listed: dict[str, tuple[str, ...]] = {}
@@ -100,10 +98,32 @@ class ProviderRegistry:
             infos.insert(0, ProviderInfo(DEMO, "openai-chat", base_url, "none needed", True, True, models))
         return tuple(infos)
 
-    def resolve(self, text: str) -> ModelRef:
+    def use_stored_keys(self, keys: Mapping[str, str]) -> None:
+        """Provider name -> key from the keyring. They count where neither configuration nor environment has one."""
+        for name, key in keys.items():
+            endpoint = self._endpoints.get(name)
+            # A provider that was used already has its key.
+            if endpoint is not None and not endpoint.key and name not in self._built:
+                self._endpoints[name] = self._endpoint(name, key)
+
+    def address(self, ref: ModelRef) -> str:
+        """Wire format and base URL, without any secret: with the model's name, what answers a request."""
+        endpoint = self._endpoints.get(ref.provider)
+        if endpoint is None:
+            # The demo server has another port at every start, and says the same.
+            return f"{DEMO} {self._demo[ref.model].format}" if ref.model in self._demo else ref.provider
+        return f"{endpoint.format} {endpoint.shown_url}"
+
+    def charges_nothing(self, name: str) -> bool:
+        """The demo, and servers on this machine."""
+        endpoint = self._endpoints.get(name)
+        return endpoint is None or endpoint.on_this_machine
+
+    def resolve(self, text: str, *, usable: bool = True) -> ModelRef:
         """`provider/model`, or a bare model or provider name where that is clear.
 
-        AppError (usage) naming the closest matches otherwise, or the missing key variable.
+        AppError (usage) naming the closest matches otherwise, or the missing key variable. usable False: also a
+        provider that takes no requests now.
         """
         text = text.strip()
         head, slash, model = text.partition("/")
@@ -112,7 +132,8 @@ class ProviderRegistry:
             ref = self._with_model(name, model.strip() if slash else "")
         else:
             ref = self._by_model(text)
-        self._check(ref.provider)
+        if usable:
+            self._check(ref.provider)
         return ref
 
     def provider(self, name: str) -> Provider:
@@ -143,6 +164,9 @@ class ProviderRegistry:
         built, self._built = self._built, {}
         for provider in built.values():
             await provider.aclose()
+
+    def _endpoint(self, name: str, stored_key: str = "") -> Endpoint:
+        return endpoint_of(name, self._vendors.get(name), self._own.get(name), self._environ, stored_key=stored_key)
 
     def _info(self, endpoint: Endpoint) -> ProviderInfo:
         listed = self._listed.get(endpoint.name, ())
@@ -224,7 +248,7 @@ class ProviderRegistry:
             raise AppError(
                 f"No key for {name}",
                 f"{' and '.join(endpoint.key_variables) or 'api_key'} not set",
-                f"set {variable}, or api_key in [providers.{name}]",
+                f"set {variable}, or api_key in [providers.{name}], or store one with `mcp-tui auth {name}`",
                 kind=ErrorKind.USAGE,
                 code="missing_key",
             )

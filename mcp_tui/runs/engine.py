@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import importlib
 import itertools
 import logging
@@ -16,7 +17,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from mcp_tui.config.schema import Config, Origin, ServerSpec
+from mcp_tui.config.schema import Config, Origin, ProviderSpec, ServerSpec
 from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.events import ColumnEvent
 from mcp_tui.core.state import ServerSnapshot, Usage
@@ -28,7 +29,7 @@ from mcp_tui.runs.run import Run
 from mcp_tui.runs.scene import Scene
 from mcp_tui.runs.spec import Attachment, ColumnSpec, EngineOptions, RunSpec, is_on
 from mcp_tui.runs.toolbox import Toolbox
-from mcp_tui.sessions.manager import SessionManager
+from mcp_tui.sessions.manager import Reconfigured, SessionManager
 
 __all__ = [
     "ApprovalDesk",
@@ -91,6 +92,9 @@ class Engine:
         self._left: contextlib.AsyncExitStack | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._running: set[asyncio.Task[Any]] = set()
+        self._demo_base_url: str | None = None
+        self._retired: list[ProviderRegistry] = []
+        """Registries of earlier configurations; conversations may still use them."""
 
     async def __aenter__(self) -> Engine:
         async with contextlib.AsyncExitStack() as stack:
@@ -153,6 +157,27 @@ class Engine:
         run_id = f"r{next(self._run_ids)}"
         return Run(run_id, spec, listener, scene)
 
+    def reconfigure(self, config: Config) -> Reconfigured:
+        """Take over a new configuration while everything runs: servers that did not change notice nothing.
+
+        Providers and defaults count for what starts from now on; conversations that began keep theirs. With
+        `--demo` there is nothing to take over.
+        """
+        before, self.config = self.config, config
+        if self.options.demo:
+            return Reconfigured()
+        if _without_origins(config.providers) != _without_origins(before.providers):
+            self._retired.append(self.registry)
+            self.registry = self._new_registry(self._demo_base_url)
+            if self._tasks is not None:
+                self._spawn(self._look_for_local_models(), "local models")
+        self.demo_server = self.demo_models and not config.servers
+        specs = (DEMO_SERVER,) if self.demo_server else config.servers
+        outcome = self.manager.reconfigure(specs)
+        trusted = {spec.name for spec in specs if spec.trusted}
+        self.approvals.servers_changed(trusted, {*outcome.removed, *outcome.changed})
+        return outcome
+
     def tool_tax(self, tools_off: frozenset[tuple[str, str]]) -> int:
         """Estimated tokens the offered tools add to every request."""
         return sum(
@@ -188,10 +213,12 @@ class Engine:
 
         models = await stack.enter_async_context(DemoModels(speed=self.options.demo_speed))
         await self.registry.aclose()
+        self._demo_base_url = models.base_url
         self.registry = self._new_registry(models.base_url)
 
     async def _close_registry(self) -> None:
-        await self.registry.aclose()
+        for registry in (*self._retired, self.registry):
+            await registry.aclose()
 
     def _spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         if self._tasks is None:
@@ -201,6 +228,11 @@ class Engine:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
+
+
+def _without_origins(specs: Sequence[ProviderSpec]) -> list[ProviderSpec]:
+    """What they say, wherever it stands."""
+    return [dataclasses.replace(spec, origin=Origin("")) for spec in specs]
 
 
 def _warm_up() -> None:

@@ -7,6 +7,7 @@ import difflib
 import importlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType, TracebackType
 from typing import Any
 
@@ -16,6 +17,7 @@ from mcp_tui.core.state import CallResult, Progress, ServerSnapshot
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.logs import SdkLogs
 from mcp_tui.sessions.processes import ProcessGroups
+from mcp_tui.sessions.sign_in import SignInPolicy
 from mcp_tui.sessions.supervisor import Supervisor
 from mcp_tui.sessions.wire import WireEntry
 from mcp_tui.sessions.wirelog.log import WireLog
@@ -26,6 +28,18 @@ SHUTDOWN_S = 6.0
 """Every server closes on its own within about 4.5 s, all at once; what is left then is killed."""
 BURST_S = 0.05
 """Listeners hear of changes at most this often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """Names of the servers that a new configuration added, removed, and connects again."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
 
 
 class SessionManager:
@@ -42,7 +56,9 @@ class SessionManager:
         *,
         elicit: Callable[[str, JsonObject], object] | None = None,
         wire_log: WireLog | None = None,
+        sign_in: SignInPolicy | None = None,
     ) -> None:
+        """sign_in: when a browser may be opened by itself; without it only `sign_in` does."""
         self.wire_log = wire_log if wire_log is not None else WireLog()
         """Every message of every server, on disk; opened and closed with the manager."""
         self._groups = ProcessGroups()
@@ -55,15 +71,21 @@ class SessionManager:
         self._told_at = 0.0
         self._all: tuple[ServerSnapshot, ...] | None = None
         self._supervisors: dict[str, Supervisor] = {}
+        self._elicit = elicit
+        self._sign_in = sign_in
         for spec in specs:
-            self._supervisors[spec.name] = Supervisor(
-                spec,
-                changed=self._changed,
-                load=self._load,
-                elicit=elicit,
-                groups=self._groups,
-                wire_log=self.wire_log,
-            )
+            self._supervisors[spec.name] = self._new_supervisor(spec)
+
+    def _new_supervisor(self, spec: ServerSpec) -> Supervisor:
+        return Supervisor(
+            spec,
+            changed=self._changed,
+            load=self._load,
+            elicit=self._elicit,
+            groups=self._groups,
+            wire_log=self.wire_log,
+            sign_in=self._sign_in,
+        )
 
     async def __aenter__(self) -> SessionManager:
         self._loop = asyncio.get_running_loop()
@@ -71,9 +93,12 @@ class SessionManager:
         self._groups.watch()
         self.wire_log.start()
         for supervisor in self._supervisors.values():
-            task = self._loop.create_task(supervisor.run(), name=f"server {supervisor.spec.name}")
-            self._tasks[task] = supervisor
+            self._start(supervisor, self._loop)
         return self
+
+    def _start(self, supervisor: Supervisor, loop: asyncio.AbstractEventLoop) -> None:
+        task = loop.create_task(supervisor.run(), name=f"server {supervisor.spec.name}")
+        self._tasks[task] = supervisor
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -281,6 +306,61 @@ class SessionManager:
     def retry(self, name: str) -> None:
         """Reconnect now: ends a backoff, restarts a failed or a live server."""
         self._supervisor(name).retry()
+
+    def reconfigure(self, specs: Sequence[ServerSpec]) -> Reconfigured:
+        """Take over a new configuration: what was added starts, what is gone ends, what differs connects again.
+
+        Every other server is left alone, down to its snapshot. Returns at once; what ends does so in the background.
+        """
+        before = self._supervisors
+        self._supervisors = {}
+        changed: list[str] = []
+        added: list[str] = []
+        for spec in specs:
+            supervisor = before.get(spec.name)
+            if supervisor is None:
+                added.append(spec.name)
+                supervisor = self._new_supervisor(spec)
+                if self._loop is not None:
+                    self._start(supervisor, self._loop)
+            elif supervisor.reconfigure(spec):
+                changed.append(spec.name)
+            self._supervisors[spec.name] = supervisor
+        removed = [name for name in before if name not in self._supervisors]
+        gone = {before[name] for name in removed}
+        for supervisor in gone:
+            supervisor.close()
+        for task in [task for task, supervisor in self._tasks.items() if supervisor in gone]:
+            task.add_done_callback(self._forget)
+        if [*before] != [*self._supervisors]:
+            self._changed()
+        return Reconfigured(tuple(added), tuple(removed), tuple(changed))
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        """The task of a server that was removed has ended."""
+        self._tasks.pop(task, None)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            _log.error("%s failed", task.get_name(), exc_info=fault)
+
+    def sign_in(self, name: str) -> None:
+        """Sign in with the browser and connect. The snapshot tells the URL, and in the end `ready` or why not.
+
+        AppError (usage) when there is nothing to sign in to, or it is done already. One that is under way goes on.
+        """
+        self._supervisor(name).start_sign_in()
+
+    def cancel_sign_in(self, name: str) -> None:
+        """End a sign-in that waits for the browser; the server then needs one again."""
+        self._supervisor(name).cancel_sign_in()
+
+    def finish_sign_in(self, name: str, address: str) -> bool:
+        """The address a browser on another machine ended on (http://127.0.0.1...). False: none is waited for."""
+        return self._supervisor(name).sign_in.deliver(address)
+
+    async def sign_out(self, name: str) -> None:
+        """Forget the tokens and registrations of a server, on disk too, and connect without. AppError."""
+        supervisor = self._supervisor(name)
+        await supervisor.sign_out(await self._load())
 
     def set_enabled(self, name: str, enabled: bool) -> None:
         self._supervisor(name).set_enabled(enabled)

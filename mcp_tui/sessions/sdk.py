@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from mcp_tui.config.authorisation import AuthEntryError, auth_settings
+from mcp_tui.config.schema import ServerSpec
+from mcp_tui.sessions.authorisation.authoriser import Authoriser, Host
+from mcp_tui.sessions.authorisation.vault import default_vault
 from mcp_tui.sessions.calls import call_tool, complete, get_prompt, read_resource
 from mcp_tui.sessions.connection import Connection
 from mcp_tui.sessions.logs import quiet_deprecations
 from mcp_tui.sessions.raw import send_raw
+from mcp_tui.sessions.sign_in import SignInPolicy
 
 quiet_deprecations()
 
-__all__ = ["Connection", "call_tool", "complete", "get_prompt", "read_resource", "send_raw"]
+
+def new_authoriser(spec: ServerSpec, policy: SignInPolicy, host: Host) -> Authoriser | None:
+    """None when the entry says so; an entry with a bad `auth` never gets here."""
+    try:
+        settings = auth_settings(spec.auth)
+    except AuthEntryError as error:
+        host.warn(f"`auth` of the entry is not used: {error.detail}")
+        return None
+    if settings.grant == "none":
+        return None
+    return Authoriser(spec.name, spec.url, settings, default_vault(), policy, host)
+
+
+__all__ = ["Connection", "call_tool", "complete", "get_prompt", "new_authoriser", "read_resource", "send_raw"]

@@ -7,16 +7,18 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mcp_tui.config import mask
-from mcp_tui.config.schema import ServerSpec, Transport
+from mcp_tui.config.schema import NEEDS_TRUST, ServerSpec, Transport
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import Catalog, CatalogDiff, CrashCard, ServerFacts, ServerSnapshot, ServerStatus
 from mcp_tui.sessions.backoff import FailureCount, backoff_s
 from mcp_tui.sessions.catalog import catalog_diff
 from mcp_tui.sessions.processes import ProcessGroups
+from mcp_tui.sessions.sign_in import SignIn, SignInPolicy
 from mcp_tui.sessions.stderr import Notices, StderrTail
 from mcp_tui.sessions.wire import WireRing
 from mcp_tui.sessions.wirelog.lifecycle import Lifecycle
@@ -46,9 +48,11 @@ class Supervisor:
         elicit: Callable[[str, Any], object] | None,
         groups: ProcessGroups,
         wire_log: WireLog | None = None,
+        sign_in: SignInPolicy | None = None,
     ) -> None:
         self.spec = spec
         self.ring = WireRing()
+        self._wire_log = wire_log
         self._lifecycle = Lifecycle(wire_log, spec)
         self._tell = changed
         self._load = load
@@ -56,6 +60,7 @@ class Supervisor:
         self._groups = groups
         self._stderr = StderrTail(self.changed)
         self._notices = Notices(self.changed)
+        self.sign_in = SignIn(spec, sign_in or SignInPolicy(), self, self._notices.add)
         self._enabled = not spec.disabled
         self._closing = False
         self._wake = asyncio.Event()
@@ -103,7 +108,9 @@ class Supervisor:
 
     @property
     def undecided(self) -> bool:
-        """Nothing is known yet: connecting, or waiting for the second try."""
+        """Nothing is known yet: connecting, waiting for the second try, or for the person at the browser."""
+        if self.sign_in.url and not self._status.usable:
+            return True
         return not self._status.settled and self._failures.attempt < 2
 
     @property
@@ -137,6 +144,8 @@ class Supervisor:
                 warnings=self._notices.sentences(),
                 reconnects=max(0, self._ready_count - 1),
                 calls_in_flight=connection.in_flight if connection is not None else 0,
+                sign_in_url=self.sign_in.url,
+                signed_in=self.sign_in.signed_in,
             )
         return self._snapshot
 
@@ -173,6 +182,21 @@ class Supervisor:
         self._mode = self.spec.protocol
         self._restart()
 
+    def start_sign_in(self) -> None:
+        """A browser may be opened; the connection is made anew. AppError when there is nothing to sign in to."""
+        if not self.sign_in.url:
+            self.sign_in.order(usable=self.connection is not None)
+            self.retry()
+
+    def cancel_sign_in(self) -> None:
+        self.sign_in.cancel()
+
+    async def sign_out(self, sdk: ModuleType) -> None:
+        await self.sign_in.forget(sdk)
+        self.changed()
+        if self._enabled:
+            self.retry()
+
     def set_enabled(self, enabled: bool) -> None:
         if enabled == self._enabled:
             return
@@ -181,6 +205,33 @@ class Supervisor:
         if not enabled and not self._closing:
             self._set(ServerStatus.DISABLED)
         self._restart()
+
+    def reconfigure(self, spec: ServerSpec) -> bool:
+        """Take over a new entry of the same name. True when that means connecting again; what was seen stays.
+
+        An entry that only moved in its file, or to another file, changes nothing but where it says it stands.
+        """
+        before, self.spec = self.spec, spec
+        if spec == before:
+            return False
+        if replace(spec, origin=before.origin) == before:
+            self.changed()
+            return False
+        if spec.disabled != before.disabled:
+            self._enabled = not spec.disabled
+        self._lifecycle = Lifecycle(self._wire_log, spec)
+        self.sign_in.reconfigured(spec)
+        self._failures.reset()
+        self._transport = spec.transport
+        self._mode = spec.protocol
+        if not self._enabled:
+            self._set(ServerStatus.DISABLED)
+        elif spec.problem is not None:
+            self._rest_on_problem(spec.problem)
+        else:
+            self._set(ServerStatus.CONNECTING)
+        self._restart()
+        return True
 
     def close(self) -> None:
         self._closing = True
@@ -221,7 +272,7 @@ class Supervisor:
             await self._wake.wait()
 
     def _rest_on_problem(self, problem: ErrorInfo) -> None:
-        untrusted = problem.code == "needs_trust"
+        untrusted = problem.code == NEEDS_TRUST
         self._set(ServerStatus.NEEDS_TRUST if untrusted else ServerStatus.FAILED, problem)
 
     async def _connect(self) -> Ending | None:
@@ -241,6 +292,7 @@ class Supervisor:
             notices=self._notices,
             groups=self._groups,
             recorder=self._lifecycle.connecting(self._transport),
+            authoriser=self.sign_in.connecting(sdk),
         )
         self._connection = connection
         try:
@@ -266,6 +318,7 @@ class Supervisor:
 
     async def _judge(self, ending: Ending, fault: Fault) -> None:
         """What follows from the end of a connection; returns when it is time to connect again."""
+        self.sign_in.ended()
         if ending.crash is not None:
             self._crash = ending.crash
         if ending.ready_s == 0 and self._other_way(ending, fault):
@@ -329,7 +382,19 @@ class Supervisor:
 
     # ------------------------------------------------------------------ what the connection says
 
+    def waits_for_person(self, reason: ErrorInfo) -> None:
+        """The browser is open. A server that works meanwhile (a call wants more access) stays usable."""
+        if self._status in (ServerStatus.CONNECTING, ServerStatus.NEEDS_AUTH):
+            self._set(ServerStatus.NEEDS_AUTH, reason)
+        self.changed()
+
+    def person_done(self) -> None:
+        if self._status is ServerStatus.NEEDS_AUTH and self._connection is not None:
+            self._set(ServerStatus.CONNECTING)
+        self.changed()
+
     def became_ready(self, connection: Connection) -> None:
+        self.sign_in.ended()
         self._facts = connection.facts
         self._crash = None
         self._ready_count += 1

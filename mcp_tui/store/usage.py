@@ -261,9 +261,7 @@ class UsageLedger:
         rows: list[tuple[str, str, int, float]] = connection.execute(
             "SELECT id, host, pid, touched FROM calls WHERE status = 'open'"
         ).fetchall()
-        lost = [
-            (id_,) for id_, on, pid, touched in rows if touched < now - STALE_S or (on == host and not _runs(pid))
-        ]
+        lost = [(id_,) for id_, on, pid, touched in rows if touched < now - STALE_S or (on == host and not _runs(pid))]
         connection.executemany("UPDATE calls SET status = 'lost', reserved_usd = 0 WHERE id = ?", lost)
 
     def _of_day(self, connection: sqlite3.Connection, day: str) -> tuple[float, float]:

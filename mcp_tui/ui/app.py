@@ -25,6 +25,7 @@ from mcp_tui.ui import keys, safe
 from mcp_tui.ui.bridge import DashboardOptions, EngineBridge, Listeners
 from mcp_tui.ui.screens.compare import CompareScreen
 from mcp_tui.ui.screens.mode import ItemChosen, ModeScreen, PromptOffered, RunStateChanged, ScreenMounted
+from mcp_tui.ui.terminal_keys import read_alt_digits
 from mcp_tui.ui.themes import DEFAULT_THEME, load_folder, shipped_folder
 from mcp_tui.ui.widgets.top_bar import Facts, TopBar
 
@@ -352,4 +353,5 @@ def run_dashboard(options: DashboardOptions) -> int:
         return app.return_code or 0
 
     _log_to_file()
+    read_alt_digits()
     return asyncio.run(main())

@@ -154,9 +154,9 @@ def draw(outcome: Outcome, view: View) -> Drawn:
     """The whole view, texts cleaned and cut at MAX_DRAWN_CHARS with a note."""
     writer = _Writer()
     for warning in outcome.warnings:
-        writer.line(f"⚠ {warning}", "warning")
+        writer.line(f"! {warning}", "warning")
     if outcome.sent_wrong:
-        writer.line("⚠ sent although the arguments do not fit the schema", "warning")
+        writer.line("! sent although the arguments do not fit the schema", "warning")
     if outcome.error is not None:
         _draw_error(writer, outcome)
     raw = outcome.raw

@@ -34,13 +34,13 @@ class State:
 
 _SERVER: dict[ServerStatus, State] = {
     ServerStatus.DISABLED: State("○", "off", "muted"),
-    ServerStatus.CONNECTING: State("◌", "connecting", "wait"),
+    ServerStatus.CONNECTING: State("◐", "connecting", "wait"),
     ServerStatus.READY: State("●", "ready", "good"),
-    ServerStatus.DEGRADED: State("◐", "degraded", "warn"),
-    ServerStatus.BACKOFF: State("↻", "retry", "warn"),
-    ServerStatus.NEEDS_AUTH: State("⚷", "sign in", "warn"),
+    ServerStatus.DEGRADED: State("!", "degraded", "warn"),
+    ServerStatus.BACKOFF: State("»", "retry", "warn"),
+    ServerStatus.NEEDS_AUTH: State("◇", "sign in", "warn"),
     ServerStatus.NEEDS_TRUST: State("?", "trust?", "warn"),
-    ServerStatus.FAILED: State("⚠", "failed", "bad"),
+    ServerStatus.FAILED: State("✗", "failed", "bad"),
     ServerStatus.CLOSED: State("○", "closed", "muted"),
 }
 

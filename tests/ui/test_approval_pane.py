@@ -190,7 +190,7 @@ async def test_bad_json_is_told_beside_the_text_and_nothing_is_lost() -> None:
         screen = s.top
         assert isinstance(screen, ArgumentsScreen)
         editor = screen.query_one("JsonEditor")
-        for bad, said in (('{"sql": ', "⚠ line 1"), ("[1]", "JSON object")):
+        for bad, said in (('{"sql": ', "! line 1"), ("[1]", "JSON object")):
             editor.text = bad  # pyright: ignore[reportAttributeAccessIssue]  a TextArea
             await s.press("ctrl+s")
             assert s.top is screen

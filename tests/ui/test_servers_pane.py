@@ -15,10 +15,10 @@ from tests.ui.doubles import example_servers, server, stage
     [
         (ServerStatus.READY, "● s ready"),
         (ServerStatus.DISABLED, "○ s off"),
-        (ServerStatus.NEEDS_AUTH, "⚷ s sign in"),
-        (ServerStatus.FAILED, "⚠ s failed"),
+        (ServerStatus.NEEDS_AUTH, "◇ s sign in"),
+        (ServerStatus.FAILED, "✗ s failed"),
         (ServerStatus.NEEDS_TRUST, "? s trust?"),
-        (ServerStatus.DEGRADED, "◐ s degraded"),
+        (ServerStatus.DEGRADED, "! s degraded"),
     ],
 )
 async def test_every_state_has_a_glyph_and_a_word(status: ServerStatus, expected: str) -> None:
@@ -31,8 +31,8 @@ async def test_connecting_shows_elapsed_time_and_backoff_counts_down() -> None:
     waiting = server("b", ServerStatus.BACKOFF, attempt=2, retry_at=1004.0)
     async with stage(servers=(connecting, waiting)) as s:
         pane = s.screen.servers_pane
-        assert "◌ a connecting 1.2s" in pane.row_text(0, 34).plain
-        assert "↻ b retry in 4s (2)" in pane.row_text(1, 34).plain
+        assert "◐ a connecting 1.2s" in pane.row_text(0, 34).plain
+        assert "» b retry in 4s (2)" in pane.row_text(1, 34).plain
         s.clock.now += 2
         assert "connecting 3.2s" in pane.row_text(0, 34).plain
         assert "retry in 2s (2)" in pane.row_text(1, 34).plain
@@ -104,7 +104,7 @@ def test_card_says_why_a_process_ended_and_what_the_handshake_said() -> None:
     )
     text = card(crashed, 1000.0).plain
     for part in (
-        "⚠ failed",
+        "✗ failed",
         "s crashed",
         "→ see stderr",
         "ended by SIGSEGV",

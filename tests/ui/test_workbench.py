@@ -263,7 +263,7 @@ async def test_structured_and_raw_views_and_a_mismatch_as_a_warning() -> None:
         await opened(pilot, app, "fs", "tool", "list_roots")
         await pilot.press("f9")
         await finished(pilot, app)
-        assert text_of(app).split("\n") == ["⚠ structuredContent does not match outputSchema: n", "four"]
+        assert text_of(app).split("\n") == ["! structuredContent does not match outputSchema: n", "four"]
         await pilot.press("ctrl+r", "right")
         await until(pilot, lambda: '"n": 4' in text_of(app))
         await pilot.press("right")

@@ -348,6 +348,8 @@ class Authoriser:
         callback, browser = self._callback, self._browser
         if callback is None or browser is None:
             raise failed("The sign-in failed", "Nothing waits for its answer")
+        if callback.settled:  # cancelled meanwhile: no browser then
+            await callback.answer(0)
         callback.expect(parse_qs(urlsplit(url).query).get("state", [""])[-1], self._check_iss)
         self._host.sign_in_opened(url)
         try:
@@ -381,10 +383,12 @@ class Authoriser:
             except AuthorisationError as error:
                 return error  # raised below: a task group would wrap it
 
+        answer: Answer | AuthorisationError | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watch)
             answer = await wait()
             tasks.cancel_scope.cancel()
+        assert answer is not None
         if isinstance(answer, AuthorisationError):
             raise answer
         return AuthorizationCodeResult(code=answer.code, state=answer.state, iss=answer.iss)

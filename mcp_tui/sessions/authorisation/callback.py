@@ -89,6 +89,10 @@ class Callback:
         self._state = state
         self._check_iss = check_iss
 
+    @property
+    def settled(self) -> bool:
+        return self._result is not None and self._result.done()
+
     def cancel(self, error: AuthorisationError) -> None:
         if self._result is not None and not self._result.done():
             self._result.set_exception(error)

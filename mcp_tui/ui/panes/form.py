@@ -262,11 +262,11 @@ class FormPane(Vertical):
             parsed = parse(self.editor.text)
         except JsonTextError as error:
             item.json_draft = self.editor.text
-            self._json_status(f"⚠ line {error.line}, column {error.column}: {error.reason}", "bad")
+            self._json_status(f"! line {error.line}, column {error.column}: {error.reason}", "bad")
             return
         if not is_object(parsed.value):
             item.json_draft = self.editor.text
-            self._json_status("⚠ the arguments must be one object: { … }", "bad")
+            self._json_status("! the arguments must be one object: { … }", "bad")
             return
         item.json_draft = None
         value: JsonObject = parsed.value
@@ -341,7 +341,7 @@ class FormPane(Vertical):
                 first = problems[0]
                 place = f"{path_text(first.path)}: " if first.path else ""
                 more = f"  (+{len(problems) - 1} more)" if len(problems) > 1 else ""
-                self._json_status(f"⚠ {place}{first.message}{more}", "warn")
+                self._json_status(f"! {place}{first.message}{more}", "warn")
             else:
                 self._json_status("✓ valid JSON", "good" if takes_arguments(item) else "warn")
         elif self._row is not None:

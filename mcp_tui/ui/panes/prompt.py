@@ -189,13 +189,13 @@ class PromptPane(Vertical):
             self.border_title = _TITLE
 
     def say_error(self, info: ErrorInfo) -> None:
-        self._say(f"⚠ {info.line()}", "-error")
+        self._say(f"! {info.line()}", "-error")
 
     def say_warning(self, info: ErrorInfo) -> None:
         self._say(f"! {info.line()}", "-warning")
 
     def say_busy(self, text: str) -> None:
-        self._say(f"◌ {text}", "-busy")
+        self._say(f"◐ {text}", "-busy")
 
     def clear_note(self) -> None:
         self.note.display = False

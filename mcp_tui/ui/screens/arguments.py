@@ -55,11 +55,11 @@ class ArgumentsScreen(ModalScreen[JsonObject | None]):
         try:
             parsed = json_text.parse(text)
         except json_text.JsonTextError as error:
-            self._say(f"⚠ {error}", "-bad")
+            self._say(f"! {error}", "-bad")
             return None
         decoded: object = parsed.value
         if not isinstance(decoded, dict):
-            self._say("⚠ arguments are a JSON object: { ... }", "-bad")
+            self._say("! arguments are a JSON object: { ... }", "-bad")
             return None
         value = cast("JsonObject", decoded)
         missing = _missing(self._question.tool.input_schema, value)

@@ -97,7 +97,7 @@ class ComparePanes(ModeScreen):
     def on_mount(self) -> None:
         self.demo_line.display = False
         self.columns_area.say("starting …")
-        self.servers_pane.empty = "◌ starting"
+        self.servers_pane.empty = "◐ starting"
         self.servers_pane.show(())
         self._describe()
         self.run_worker(self._load_history(), group="history")
@@ -118,7 +118,7 @@ class ComparePanes(ModeScreen):
         try:
             columns = engine.default_columns(self._wanted_models())
         except AppError as error:
-            self.columns_area.say(f"⚠ {error.info.line()}\n\nPress + to choose a model.")
+            self.columns_area.say(f"! {error.info.line()}\n\nPress + to choose a model.")
         else:
             if not columns:
                 self.columns_area.say("No model yet. Press + to choose one.")
@@ -140,7 +140,7 @@ class ComparePanes(ModeScreen):
 
     def engine_failed(self, info: ErrorInfo) -> None:
         self._engine = None
-        self.columns_area.say(f"⚠ {info.line()}")
+        self.columns_area.say(f"! {info.line()}")
 
     def servers_changed(self, servers: tuple[ServerSnapshot, ...]) -> None:
         self._servers = servers

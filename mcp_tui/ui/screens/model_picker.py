@@ -141,17 +141,17 @@ class ModelPicker(ModalScreen[ModelRef | None]):
             if not found and terms:
                 continue
             rows.append(_Row(provider.name, clean_line(provider.name), self._aside(provider)))
-            rows.extend(_Row(provider.name, clean_line(ref.model), lack and "⚷", ref) for ref in found)
+            rows.extend(_Row(provider.name, clean_line(ref.model), lack and "◇", ref) for ref in found)
         self._list.rows = rows
         self._list.rows_replaced(key)
 
     def _aside(self, provider: ProviderInfo) -> str:
         if lack := missing(provider):
-            return f"⚷ {lack}"
+            return f"◇ {lack}"
         if provider.name in self._asking:
-            return "◌ asking for models"
+            return "◐ asking for models"
         if provider.name in self._faults:
-            return f"⚠ {clean_line(self._faults[provider.name].detail or self._faults[provider.name].title)}"
+            return f"! {clean_line(self._faults[provider.name].detail or self._faults[provider.name].title)}"
         if provider.demo:
             return "scripted, not a real model"
         return f"● {clean_line(provider.key_source)}"
@@ -193,7 +193,7 @@ class ModelPicker(ModalScreen[ModelRef | None]):
         try:
             self.dismiss(self._registry.resolve(text))
         except AppError as error:
-            self._note.update(Content(clean(f"⚠ {error.info.line()}")))
+            self._note.update(Content(clean(f"! {error.info.line()}")))
 
     def on_click(self, event: events.Click) -> None:
         if event.widget is self:

@@ -112,7 +112,7 @@ class ParamsScreen(ModalScreen[ChosenParams | None]):
             name = "effort"
             effort = _effort(self._value(name))
         except RefusedError as error:
-            self._faults[name].update(f"⚠ {error}")
+            self._faults[name].update(f"! {error}")
             self._inputs[name].focus()
             return
         params = replace(self._spec.params, temperature=temperature, max_tokens=max_tokens, effort=effort)

@@ -83,7 +83,7 @@ class PromptForm(ModalScreen[dict[str, str] | None]):
             if field.value:
                 values[argument.name] = field.value
             elif argument.required:
-                self._fault.update(Content(f"⚠ {clean_line(argument.title or argument.name)} is required"))
+                self._fault.update(Content(f"! {clean_line(argument.title or argument.name)} is required"))
                 field.focus()
                 return
         self.dismiss(values)

@@ -168,7 +168,7 @@ class FormRow(Vertical):
     def show_error(self, message: str) -> None:
         missing = message == "required"
         for error in self.query(".error").results(Static):
-            error.update(Content(f"{' ' * self._label_width}⚠ ") + safe.label(message))
+            error.update(Content(f"{' ' * self._label_width}! ") + safe.label(message))
         # That something is missing needs no line of its own: the state at the end of the row says it.
         self.set_class(bool(message) and not missing, "-wrong")
         self.set_class(missing, "-missing")

@@ -81,7 +81,7 @@ class TopBar(Widget):
         """The parts, most worth first."""
         facts = self.facts
         if facts.failed:
-            return [Text("⚠ engine failed", self._style("bad"))]
+            return [Text("! engine failed", self._style("bad"))]
         parts: list[Text] = []
         if facts.waiting:
             noun = "call waits" if facts.waiting == 1 else "calls wait"
@@ -89,10 +89,10 @@ class TopBar(Widget):
         ready = sum(1 for server in facts.servers if server.status.usable)
         wanted = sum(1 for server in facts.servers if server.status != "disabled")
         if facts.starting:
-            parts.append(Text("◌ starting", self._style("muted")))
+            parts.append(Text("◐ starting", self._style("muted")))
         elif facts.servers:
             style = self._style("good" if ready == wanted else "wait")
-            parts.append(Text(f"{'●' if ready == wanted else '◌'} {ready}/{wanted} servers", style))
+            parts.append(Text(f"{'●' if ready == wanted else '◐'} {ready}/{wanted} servers", style))
         else:
             parts.append(Text("○ no servers", self._style("muted")))
         if facts.demo:

@@ -1,0 +1,113 @@
+"""Notices when the configuration changes on disk.
+
+It looks at the files once a second, on a thread: a notification service would need one more dependency, and misses
+what network file systems do. A file that is being written is given time; one that cannot be read changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from mcp_tui.config.schema import Config
+from mcp_tui.core.errors import AppError, ErrorInfo
+
+INTERVAL_S = 1.0
+SETTLE_S = 0.25
+_LONGEST_SETTLE = 12
+"""Rounds of SETTLE_S; a file that never comes to rest is read as it is."""
+
+Stamps: TypeAlias = dict[Path, tuple[int, int, int] | None]
+"""(time of the last change, size, inode); None for a file that is not there."""
+
+
+class ConfigWatch:
+    """One reader: `async for change in watch.changes()`."""
+
+    def __init__(
+        self,
+        load: Callable[[], Config],
+        config: Config,
+        *,
+        interval_s: float = INTERVAL_S,
+        settle_s: float = SETTLE_S,
+    ) -> None:
+        """load: reads everything again, as at the start; runs on a thread. config: what it said last."""
+        self._load = load
+        self._config = config
+        self._interval_s = interval_s
+        self._settle_s = settle_s
+        self._asked = asyncio.Event()
+
+    def look_now(self) -> None:
+        """Load again at once, also when no file changed: an input was answered."""
+        self._asked.set()
+
+    async def changes(self) -> AsyncGenerator[Config | ErrorInfo]:
+        """A new configuration each time it differs; why not, each time it could not be read and stays as it was."""
+        seen: Stamps | None = None
+        while True:
+            asked = await self._wait()
+            stamps = await asyncio.to_thread(_stamps, self._config.watched)
+            if stamps == seen and not asked:
+                continue
+            if seen is not None and not asked:
+                stamps = await self._settled(stamps)
+            seen = stamps
+            found = await asyncio.to_thread(self._reload)
+            if isinstance(found, Config):
+                self._config = found
+                if found.watched != tuple(stamps):
+                    # Files that count from now on: what they hold is read, but they have no stamp yet.
+                    seen = await asyncio.to_thread(_stamps, found.watched)
+            if found is not None:
+                yield found
+
+    async def _wait(self) -> bool:
+        """True when asked to look."""
+        try:
+            async with asyncio.timeout(self._interval_s):
+                await self._asked.wait()
+        except TimeoutError:
+            return False
+        self._asked.clear()
+        return True
+
+    async def _settled(self, stamps: Stamps) -> Stamps:
+        for _ in range(_LONGEST_SETTLE):
+            await asyncio.sleep(self._settle_s)
+            before, stamps = stamps, await asyncio.to_thread(_stamps, self._config.watched)
+            if stamps == before:
+                break
+        return stamps
+
+    def _reload(self) -> Config | ErrorInfo | None:
+        """None: it says the same as before."""
+        try:
+            config = self._load()
+        except AppError as error:
+            return _kept(error.info)
+        known = {path for path, _ in self._config.unreadable}
+        for path, problem in config.unreadable:
+            if path not in known:
+                return _kept(problem)
+        return None if config == self._config else config
+
+
+def _kept(problem: ErrorInfo) -> ErrorInfo:
+    return replace(problem, hint="; ".join(part for part in ("everything stays as it was", problem.hint) if part))
+
+
+def _stamps(paths: Sequence[Path]) -> Stamps:
+    stamps: Stamps = {}
+    for path in paths:
+        try:
+            status = os.stat(path)  # noqa: PTH116 - plain numbers are wanted
+            stamps[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        except OSError:
+            stamps[path] = None
+    return stamps
