@@ -141,7 +141,7 @@ async def _call(
     timeout_s: float | None,
 ) -> CallResult:
     answer = responder(elicit, notice)
-    async with connected(chosen(load_config(settings), name), elicit=answer) as manager:
+    async with connected(chosen(load_config(settings, ask_for=name.__eq__), name), elicit=answer) as manager:
         server = usable(manager, name)
         info = server.catalog.tool(tool)
         if info is None:
@@ -151,7 +151,7 @@ async def _call(
 
 
 async def _read(settings: Settings, name: str, uri: str, timeout_s: float | None) -> JsonObject:
-    async with connected(chosen(load_config(settings), name)) as manager:
+    async with connected(chosen(load_config(settings, ask_for=name.__eq__), name)) as manager:
         usable(manager, name)
         return await manager.read_resource(name, uri, timeout_s=timeout_s)
 
@@ -159,7 +159,7 @@ async def _read(settings: Settings, name: str, uri: str, timeout_s: float | None
 async def _prompt(
     settings: Settings, name: str, prompt_name: str, arguments: dict[str, str], timeout_s: float | None
 ) -> JsonObject:
-    async with connected(chosen(load_config(settings), name)) as manager:
+    async with connected(chosen(load_config(settings, ask_for=name.__eq__), name)) as manager:
         server = usable(manager, name)
         info = next((item for item in server.catalog.prompts if item.name == prompt_name), None)
         if info is None:

@@ -55,7 +55,7 @@ def compare(
     text = read_text(prompt, what="Prompt")
     if not text.strip():
         raise AppError("Prompt", "it is empty", kind=ErrorKind.USAGE)
-    config = load_config(settings)
+    config = load_config(settings, ask_for=lambda _: not no_tools)
     defaults = config.defaults
     config = replace(
         config,

@@ -3,35 +3,52 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from mcp_tui.cli.options import Settings
 from mcp_tui.cli.output import warn
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
+from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 
 if TYPE_CHECKING:
-    from mcp_tui.config.schema import Config, ServerSpec
+    from mcp_tui.config.inputs import Answers
+    from mcp_tui.config.schema import Config, InputSpec, ServerSpec
     from mcp_tui.sessions.manager import SessionManager
 
 _CONNECT_SLACK_S = 5.0
 """On top of the longest connect deadline: a process start and the first catalog."""
 
 
-def load_config(settings: Settings, *, report: bool = True) -> Config:
+def load_config(
+    settings: Settings, *, report: bool = True, ask_for: Callable[[str], bool] | None = None
+) -> Config:
     """The merged configuration; with `report`, problems that belong to no entry are warnings on stderr.
 
-    --demo replaces the servers by the demo server.
+    --demo replaces the servers by the demo server. ask_for: servers that are about to be used; on a terminal the
+    person is asked for the inputs they want, elsewhere only the environment answers.
     """
+    from mcp_tui.config.inputs import Answers
     from mcp_tui.config.load import load
 
-    config = load([Path(file) for file in settings.config_files], settings.servers, os.environ, Path.cwd())
+    files, answers = [Path(file) for file in settings.config_files], Answers()
+
+    def read() -> Config:
+        return load(files, settings.servers, os.environ, Path.cwd(), answers=answers)
+
+    config = read()
+    if ask_for is not None and not settings.demo and _ask(config, answers, ask_for):
+        config = read()
     if settings.demo:
         from mcp_tui.runs.engine import DEMO_SERVER
 
@@ -40,6 +57,53 @@ def load_config(settings: Settings, *, report: bool = True) -> Config:
         for problem in config.problems:
             warn(problem)
     return config
+
+
+def _ask(config: Config, answers: Answers, ask_for: Callable[[str], bool]) -> bool:
+    """True when something was answered."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    answered = False
+    with _own_signals():
+        for wanted in answers.open(config):
+            if any(ask_for(server) for server in wanted.servers):
+                value = _prompt(wanted)
+                answers.give(wanted, value or None)
+                answered = answered or bool(value)
+    return answered
+
+
+@contextmanager
+def _own_signals() -> Generator[None]:
+    """Signals end a question at once: the loop that may have taken them over does not run meanwhile."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, signal.SIG_DFL),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _prompt(wanted: InputSpec) -> str:
+    """On stderr; a password is not shown. "" when the person would not say."""
+    text = clean_line(f"{wanted.description or wanted.id} (for {', '.join(wanted.servers)})")
+    if wanted.options:
+        choices = click.Choice([*wanted.options, ""])
+        text += clean_line(f" [{', '.join(wanted.options)}]")
+        return str(click.prompt(text, default=wanted.default, type=choices, show_choices=False, err=True))
+    shown = bool(wanted.default) and not wanted.password
+    return str(
+        click.prompt(text, default=wanted.default, hide_input=wanted.password, show_default=shown, err=True)
+    )
+
+
+def untrusted(server: ServerSnapshot) -> bool:
+    """It waits for trust: nothing was tried, so nothing failed."""
+    return server.status is ServerStatus.NEEDS_TRUST
 
 
 def chosen(config: Config, name: str | None) -> tuple[ServerSpec, ...]:
@@ -68,12 +132,19 @@ def chosen(config: Config, name: str | None) -> tuple[ServerSpec, ...]:
 async def connected(
     specs: Sequence[ServerSpec], *, elicit: Callable[[str, JsonObject], object] | None = None
 ) -> AsyncGenerator[SessionManager]:
-    """A manager whose servers are connected, or have failed to."""
+    """A manager whose servers are connected, or have failed to.
+
+    A server with an `auth` entry may open the browser where there is one; its address goes to stderr.
+    """
+    from mcp_tui.cli.sign_in import announced, policy
     from mcp_tui.sessions.manager import SessionManager
 
-    async with SessionManager(specs, elicit=elicit) as manager:
-        await manager.wait_settled(timeout_s=longest_connect_s(specs))
-        yield manager
+    rules = policy()
+    asking_s = rules.timeout_s if any(spec.auth is not None for spec in specs) else 0.0
+    async with SessionManager(specs, elicit=elicit, sign_in=rules) as manager:
+        with announced(manager):
+            await manager.wait_settled(timeout_s=longest_connect_s(specs) + asking_s)
+            yield manager
 
 
 def longest_connect_s(specs: Sequence[ServerSpec]) -> float:

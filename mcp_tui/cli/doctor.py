@@ -179,6 +179,8 @@ def _servers(config: Config, name: str | None) -> list[Check]:
         return [_failed(f"server {name}", error.info)]
     bad = [spec for spec in specs if spec.problem is not None]
     checks = [_failed(f"server {spec.name}", spec.problem) for spec in bad if spec.problem is not None]
+    waiting = {f"server {spec.name}" for spec in bad if spec.needs_trust}
+    checks = [replace(check, status="warn", kind=None) if check.name in waiting else check for check in checks]
     checks += [_server_check(server) for server in tasks.run(_snapshots([s for s in specs if s.problem is None]))]
     if name is None:
         checks += [Check(f"server {s.name}", "ok", "switched off") for s in config.servers if s.disabled]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mcp_tui.cli import tasks
-from mcp_tui.cli.connect import chosen, connected, failure, load_config
+from mcp_tui.cli.connect import chosen, connected, failure, load_config, untrusted
 from mcp_tui.cli.options import Settings, settings_of, source_options
 from mcp_tui.cli.output import error_object, milliseconds, print_error, print_json, say, size, styled, table, warn
 from mcp_tui.core.errors import EXIT_CODES, ErrorInfo
@@ -146,7 +146,9 @@ def _list(
     """Print what the reachable servers offer. Those that failed are errors on stderr and in the exit code."""
     settings = settings_of(context)
     snapshots = tasks.run(_connect(settings, name))
-    failures = [reason for server in snapshots if (reason := failure(server)) is not None]
+    reasons = [(server, reason) for server in snapshots if (reason := failure(server)) is not None]
+    # A project file nobody asked for is no failure of the command.
+    failures = [reason for server, reason in reasons if name is not None or not untrusted(server)]
     if name is None or not failures:
         reachable = [server for server in snapshots if server.status.usable]
         if settings.json:
@@ -156,13 +158,16 @@ def _list(
     for server in snapshots:
         for warning in server.catalog.warnings:
             warn(ErrorInfo(f"Server {server.name}", warning))
+    for server, reason in reasons:
+        if reason not in failures:
+            warn(reason)
     for reason in failures:
         print_error(reason, as_json=settings.json)
     return max((EXIT_CODES[reason.kind] for reason in failures), default=0)
 
 
 async def _connect(settings: Settings, name: str | None, *, with_disabled: bool = False) -> Snapshots:
-    config = load_config(settings)
+    config = load_config(settings, ask_for=lambda server: name in (None, server))
     specs = config.servers if with_disabled and config.servers else chosen(config, name)
     async with connected(specs) as manager:
         return manager.snapshot()

@@ -25,8 +25,10 @@ _COMMANDS = {
     "read": ("calls:read", "Read a resource."),
     "prompt": ("calls:prompt", "Get a prompt, filled with arguments."),
     "compare": ("compare:compare", "One prompt to several models, with the tools of all servers."),
+    "wire": ("wire:wire", "Messages to and from servers, as they went over the wire."),
     "models": ("models:models", "Providers, their keys and models."),
     "config": ("settings:config", "Show the merged configuration, or where its files are."),
+    "auth": ("auth:auth", "Sign in to a server with the browser, or sign out."),
     "doctor": ("doctor:doctor", "Check this machine, the configuration, keys and servers."),
     "serve": ("serve:serve", "Run a bundled MCP server."),
 }

@@ -98,7 +98,7 @@ _theme = click.option(
     callback=_set("theme"),
     help="Colours of the dashboard.",
 )
-_json = click.option(
+json_option = click.option(
     "--json",
     "shared_json",
     is_flag=True,
@@ -109,9 +109,9 @@ _json = click.option(
 
 dashboard_options = _applied(_config, _server, _model, _demo, _theme)
 """For the group: everything but --json."""
-source_options = _applied(_config, _server, _demo, _json)
+source_options = _applied(_config, _server, _demo, json_option)
 """For every command that uses servers or the configuration."""
-run_options = _applied(_config, _server, _model, _demo, _json)
+run_options = _applied(_config, _server, _model, _demo, json_option)
 """For commands that talk to models."""
 
 version_option = click.version_option(__version__, "--version", prog_name="mcp-tui")

@@ -1,11 +1,16 @@
-"""config show, config path."""
+"""config show, config path, and the group they belong to."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
 
+from mcp_tui.cli.config_edit import add, remove
+from mcp_tui.cli.config_import import import_servers
+from mcp_tui.cli.config_shapes import copy, print_shaped
+from mcp_tui.cli.config_trust import trust
 from mcp_tui.cli.connect import load_config
 from mcp_tui.cli.options import settings_of, source_options
 from mcp_tui.cli.output import error_object, print_json, say, styled, warn
@@ -15,15 +20,27 @@ from mcp_tui.core.types import JsonObject
 
 @click.group()
 def config() -> None:
-    """The merged configuration."""
+    """Show the configuration and change it: the merged whole, other clients, servers of your own, trust."""
+
+
+config.add_command(import_servers)
+config.add_command(add)
+config.add_command(remove)
+config.add_command(copy)
+config.add_command(trust)
 
 
 @config.command()
+@click.option(
+    "--as", "shape", metavar="SHAPE", help="Print all servers as the file of another client would hold them."
+)
 @source_options
 @click.pass_context
-def show(context: click.Context) -> int:
+def show(context: click.Context, shape: str | None) -> int:
     """Everything that is configured, where each entry comes from, and what is wrong. Secrets are masked."""
     settings = settings_of(context)
+    if shape is not None:
+        return print_shaped(load_config(settings, report=False), shape, None)
     value = _shown(context)
     if settings.json:
         print_json(value)
@@ -40,9 +57,11 @@ def path(context: click.Context) -> int:
     from pathlib import Path
 
     from mcp_tui.config import paths
+    from mcp_tui.config.clients.places import Places, project_files
 
     settings = settings_of(context)
     files = [*(Path.cwd() / file for file in settings.config_files), paths.config_file(), paths.servers_file()]
+    files += [file.path for file in project_files(Places.here(os.environ, Path.cwd()))]
     directories = {"data": paths.data_dir(), "state": paths.state_dir(), "cache": paths.cache_dir()}
     if settings.json:
         print_json(
@@ -65,11 +84,18 @@ def _shown(context: click.Context) -> JsonObject:
     from mcp_tui.config import mask
 
     merged = load_config(settings_of(context), report=False)
-    defaults = {name: value for name, value in asdict(merged.defaults).items() if value not in (None, "", ())}
+    used = {spec.name: spec.origin.label for spec in merged.servers}
+    defaults = {"import" if name == "imports" else name: value for name, value in asdict(merged.defaults).items() if value not in (None, "", ())}
     return {
         "sources": [str(source) for source in merged.sources],
         "servers": {
-            spec.name: {**mask.server(spec), "source": spec.origin.label, **_problem(spec.problem)}
+            spec.name: {
+                **mask.server(spec),
+                "source": spec.origin.label,
+                **({"from": f"{spec.origin.client} ({spec.origin.scope})"} if spec.origin.client else {}),
+                **({"trusted_file": False} if spec.needs_trust else {}),
+                **_problem(spec.problem),
+            }
             for spec in merged.servers
         },
         "providers": {
@@ -78,7 +104,17 @@ def _shown(context: click.Context) -> JsonObject:
         },
         "defaults": defaults,
         "keys": dict(merged.keys),
-        "shadowed": [{"server": name, "source": label} for name, label in merged.shadowed],
+        "shadowed": [
+            {"server": name, "source": label, "used": used.get(name)} for name, label in merged.shadowed
+        ],
+        "untrusted": [
+            {"file": str(file.path), "changed": file.changed, "servers": list(file.servers)}
+            for file in merged.untrusted
+        ],
+        "inputs": [
+            {"id": wanted.id, "servers": list(wanted.servers), "variable": wanted.variable}
+            for wanted in merged.inputs
+        ],
         "problems": [error_object(problem) for problem in merged.problems],
     }
 
@@ -90,7 +126,9 @@ def _problem(problem: Any) -> JsonObject:
 def _print(value: JsonObject) -> None:
     for section in ("servers", "providers"):
         for name, entry in value[section].items():
-            source = "  " + styled(f"# {entry.pop('source')}", dim=True)
+            origin = f"{entry.pop('from')}, {entry.pop('source')}" if "from" in entry else entry.pop("source")
+            source = "  " + styled(f"# {origin}", dim=True)
+            entry.pop("trusted_file", None)
             say(styled(f"[{section}.{name}]", bold=True) + source)
             problem = entry.pop("problem", None)
             for key, item in entry.items():
@@ -106,7 +144,12 @@ def _print(value: JsonObject) -> None:
                 say(f"{clean_line(key)} = {clean_line(_toml(item))}")
             say()
     for lost in value["shadowed"]:
-        say(styled(f"# {lost['server']} of {lost['source']} is shadowed by an entry of the same name", dim=True))
+        winner = f" by {lost['used']}" if lost["used"] else ""
+        say(styled(f"# {lost['server']} of {lost['source']} is shadowed{winner}", dim=True))
+    for file in value["untrusted"]:
+        since = "changed since it was trusted" if file["changed"] else "is not trusted"
+        names = ", ".join(file["servers"])
+        say(styled(f"# {file['file']} {since}: {names} wait for `mcp-tui config trust`", fg="yellow"))
     if not any(value[section] for section in ("servers", "providers", "keys")):
         say(styled("# nothing is configured yet; `mcp-tui config path` lists the files that would be read", dim=True))
     for problem in value["problems"]:

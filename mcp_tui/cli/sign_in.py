@@ -22,9 +22,7 @@ def attended() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def policy(
-    automatic: Literal["entries", "all"] = "entries", *, timeout_s: float | None = None
-) -> SignInPolicy:
+def policy(automatic: Literal["entries", "all"] = "entries", *, timeout_s: float | None = None) -> SignInPolicy:
     """With a terminal or a configured browser, servers may ask for a sign-in; otherwise they only say so."""
     here = attended()
     limit = timeout_s or (ATTENDED_TIMEOUT_S if here else UNATTENDED_TIMEOUT_S)

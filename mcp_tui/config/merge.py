@@ -77,7 +77,8 @@ class Merge:
         for name in table.entries:
             spec = read_entry(table, name, scope)
             self.add_server(replace(spec, problem=spec.problem or trust.needed(spec, changed=changed)))
-        self.untrusted.append(UntrustedFile(table.document.path, changed, tuple(table.entries)))
+        document = table.document
+        self.untrusted.append(UntrustedFile(document.path, document.digest, changed, tuple(table.entries)))
 
     def report_duplicates(self, document: Document, within: KeyPath = ()) -> None:
         for keys, line in document.duplicates:

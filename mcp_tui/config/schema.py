@@ -63,6 +63,8 @@ class UntrustedFile:
     """A project file whose servers wait until the person trusts it."""
 
     path: Path
+    digest: str
+    """sha256 hex of the content that was read; trust is given to this."""
     changed: bool
     """It was trusted once, with another content."""
     servers: tuple[str, ...]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 from urllib.parse import urlsplit
 
+from mcp_tui.config.authorisation import AuthEntryError, auth_settings
 from mcp_tui.config.document import Document, KeyPath
 from mcp_tui.config.expand import Scope, UnresolvedError, expand
 from mcp_tui.config.files import read_bytes
@@ -286,6 +287,19 @@ def _url_fault(url: str) -> str:
     return ""
 
 
+def _auth(reader: EntryReader) -> JsonObject | None:
+    """A table, or just its `type` as other clients write it."""
+    if isinstance(reader.raw("auth"), str):
+        table: JsonObject | None = {"type": reader.text("auth")}
+    else:
+        table = reader.table("auth")
+    try:
+        auth_settings(table)
+    except AuthEntryError as error:
+        raise reader.fault("auth", f"`auth`: {error.detail}", error.hint) from error
+    return table
+
+
 def _settings(reader: EntryReader, spec: ServerSpec) -> ServerSpec:
     protocol = reader.text("protocol") or "auto"
     known: tuple[Protocol, ...] = get_args(Protocol)
@@ -304,6 +318,6 @@ def _settings(reader: EntryReader, spec: ServerSpec) -> ServerSpec:
         "inherit_env": reader.flag("inherit_env"),
         "enabled_tools": None if enabled == ("*",) else enabled,
         "disabled_tools": reader.texts(*TOOL_LISTS_OFF),
-        "auth": reader.table("auth"),
+        "auth": _auth(reader),
     }
     return replace(spec, **{name: value for name, value in settings.items() if value is not None})

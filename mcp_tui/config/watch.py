@@ -60,10 +60,8 @@ class ConfigWatch:
             seen = stamps
             found = await asyncio.to_thread(self._reload)
             if isinstance(found, Config):
+                # Where it watches other files from now on, their stamps differ from `seen`: loaded once more.
                 self._config = found
-                if found.watched != tuple(stamps):
-                    # Files that count from now on: what they hold is read, but they have no stamp yet.
-                    seen = await asyncio.to_thread(_stamps, found.watched)
             if found is not None:
                 yield found
 

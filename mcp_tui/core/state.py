@@ -333,6 +333,17 @@ class Metrics:
     steps: int = 0
     attempts: int = 0
     tool_calls: int = 0
+    cached_steps: int = 0
+    """Of `steps`: answered from the response cache, without asking the model."""
+    fallback: str = ""
+    """`provider/model because WHY` while another model than the column's own answers the newest turn."""
+    notes: tuple[str, ...] = ()
+    """What the person should know about the newest turn's requests, one sentence each."""
+
+    @property
+    def cached(self) -> bool:
+        """No model was asked at all."""
+        return 0 < self.steps == self.cached_steps
 
 
 class ColumnStatus(StrEnum):

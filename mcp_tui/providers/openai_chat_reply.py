@@ -22,7 +22,7 @@ from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.state import Usage
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.faults import ErrorBody, Subject, error_body, error_info
-from mcp_tui.providers.figures import amount, count
+from mcp_tui.providers.figures import cost_usd, count
 from mcp_tui.providers.openai_calls import CallAssembler
 from mcp_tui.providers.quirks import Quirks
 from mcp_tui.providers.sse import SseEvent
@@ -48,8 +48,6 @@ _STOPS: Mapping[str, StopReason] = {
     "abort": StopReason.INCOMPLETE,  # vLLM
     "error": StopReason.ERROR,  # Mistral, OpenRouter
 }
-_TICKS_PER_USD = 10_000_000_000
-"""xAI's `cost_in_usd_ticks`."""
 
 
 class OpenAiChatReply:
@@ -123,7 +121,7 @@ class OpenAiChatReply:
             usage=usage_of(self._usage) if self._usage is not None else None,
             error=error,
             refusal="".join(self._refusal),
-            cost_usd=_cost_usd(self._usage or {}),
+            cost_usd=cost_usd(self._usage or {}),
             model=self._model,
             response_id=self._id,
             attempts=attempts,
@@ -269,13 +267,6 @@ def usage_of(usage: JsonObject) -> Usage:
     if cached is None:
         cached = count(usage.get("prompt_cache_hit_tokens"))  # DeepSeek
     return Usage(tokens_in, tokens_out, cached, count(prompt.get("cache_write_tokens")), reasoning)
-
-
-def _cost_usd(usage: JsonObject) -> float | None:
-    """What the provider itself charged: OpenRouter's `cost`, xAI's ticks."""
-    ticks = count(usage.get("cost_in_usd_ticks"))
-    # Zero ticks come from hosts that resell the model and fill in nothing.
-    return ticks / _TICKS_PER_USD if ticks else amount(usage.get("cost"))
 
 
 def _parts(content: list[object]) -> tuple[str, str]:

@@ -7,7 +7,7 @@ promise that `stream` ends with exactly one Finished and never raises for faults
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any, Protocol, cast
 
@@ -63,11 +63,11 @@ class Reply(Protocol):
         """The answer is whole; at most figures follow."""
         ...
 
-    def feed(self, event: SseEvent) -> Iterator[ChatEvent]:
+    def feed(self, event: SseEvent) -> Iterable[ChatEvent]:
         """MalformedEventError when the event cannot be decoded."""
         ...
 
-    def close(self) -> Iterator[ChatEvent]:
+    def close(self) -> Iterable[ChatEvent]:
         """What was held back, when no more events come."""
         ...
 
@@ -79,7 +79,9 @@ class Reply(Protocol):
 class WireFormatRules(Protocol):
     """One wire format for one provider."""
 
-    path: str
+    def path(self, request: ChatRequest) -> str:
+        """Below the base URL, with its query if it has one."""
+        ...
 
     def body(self, request: ChatRequest) -> JsonObject:
         """The request body. AppError (usage) for what the format cannot express."""
@@ -120,7 +122,7 @@ class WireProvider:
                             attempts += 1
                             yield AttemptStarted(attempts)
                             with attempt:
-                                opened = await self._connection.open(self._rules.path, sent)
+                                opened = await self._connection.open(self._rules.path(request), sent)
                             if (planned := tries.plan(attempt)) is not None:
                                 fault, wait_s = planned
                                 yield AttemptFailed(attempts, wait_s, fault.info)

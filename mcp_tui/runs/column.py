@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 
 from mcp_tui.core.chat import (
     AttemptFailed,
     AttemptStarted,
+    ChatEvent,
     ChatRequest,
     Finished,
     ReasoningDelta,
@@ -23,8 +25,9 @@ from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.events import ColumnEvent, MetricsChanged, StatusChanged, StepStarted, TurnStarted
 from mcp_tui.core.state import ColumnStatus
 from mcp_tui.runs.approval import Applicant
+from mcp_tui.runs.availability import because, is_unavailable, notice, said_nothing
 from mcp_tui.runs.calls import TurnCalls
-from mcp_tui.runs.metrics import Meter
+from mcp_tui.runs.metrics import Meter, StepFigures
 from mcp_tui.runs.outbox import Outbox
 from mcp_tui.runs.outcome import (
     Ending,
@@ -34,11 +37,14 @@ from mcp_tui.runs.outcome import (
     stream_without_end,
     time_limit,
 )
+from mcp_tui.runs.replay import played
 from mcp_tui.runs.scene import Deadline, Scene
 from mcp_tui.runs.sharing import SharedCalls
-from mcp_tui.runs.spec import ColumnSpec
+from mcp_tui.runs.spec import ColumnSpec, ModelChoice
+from mcp_tui.runs.spending import OpenCall, cut_by_limit
 from mcp_tui.runs.toolbox import tool_specs
 from mcp_tui.runs.turn import Turn, conversation
+from mcp_tui.store.usage import CallStatus
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +73,9 @@ class Column:
         self._task: asyncio.Task[None] | None = None
         self._ending: Ending | None = None
         self._calls: TurnCalls | None = None
+        self._choice = 0
+        """Which of `spec.choices` is asked in this turn."""
+        self._call: OpenCall | None = None
         self._metrics_sent_at: float | None = None
         self._metrics_timer: asyncio.TimerHandle | None = None
 
@@ -87,6 +96,7 @@ class Column:
             self.turns.pop()
         self.turns.append(turn)
         self._ending = None
+        self._choice = 0
         self.meter.begin_turn()
         self.outbox.event(TurnStarted(self.spec.id, turn.number, turn.prompt))
         self._set_status(ColumnStatus.CONNECTING)
@@ -104,7 +114,9 @@ class Column:
             async with deadline:
                 self._ending = await self._converse(turn, shared, deadline)
         except AppError as error:
-            self._ending = ColumnStatus.ERROR, error.info
+            # After a step that worked there is an answer, in part.
+            status = ColumnStatus.INCOMPLETE if turn.follow_up else ColumnStatus.ERROR
+            self._ending = status, error.info
         except Exception as error:
             if isinstance(error, TimeoutError) and deadline.expired:
                 self._ending = time_limit(self._scene.spec().time_limit_s or 0)
@@ -135,7 +147,7 @@ class Column:
             if ending is not None:
                 if ending[0] is ColumnStatus.DONE:
                     turn.keep(message)
-                return ending
+                return self._explained(ending, finished)
             turn.keep(message)
             for _ in message.tool_calls:
                 self.meter.call()
@@ -150,12 +162,65 @@ class Column:
             self._set_status(ColumnStatus.CONNECTING)
 
     async def _model_call(self, turn: Turn, calls: TurnCalls) -> Finished | None:
-        """One request to its last event; None when the stream stopped without one."""
+        """One answer, of the first model of the chain that can be had; None when the stream stopped without an end.
+
+        Once another model has taken over, it answers the rest of the turn.
+        """
         request = self._request(turn)
-        provider = self._scene.providers.provider(self.spec.ref.provider)
-        self.meter.begin_step(request)
+        again = False
+        while True:
+            choice = self.spec.choices[self._choice]
+            try:
+                finished, came = await self._ask(choice, request, turn, calls, again=again)
+            except AppError as error:
+                why = error.info if is_unavailable(error.info) else None
+                if why is None or not self._fall_back(why):
+                    raise
+            else:
+                error = None if finished is None or came or not said_nothing(finished) else finished.error
+                if error is None or not is_unavailable(error) or not self._fall_back(error):
+                    return finished
+            again = True
+
+    def _fall_back(self, why: ErrorInfo) -> bool:
+        """The next model of the chain takes over, and the column says so; False when there is none."""
+        if self._choice + 1 >= len(self.spec.choices):
+            return False
+        self._choice += 1
+        ref = self.spec.choices[self._choice].ref
+        self.meter.fallback = because(ref, why)
+        self._set_status(ColumnStatus.RETRYING, notice(ref, why))
+        self._send_metrics()
+        return True
+
+    async def _ask(
+        self, choice: ModelChoice, request: ChatRequest, turn: Turn, calls: TurnCalls, *, again: bool
+    ) -> tuple[Finished | None, bool]:
+        """One request to one model: its last event, and whether anything of an answer came before it."""
+        ref = choice.ref
+        request = replace(request, model=ref.model, params=choice.params)
+        replays, key, events = self._scene.replays, "", None
+        if replays is not None:
+            key, events = await replays.find(ref, request)
+        if events is not None:
+            self._call = self._scene.spending.replayed(self.spec.id, ref, request)
+            self.meter.begin_step(request, ref, again=again)
+            self.meter.replay()
+            return await self._listen(played(events), turn, calls)
+        provider = self._scene.providers.provider(ref.provider)
+        self._call = await self._scene.spending.open(self.spec.id, ref, request)
+        request = self._call.request
+        self.meter.note(self._call.note)
+        self.meter.begin_step(request, ref, again=again)
+        stream = provider.stream(request) if replays is None else replays.recording(key, provider, request)
+        return await self._listen(stream, turn, calls)
+
+    async def _listen(
+        self, stream: AsyncGenerator[ChatEvent, None], turn: Turn, calls: TurnCalls
+    ) -> tuple[Finished | None, bool]:
         finished: Finished | None = None
-        async with contextlib.aclosing(provider.stream(request)) as events:
+        came = False
+        async with contextlib.aclosing(stream) as events:
             count = 0
             async for event in events:
                 match event:
@@ -180,12 +245,18 @@ class Column:
                     case Finished():
                         finished = event
                         break
+                came = came or not isinstance(event, AttemptStarted | AttemptFailed)
                 count += 1
                 if count % _EVENTS_PER_BREATH == 0:
                     await asyncio.sleep(0)
-        self.meter.end_step(finished)
+        self._account(self.meter.end_step(finished), _status_of(finished))
         self._touch_metrics()
-        return finished
+        return finished, came
+
+    def _account(self, figures: StepFigures | None, status: CallStatus) -> None:
+        """The running call ended."""
+        if self._call is not None:
+            self._call.close(figures or StepFigures(), status)
 
     def _request(self, turn: Turn) -> ChatRequest:
         turn.offered = self._scene.toolbox.offered(self._scene.spec(), turn.offered)
@@ -196,6 +267,12 @@ class Column:
             tools=tool_specs(turn.offered),
             params=self.spec.params,
         )
+
+    def _explained(self, ending: Ending, finished: Finished) -> Ending:
+        capped = self._call.capped_tokens if self._call is not None else None
+        if finished.stop is StopReason.LENGTH and capped is not None:
+            return ending[0], cut_by_limit(capped)
+        return ending
 
     def _text(self, turn: Turn, text: str) -> None:
         turn.add_text(text, reasoning=False)
@@ -225,7 +302,8 @@ class Column:
         turn.keep_partial()
         turn.close_calls()
         turn.status, turn.error = status, error
-        self.meter.end_turn()
+        self._account(self.meter.end_turn(), "cancelled" if error is None else "error")
+        self._call = None
         self._send_metrics()
         self._set_status(status, error)
         self._ended()
@@ -257,4 +335,14 @@ class Column:
             self._metrics_timer.cancel()
             self._metrics_timer = None
         self._metrics_sent_at = self._scene.clock()
+        if self._call is not None:
+            self._call.progress(self.meter.running())
         self.outbox.event(MetricsChanged(self.spec.id, self.meter.column()))
+
+
+def _status_of(finished: Finished | None) -> CallStatus:
+    if finished is None:
+        return "incomplete"
+    if finished.error is not None:
+        return "incomplete" if finished.message.blocks else "error"
+    return "ok" if finished.stop in (StopReason.STOP, StopReason.TOOL_CALLS, StopReason.PAUSE) else "incomplete"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from mcp_tui.config.schema import Config
 from mcp_tui.core.errors import AppError, ErrorKind
-from mcp_tui.providers.registry import ModelRef, ProviderInfo, ProviderRegistry
+from mcp_tui.providers.registry import DEMO, ModelRef, ProviderInfo, ProviderRegistry
+from mcp_tui.runs.model_names import ModelNames, Selection, params_text
 from mcp_tui.runs.spec import ColumnSpec
 
 MOST_SUGGESTED = 3
@@ -19,13 +21,28 @@ def usable_providers(providers: Iterable[ProviderInfo]) -> tuple[ProviderInfo, .
     return tuple(info for info in providers if info.available and not info.demo)
 
 
-def default_refs(
+def default_selections(
     models: Sequence[str], config: Config, registry: ProviderRegistry, *, demo_only: bool
-) -> tuple[ModelRef, ...]:
-    """The asked-for models, else the configured ones, else a suggestion. AppError (usage) as in `resolve`."""
+) -> tuple[Selection, ...]:
+    """The asked-for models, else the configured ones, else a suggestion. AppError (usage) names what is wrong."""
+    names = ModelNames(config, registry)
     wanted = tuple(models) or (() if demo_only else config.defaults.models)
-    if wanted:
-        return tuple(registry.resolve(name) for name in wanted)
+    selections = names.select(wanted) if wanted else ()
+    if not selections:
+        selections = tuple(Selection(ref) for ref in suggested_refs(registry, demo_only=demo_only))
+    if not config.defaults.fallback.strip() or demo_only:
+        return selections
+    fallback = names.fallback(config.defaults.fallback)
+    return tuple(
+        one
+        if one.fallback or one.ref.provider == DEMO
+        else replace(one, fallback=tuple(choice for choice in fallback if choice.ref != one.ref))
+        for one in selections
+    )
+
+
+def suggested_refs(registry: ProviderRegistry, *, demo_only: bool) -> tuple[ModelRef, ...]:
+    """One model of each provider that can be used, up to three; else the demo models. AppError without any."""
     infos = registry.providers()
     suggested = [
         ModelRef(info.name, model)
@@ -52,13 +69,15 @@ def _first_chat_model(models: Sequence[str]) -> str | None:
     return next((model for model in models if "embed" not in model.lower()), None)
 
 
-def columns_for(refs: Iterable[ModelRef], system: str) -> tuple[ColumnSpec, ...]:
-    """Columns c1, c2 ...; a model that stands there again is labelled ` #2`, ` #3` ..."""
+def columns_for(selections: Iterable[Selection], system: str) -> tuple[ColumnSpec, ...]:
+    """Columns c1, c2 ...; what stands there again is labelled ` #2`, ` #3` ... system: where none was asked for."""
     seen: Counter[str] = Counter()
     columns: list[ColumnSpec] = []
-    for number, ref in enumerate(refs, 1):
-        seen[str(ref)] += 1
-        times = seen[str(ref)]
-        label = str(ref) if times == 1 else f"{ref} #{times}"
-        columns.append(ColumnSpec(f"c{number}", ref, label, system=system))
+    for number, one in enumerate(selections, 1):
+        words = params_text(one.params, system=one.system is not None)
+        name = f"{one.ref} {words}" if words else str(one.ref)
+        seen[name] += 1
+        label = name if seen[name] == 1 else f"{name} #{seen[name]}"
+        own = system if one.system is None else one.system
+        columns.append(ColumnSpec(f"c{number}", one.ref, label, one.params, own, one.fallback))
     return tuple(columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +22,9 @@ from mcp_tui.providers.registry import ModelRef
 
 CHARACTERS_PER_TOKEN = 4
 TOKENS_PER_IMAGE = 1000
+BYTES_PER_TOKEN_AT_LEAST = 3
+"""Western text has four and more, most other scripts three (one character)."""
+MOST_TOKENS_PER_IMAGE = 3000
 DEMO_PROVIDER = "demo"
 _SHORTEST_STREAM_S = 0.01
 """Below this an answer came in one piece, and its speed says nothing about the model."""
@@ -49,6 +53,7 @@ class Spent:
     steps: int = 0
     attempts: int = 0
     tool_calls: int = 0
+    cached_steps: int = 0
 
     def plus(self, other: Spent) -> Spent:
         costs = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]
@@ -60,7 +65,23 @@ class Spent:
             self.steps + other.steps,
             self.attempts + other.attempts,
             self.tool_calls + other.tool_calls,
+            self.cached_steps + other.cached_steps,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class StepFigures:
+    """One model call, so far or as a whole."""
+
+    usage: Usage | None = None
+    """None: nothing came, and nothing was reported."""
+    usage_is_estimate: bool = True
+    cost_usd: float | None = None
+    cost_is_estimate: bool = True
+    attempts: int = 0
+    ttft_ms: float | None = None
+    duration_ms: float | None = None
+    cached: bool = False
 
 
 @dataclass(slots=True)
@@ -68,7 +89,10 @@ class _Step:
     """The model call that is running."""
 
     request: ChatRequest
+    ref: ModelRef
+    began_at: float
     sent_at: float
+    cached: bool = False
     attempts: int = 0
     first_at: float | None = None
     last_at: float | None = None
@@ -83,6 +107,9 @@ class Meter:
     ref: ModelRef
     clock: Callable[[], float]
     price: PriceOf = table_price
+    fallback: str = ""
+    """As in `Metrics`; of the newest turn."""
+    notes: list[str] = field(default_factory=list[str])
     _before: Spent = field(default_factory=Spent)
     """All turns before the newest, and tries of it that were replaced: they were paid for too."""
     _turn: Spent = field(default_factory=Spent)
@@ -99,10 +126,25 @@ class Meter:
         self._started_at = self.clock()
         self._ended_at = self._ttft_s = self._step = None
         self._stream_s = self._stream_tokens = 0.0
+        self.fallback = ""
+        self.notes = []
 
-    def begin_step(self, request: ChatRequest) -> None:
-        self._turn = replace(self._turn, steps=self._turn.steps + 1)
-        self._step = _Step(request, self.clock())
+    def note(self, text: str) -> None:
+        """Once per turn."""
+        if text and text not in self.notes:
+            self.notes.append(text)
+
+    def begin_step(self, request: ChatRequest, ref: ModelRef | None = None, *, again: bool = False) -> None:
+        """ref: who is asked, when it is not the column's own model. again: the same step, asked elsewhere."""
+        if not again:
+            self._turn = replace(self._turn, steps=self._turn.steps + 1)
+        now = self.clock()
+        self._step = _Step(request, ref or self.ref, now, now)
+
+    def replay(self) -> None:
+        """The step is answered from the response cache: its times say nothing about a model."""
+        if self._step is not None:
+            self._step.cached = True
 
     def attempt(self) -> None:
         if self._step is not None:
@@ -117,7 +159,7 @@ class Meter:
         now = self.clock()
         if step.first_at is None:
             step.first_at = now
-            if self._turn.steps == 1:
+            if self._turn.steps == 1 and not step.cached:
                 self._ttft_s = now - step.sent_at
         step.last_at = now
         step.characters += characters
@@ -126,35 +168,59 @@ class Meter:
     def call(self) -> None:
         self._turn = replace(self._turn, tool_calls=self._turn.tool_calls + 1)
 
-    def end_step(self, finished: Finished | None) -> None:
-        """None = the stream was cut by us: what it used is estimated."""
+    def running(self) -> StepFigures:
+        """The running call so far; what it used is estimated."""
+        step = self._step
+        if step is None or step.first_at is None or step.cached:
+            return StepFigures()
+        usage = _estimate(step)
+        return StepFigures(usage, True, self._price(step, usage), True, step.attempts)
+
+    def end_step(self, finished: Finished | None) -> StepFigures | None:
+        """The ended call; None when none was running. finished None: the stream was cut by us, and what it used is
+        estimated."""
         step, self._step = self._step, None
         if step is None:
-            return
+            return None
+        figures = self._figures(step, finished)
+        self._turn = self._turn.plus(
+            Spent(
+                figures.usage or Usage(),
+                figures.usage is not None and figures.usage_is_estimate,
+                figures.cost_usd,
+                figures.usage is not None and figures.cost_is_estimate,
+                attempts=figures.attempts,
+                cached_steps=int(figures.cached),
+            )
+        )
+        if not step.cached:
+            self._count_stream(step, figures.usage, reported=not figures.usage_is_estimate)
+        return figures
+
+    def end_turn(self) -> StepFigures | None:
+        """The figures of the call that was cut by the end, if one was running."""
+        figures = self.end_step(None)
+        self._ended_at = self.clock()
+        return figures
+
+    def _figures(self, step: _Step, finished: Finished | None) -> StepFigures:
         reported = None if finished is None else finished.usage
         known = reported is not None and (reported.input_tokens is not None or reported.output_tokens is not None)
         something_came = step.first_at is not None or (finished is not None and bool(finished.message.blocks))
         usage = reported if known else _estimate(step) if something_came else None
+        duration_ms = (self.clock() - step.began_at) * 1000
+        if step.cached:
+            return StepFigures(usage, not known, 0.0, False, duration_ms=duration_ms, cached=True)
         attempts = max(step.attempts, finished.attempts if finished is not None else 0, 1)
-        spent = Spent(attempts=attempts)
-        if usage is not None:
-            cost = None if finished is None else finished.cost_usd
-            if self.ref.provider == DEMO_PROVIDER:
-                cost = None
-            real = cost is not None
-            spent = replace(
-                spent,
-                usage=usage,
-                usage_is_estimate=not known,
-                cost_usd=cost if real else self.price(self.ref, usage),
-                cost_is_estimate=not real,
-            )
-        self._turn = self._turn.plus(spent)
-        self._count_stream(step, usage, known)
+        cost = None if finished is None or step.ref.provider == DEMO_PROVIDER else finished.cost_usd
+        real = cost is not None
+        if usage is not None and not real:
+            cost = self._price(step, usage)
+        ttft_ms = None if step.first_at is None else (step.first_at - step.sent_at) * 1000
+        return StepFigures(usage, not known, cost, not real, attempts, ttft_ms, duration_ms)
 
-    def end_turn(self) -> None:
-        self.end_step(None)
-        self._ended_at = self.clock()
+    def _price(self, step: _Step, usage: Usage) -> float | None:
+        return None if step.ref.provider == DEMO_PROVIDER else self.price(step.ref, usage)
 
     def turn(self) -> Metrics:
         """The newest turn alone."""
@@ -164,7 +230,7 @@ class Meter:
         """All turns; times are of the newest."""
         return self._metrics(self._before.plus(self._turn))
 
-    def _count_stream(self, step: _Step, usage: Usage | None, reported: bool) -> None:
+    def _count_stream(self, step: _Step, usage: Usage | None, *, reported: bool) -> None:
         if step.first_at is None or step.last_at is None:
             return
         lasted = step.last_at - step.first_at
@@ -181,7 +247,7 @@ class Meter:
     def _metrics(self, spent: Spent) -> Metrics:
         step = self._step
         seconds, tokens, running_attempts = self._stream_s, self._stream_tokens, 0
-        if step is not None:
+        if step is not None and not step.cached:
             running_attempts = step.attempts
             if step.first_at is not None and step.last_at is not None:
                 seconds += step.last_at - step.first_at
@@ -198,6 +264,9 @@ class Meter:
             steps=spent.steps,
             attempts=spent.attempts + running_attempts,
             tool_calls=spent.tool_calls,
+            cached_steps=spent.cached_steps,
+            fallback=self.fallback,
+            notes=tuple(self.notes),
         )
 
 
@@ -210,32 +279,49 @@ def _estimate(step: _Step) -> Usage:
 
 def request_tokens(request: ChatRequest) -> int:
     """About how many tokens a request costs."""
-    characters = len(request.system) + sum(
-        len(tool.name) + len(tool.description) + len(json.dumps(tool.input_schema)) for tool in request.tools
-    )
-    images = 0
-    for message in request.messages:
-        more, pictures = _size(message)
-        characters += more
-        images += pictures
+    characters, images = _request_size(request, len)
     return round(characters / CHARACTERS_PER_TOKEN) + images * TOKENS_PER_IMAGE
 
 
-def _size(message: Message) -> tuple[int, int]:
-    """(characters, images)"""
-    characters = images = 0
+def most_request_tokens(request: ChatRequest) -> int:
+    """Hardly fewer than a request costs, in any language: for limits."""
+    size, images = _request_size(request, _bytes)
+    return math.ceil(size / BYTES_PER_TOKEN_AT_LEAST) + images * MOST_TOKENS_PER_IMAGE
+
+
+def _request_size(request: ChatRequest, measure: Callable[[str], int]) -> tuple[int, int]:
+    """(length of all texts, images)"""
+    total = measure(request.system) + sum(
+        measure(tool.name) + measure(tool.description) + measure(json.dumps(tool.input_schema))
+        for tool in request.tools
+    )
+    images = 0
+    for message in request.messages:
+        more, pictures = _size(message, measure)
+        total += more
+        images += pictures
+    return total, images
+
+
+def _size(message: Message, measure: Callable[[str], int]) -> tuple[int, int]:
+    """As `_request_size`."""
+    total = images = 0
     for block in message.blocks:
         match block:
             case TextBlock() | ReasoningBlock():
-                characters += len(block.text)
+                total += measure(block.text)
             case ImageBlock():
                 images += 1
             case ToolCallBlock():
-                characters += len(block.name) + len(block.arguments_raw)
+                total += measure(block.name) + measure(block.arguments_raw)
             case OpaqueBlock():
-                characters += len(json.dumps(block.opaque.value))
+                total += measure(json.dumps(block.opaque.value))
             case _:
-                more, pictures = _size(Message("user", block.content))
-                characters += more
+                more, pictures = _size(Message("user", block.content), measure)
+                total += more
                 images += pictures
-    return characters, images
+    return total, images
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))

@@ -11,8 +11,10 @@ from typing import Protocol
 from mcp_tui.providers.registry import Provider
 from mcp_tui.runs.approval import ApprovalDesk
 from mcp_tui.runs.metrics import PriceOf
+from mcp_tui.runs.replay import Replays
 from mcp_tui.runs.sharing import Spawn
 from mcp_tui.runs.spec import RunSpec
+from mcp_tui.runs.spending import RunSpending
 from mcp_tui.runs.toolbox import Servers, Toolbox
 
 
@@ -34,6 +36,9 @@ class Scene:
     """The newest settings: the policy is asked for at every call, so that a change holds at once."""
     clock: Callable[[], float]
     price: PriceOf
+    spending: RunSpending
+    replays: Replays | None = None
+    """Answers given before; None = every request is made."""
 
 
 class Deadline:

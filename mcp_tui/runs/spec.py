@@ -8,9 +8,9 @@ from mcp_tui.core.chat import ModelParams
 from mcp_tui.core.state import ApprovalPolicy
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.registry import ModelRef
+from mcp_tui.runs.switches import WHOLE_SERVER, is_on
 
-WHOLE_SERVER = "*"
-"""As the tool in `tools_off`: every tool of that server."""
+__all__ = ["WHOLE_SERVER", "Attachment", "ColumnSpec", "EngineOptions", "RunSpec", "is_on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,28 @@ class EngineOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model with the parameters to ask it with."""
+
+    ref: ModelRef
+    params: ModelParams = field(default_factory=ModelParams)
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnSpec:
     id: str
     """Unique within the run: "c1", "c2" ..."""
     ref: ModelRef
     label: str
-    """What people read: `provider/model`, with ` #2` when the same model stands twice."""
+    """What people read: `provider/model`, then parameters that were asked for, with ` #2` when that stands twice."""
     params: ModelParams = field(default_factory=ModelParams)
     system: str = ""
+    fallback: tuple[ModelChoice, ...] = ()
+    """Asked in this order when the model before is unavailable and has said nothing; every turn begins with `ref`."""
+
+    @property
+    def choices(self) -> tuple[ModelChoice, ...]:
+        return (ModelChoice(self.ref, self.params), *self.fallback)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +69,10 @@ class RunSpec:
     share_results: bool = True
     time_limit_s: float | None = None
     """Per turn and column; waiting for a person's approval does not count."""
+    max_cost_usd: float | None = None
+    """Of all columns and turns together; None = what the configuration says."""
+    use_cache: bool | None = None
+    """Replay answers to requests that were made before; None = what the configuration says."""
 
     def offers(self, server: str, tool: str) -> bool:
         return not self.no_tools and is_on(self.tools_off, server, tool)
-
-
-def is_on(tools_off: frozenset[tuple[str, str]], server: str, tool: str) -> bool:
-    return (server, tool) not in tools_off and (server, WHOLE_SERVER) not in tools_off

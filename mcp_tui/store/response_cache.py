@@ -11,6 +11,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
@@ -68,13 +69,15 @@ class ResponseCache:
 
         return await self._or_none(work)
 
-    async def put(self, key: str, body: bytes) -> None:
-        """Replaces what was there. Too large a body is not kept."""
+    def put(self, key: str, body: Callable[[], bytes]) -> None:
+        """Returns at once; `body` is called on the cache's own thread. Replaces what was there. Too large an answer
+        is not kept."""
 
         def work(connection: sqlite3.Connection) -> None:
-            packed = zlib.compress(body, 6)
+            plain = body()
+            packed = zlib.compress(plain, 6)
             size = len(packed) + _ENTRY_OVERHEAD_BYTES
-            if size > self._max_bytes // _LARGEST_SHARE or len(body) > _LARGEST_ENTRY_BYTES:
+            if size > self._max_bytes // _LARGEST_SHARE or len(plain) > _LARGEST_ENTRY_BYTES:
                 return
             now = self._now()
             with transaction(connection):
@@ -86,7 +89,7 @@ class ResponseCache:
                 connection.execute("DELETE FROM responses WHERE created_at < ?", (now - self._max_age_s,))
                 self._shrink(connection)
 
-        await self._or_none(work)
+        self._database.submit(work).add_done_callback(self._stored)
 
     async def drop(self, key: str) -> None:
         """For an entry whose content turned out to be useless."""
@@ -108,6 +111,11 @@ class ResponseCache:
     def close(self, *, timeout_s: float = 2.0) -> bool:
         """Blocks. False when the last writes did not end in time."""
         return self._database.close(timeout_s=timeout_s)
+
+    def _stored(self, future: Future[None]) -> None:
+        error = future.exception()
+        if error is not None:
+            logger.warning("response cache %s: %s", self.path, error, exc_info=error)
 
     def _shrink(self, connection: sqlite3.Connection) -> None:
         (total,) = connection.execute("SELECT coalesce(sum(size_bytes), 0) FROM responses").fetchone()

@@ -19,12 +19,20 @@ from textual.screen import Screen
 
 from mcp_tui.config import paths
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
+from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot, ServerStatus
 from mcp_tui.store.preferences import Preferences
 from mcp_tui.ui import keys, safe
 from mcp_tui.ui.bridge import DashboardOptions, EngineBridge, Listeners
 from mcp_tui.ui.screens.compare import CompareScreen
-from mcp_tui.ui.screens.mode import ItemChosen, ModeScreen, PromptOffered, RunStateChanged, ScreenMounted
+from mcp_tui.ui.screens.mode import (
+    ItemChosen,
+    ModeScreen,
+    PromptOffered,
+    RunStateChanged,
+    ScreenMounted,
+    TrustAsked,
+)
+from mcp_tui.ui.stylesheets import FIRST_FRAME, sheets
 from mcp_tui.ui.terminal_keys import read_alt_digits
 from mcp_tui.ui.themes import DEFAULT_THEME, load_folder, shipped_folder
 from mcp_tui.ui.widgets.top_bar import Facts, TopBar
@@ -33,12 +41,10 @@ if TYPE_CHECKING:
     from textual.command import Provider
     from textual.theme import Theme
 
-    from mcp_tui.config.schema import Config
+    from mcp_tui.config.schema import Config, InputSpec
     from mcp_tui.runs.engine import Engine
 
 _News = TypeVar("_News")
-
-_STYLES = sorted((Path(__file__).parent / "styles").glob("*.tcss"))
 
 
 def _workbench() -> Screen[Any]:
@@ -63,7 +69,7 @@ class McpTuiApp(App[None]):
     """`engine` is None until the engine was entered, a moment after the first frame."""
 
     TITLE = "mcp-tui"
-    CSS_PATH: ClassVar[list[str | Path]] = list(_STYLES)  # pyright: ignore[reportIncompatibleVariableOverride]  a list is allowed by the framework
+    CSS_PATH = sheets(*FIRST_FRAME)
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "compare": CompareScreen,
         "workbench": _workbench,
@@ -113,6 +119,8 @@ class McpTuiApp(App[None]):
                 config=self._while_running(self._config_loaded),
                 servers=self._while_running(self._servers_changed),
                 questions=self._while_running(self._questions_changed),
+                warned=self._while_running(self._warned),
+                ask=self._ask_for_input,
             ),
         )
         self._install_signals()
@@ -201,9 +209,26 @@ class McpTuiApp(App[None]):
         if self.options.theme and self.options.theme not in self.themes:
             names = ", ".join(sorted(self.themes))
             problems += (ErrorInfo(f"Theme {self.options.theme} does not exist", "", f"choose one of {names}"),)
-        self.problems = (*config.problems, *problems, *self._load_themes())
+        known, self.problems = self.problems, (*config.problems, *problems, *self._load_themes())
         for problem in self.problems:
-            self.notify(safe.clean(problem.line()), severity="warning", timeout=12, markup=False)
+            if problem not in known:
+                self._warned(problem)
+
+    def _warned(self, problem: ErrorInfo) -> None:
+        self.notify(safe.clean(problem.line()), severity="warning", timeout=12, markup=False)
+
+    async def _ask_for_input(self, wanted: InputSpec) -> str | None:
+        """Cancelling closes the question."""
+        from mcp_tui.ui.screens.input_value import InputValueScreen
+
+        answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        screen = InputValueScreen(wanted)
+        self.push_screen(screen, lambda value: None if answer.done() else answer.set_result(value))
+        try:
+            return await answer
+        finally:
+            if answer.cancelled() and self.is_running and self.screen is screen:
+                screen.dismiss(None)
 
     def _engine_ready(self, engine: Engine) -> None:
         self.engine = engine
@@ -318,8 +343,37 @@ class McpTuiApp(App[None]):
         self.notify(safe.clean_line(f"Saved {path}"), markup=False)
 
     def reconnect(self, server: str) -> None:
-        if self.engine is not None:
+        if self.engine is None:
+            return
+        if self.engine.manager.server(server).status is ServerStatus.NEEDS_TRUST:
+            self._ask_for_trust(server)
+        else:
             self.engine.manager.retry(server)
+
+    def on_trust_asked(self, message: TrustAsked) -> None:
+        self._ask_for_trust(message.server)
+
+    def _ask_for_trust(self, server: str) -> None:
+        from mcp_tui.ui import trusting
+        from mcp_tui.ui.screens.dialog import ConfirmScreen
+
+        config = self.engine.config if self.engine is not None else None
+        file = trusting.file_of(config, server) if config is not None else None
+        if config is None or file is None:
+            return
+
+        async def trust() -> None:
+            problem = await trusting.trust(file)
+            if problem is not None:
+                self._warned(problem)
+            elif self._bridge is not None:
+                self._bridge.look_now()
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.run_worker(trust(), group="trust")
+
+        self.push_screen(ConfirmScreen(trusting.question(config, file), yes="trust", no="not now"), answered)
 
     def set_server_enabled(self, server: str, enabled: bool) -> None:
         if self.engine is not None:

@@ -7,11 +7,12 @@ flood of changes costs one update per frame.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import importlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,9 @@ from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
 
 if TYPE_CHECKING:
-    from mcp_tui.config.schema import Config
+    from mcp_tui.config.inputs import Answers
+    from mcp_tui.config.schema import Config, InputSpec
+    from mcp_tui.config.watch import ConfigWatch
     from mcp_tui.runs.engine import Engine
 
 logger = logging.getLogger(__name__)
@@ -36,6 +39,8 @@ class DashboardOptions:
     demo: bool = False
     theme: str = ""
     demo_speed: float = 1.0
+    watch_interval_s: float = 1.0
+    """How often changed configuration files are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,10 @@ class Listeners:
     config: Callable[[Config], None]
     servers: Callable[[tuple[ServerSnapshot, ...]], None]
     questions: Callable[[tuple[ApprovalQuestion, ...]], None]
+    warned: Callable[[ErrorInfo], None] | None = None
+    """A changed file cannot be used; everything stays as it was."""
+    ask: Callable[[InputSpec], Awaitable[str | None]] | None = None
+    """Answers an input of the configuration; None: the person would not say."""
 
 
 class EngineBridge:
@@ -57,6 +66,10 @@ class EngineBridge:
         self._listeners = listeners
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._answers: Answers | None = None
+        self._watching: ConfigWatch | None = None
+        self._asking = asyncio.Lock()
+        """One question at a time, also when the configuration changes meanwhile."""
 
     @property
     def running(self) -> bool:
@@ -95,22 +108,71 @@ class EngineBridge:
     async def _serve(self) -> None:
         # The heavy imports run on a thread, so that keys and timers stay alive meanwhile.
         load = await asyncio.to_thread(importlib.import_module, "mcp_tui.config.load")
-        config: Config = await asyncio.to_thread(
-            load.load,
-            self._options.config_files,
-            self._options.servers,
-            os.environ,
-            Path.cwd(),
-        )
+        inputs = await asyncio.to_thread(importlib.import_module, "mcp_tui.config.inputs")
+        self._answers = answers = inputs.Answers()
+        cwd, options = Path.cwd(), self._options
+
+        def read() -> Config:
+            return load.load(options.config_files, options.servers, os.environ, cwd, answers=answers)
+
+        config = await asyncio.to_thread(read)
         if self._stop.is_set():
             return
         self._listeners.config(config)
+        await asyncio.to_thread(importlib.import_module, "mcp_tui.ui.widgets.model_column")
         runs = await asyncio.to_thread(importlib.import_module, "mcp_tui.runs.engine")
-        options = runs.EngineOptions(demo=self._options.demo, demo_speed=self._options.demo_speed)
+        engine_options = runs.EngineOptions(demo=options.demo, demo_speed=options.demo_speed)
         if self._stop.is_set():
             return
-        async with runs.Engine(config, options, environ=os.environ) as engine:
-            await self._follow(engine)
+        async with runs.Engine(config, engine_options, environ=os.environ) as engine:
+            beside = None if options.demo else asyncio.create_task(self._watch(engine, read), name="config")
+            try:
+                await self._follow(engine)
+            finally:
+                if beside is not None:
+                    beside.cancel()
+                    await asyncio.wait({beside})
+
+    async def _watch(self, engine: Engine, read: Callable[[], Config]) -> None:
+        """Ask for inputs and take over what changes on disk, for as long as the engine runs."""
+        try:
+            from mcp_tui.config.watch import ConfigWatch
+
+            self._watching = ConfigWatch(read, engine.config, interval_s=self._options.watch_interval_s)
+            async with asyncio.TaskGroup() as tasks, contextlib.aclosing(self._watching.changes()) as changes:
+                tasks.create_task(self._ask(engine.config), name="inputs")
+                async for change in changes:
+                    if isinstance(change, ErrorInfo):
+                        self._warn(change)
+                        continue
+                    engine.reconfigure(change)
+                    self._listeners.config(change)
+                    tasks.create_task(self._ask(change), name="inputs")
+        except Exception as error:
+            logger.exception("Watching the configuration ended unexpectedly")
+            detail = f"{type(error).__name__}: {error}"
+            self._warn(ErrorInfo("Changed files are not noticed any more", detail, "restart the dashboard"))
+
+    async def _ask(self, config: Config) -> None:
+        from mcp_tui.config.inputs import ask_all
+
+        ask, answers = self._listeners.ask, self._answers
+        if ask is None or answers is None or not config.inputs:
+            return
+        async with self._asking:
+            if await ask_all(config, answers, ask):
+                self.look_now()
+
+    def _warn(self, info: ErrorInfo) -> None:
+        if self._listeners.warned is not None:
+            self._listeners.warned(info)
+        else:
+            logger.warning("%s", info.line())
+
+    def look_now(self) -> None:
+        """Read the configuration again at once, such as after a file was trusted."""
+        if self._watching is not None:
+            self._watching.look_now()
 
     async def _follow(self, engine: Engine) -> None:
         """Announce the engine and its changes until stopped."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from mcp_tui.core.state import Catalog, PromptInfo, ResourceInfo, ServerSnapshot, TemplateInfo, ToolInfo
 from mcp_tui.core.text import clean_line
-from mcp_tui.runs.spec import WHOLE_SERVER, is_on
+from mcp_tui.runs.switches import WHOLE_SERVER, is_on
 
 Tab = Literal["tools", "resources", "prompts"]
 TABS: tuple[Tab, ...] = ("tools", "resources", "prompts")

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mcp_tui.core.chat import ModelParams
 from mcp_tui.core.events import ColumnEvent
 from mcp_tui.core.state import ColumnStatus, Metrics
-from mcp_tui.providers.registry import ModelRef
-from mcp_tui.runs.spec import Attachment, ColumnSpec, RunSpec
 from mcp_tui.ui.catalog_rows import Off
-from mcp_tui.ui.widgets.metrics_line import Best
 
 if TYPE_CHECKING:
+    from mcp_tui.core.chat import ModelParams
+    from mcp_tui.providers.registry import ModelRef
     from mcp_tui.runs.engine import Engine, Run
+    from mcp_tui.runs.spec import Attachment, ColumnSpec
+    from mcp_tui.ui.widgets.metrics_line import Best
 
 _CHARS_PER_TOKEN = 4
 
@@ -91,6 +91,8 @@ class Conversation:
     def send(self, text: str, attachments: Sequence[Attachment], off: Off) -> None:
         if self.run is None:
             defaults = self._engine.config.defaults
+            from mcp_tui.runs.spec import RunSpec
+
             spec = RunSpec(tuple(self._columns), tools_off=off, max_steps=defaults.max_steps)
             if defaults.approval is not None:
                 spec = replace(spec, approval=defaults.approval)
@@ -114,6 +116,8 @@ class Conversation:
         label, number = str(ref), 2
         while label in used:
             label, number = f"{ref} #{number}", number + 1
+        from mcp_tui.runs.spec import ColumnSpec
+
         spec = ColumnSpec(f"c{self._next}", ref, label, system=self._engine.config.defaults.system)
         self._next += 1
         if self.run is not None:

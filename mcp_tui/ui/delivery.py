@@ -10,10 +10,10 @@ from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import PromptInfo
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
-from mcp_tui.runs.spec import Attachment
 from mcp_tui.ui.mentions import Mention
 
 if TYPE_CHECKING:
+    from mcp_tui.runs.spec import Attachment
     from mcp_tui.sessions.manager import SessionManager
 
 READ_TIMEOUT_S = 30.0
@@ -21,6 +21,8 @@ READ_TIMEOUT_S = 30.0
 
 async def attachments(manager: SessionManager, found: Sequence[Mention]) -> tuple[Attachment, ...]:
     """Read all of them at once. AppError names the one that failed first; nothing is half delivered."""
+    from mcp_tui.runs.spec import Attachment
+
     read: dict[int, Attachment] = {}
 
     async def one(index: int, mention: Mention) -> None:

@@ -191,6 +191,8 @@ KEYS: tuple[Key, ...] = (
     Key("servers", "card", "enter,i", "open_card", "details", "Version, capabilities, stderr, what failed"),
     Key("servers", "toggle", "space", "toggle_server", "on/off", "Connect or disconnect the server"),
     Key("servers", "retry", "r", "retry_server", "reconnect", "Connect again now"),
+    Key("servers", "sign_in", "s", "sign_in", "sign in", "Sign in with the browser, or stop waiting for it"),
+    Key("servers", "sign_out", "S", "sign_out", "sign out", "Forget the sign-in to this server", False),
     #
     Key("catalog", "filter", "slash", "focus_filter", "filter", "Filter by name or description"),
     Key(

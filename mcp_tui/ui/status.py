@@ -73,6 +73,8 @@ def server_state(server: ServerSnapshot, now: float) -> State:
     state = _SERVER[server.status]
     if server.status is ServerStatus.CONNECTING:
         return State(state.glyph, f"connecting {seconds(max(0.0, now - server.since_at))}", state.tone)
+    if server.status is ServerStatus.NEEDS_AUTH and server.sign_in_url:
+        return State(state.glyph, f"in browser {seconds(max(0.0, now - server.since_at))}", "wait")
     if server.status is ServerStatus.BACKOFF:
         left = max(0, round(server.retry_at - now)) if server.retry_at is not None else 0
         tries = f" ({server.attempt})" if server.attempt else ""

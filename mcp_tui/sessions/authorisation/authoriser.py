@@ -289,13 +289,13 @@ class Authoriser:
                         self._check_discovery()
                     answer = last = await self._wire.send(outgoing)
                 outgoing = await flow.asend(answer)
-        except OAuthRegistrationError as error:
-            raise _registration_failed(last) from error
-        except OAuthTokenError as error:
+        except OAuthRegistrationError:
+            raise _registration_failed(last) from None
+        except OAuthTokenError:
             await self._forget_refused_client(last)
-            raise _token_failed(last) from error
+            raise _token_failed(last) from None
         except OAuthFlowError as error:
-            raise self._flow_failed(error) from error
+            raise self._flow_failed(error) from None
         finally:
             await flow.aclose()
 
@@ -361,7 +361,7 @@ class Authoriser:
         try:
             validate_authorization_response_iss(iss, self._flow.context.oauth_metadata)
         except OAuthFlowError as error:
-            raise self._flow_failed(error) from error
+            raise self._flow_failed(error) from None
 
     def _no_browser(self, callback: Callback) -> None:
         self._host.browser_missing()

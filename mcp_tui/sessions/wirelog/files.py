@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from mcp_tui.config import paths
 MAX_FILE_BYTES = 20 << 20
 """Of one file; a server has two: the newest messages, and the ones before."""
 _LONGEST_NAME = 120
-_IDENTITY = re.compile(rb'\{"order":(\d+)')
-_IDENTITY_BYTES = 64
 
 
 def default_folder() -> Path:
@@ -72,16 +69,6 @@ def _server_of(folder: Path, base: str) -> str:
             if line is not None:
                 return line.head.server
     return base
-
-
-def identity(path: Path) -> int | None:
-    """What tells a file from the one that had its name before: the order of its first record."""
-    try:
-        with path.open("rb") as file:
-            found = _IDENTITY.match(file.read(_IDENTITY_BYTES))
-    except OSError:
-        return None
-    return int(found[1]) if found is not None else None
 
 
 class Appender:

@@ -12,7 +12,7 @@ direction   sent, received, or none (an event)
 kind        request, response, notification, garbage (not a JSON-RPC message) or event
 method      of the request it belongs to; for an event its name: connecting, connected, lost, closed, reconnect, failed,
             needs_auth, disabled, http, http_error, dropped
-name        tool, prompt or URI of the request, when it has one
+name        tool, prompt or URI of the request, when it has one; of an event, its facts in a few words
 request     the order of the request this answers; ms: the time between the two
 failed      true for JSON-RPC errors, isError results, garbage, HTTP errors and lost connections
 http        {"verb", "url", "headers"} of a request, {"status", "headers"} beside an answer

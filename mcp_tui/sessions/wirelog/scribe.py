@@ -17,6 +17,9 @@ from mcp_tui.sessions.wirelog.secrets import Secrets
 MAX_KEPT_BYTES = MAX_PARSED_BYTES
 """Of a larger message the beginning is kept, and its size."""
 CUT_TEXT_BYTES = 64 << 10
+_LONGEST_SUMMARY = 300
+_SAID = ("verb", "url", "reason", "transport", "event", "protocol")
+_WORDED = {"wait_s": "in {} s", "attempt": "attempt {}", "exit_code": "exit code {}", "signal": "{}"}
 MAX_PENDING = 4096
 """Requests that wait for their answer; of the oldest ones beyond it the link is lost."""
 
@@ -154,6 +157,8 @@ class Scribe:
     def event(self, now_us: int, what: str, detail: JsonObject, *, failed: bool = False, **more: Any) -> bytes:
         fields = self._fields(self._orders.after(now_us), "none", "event", what)
         fields.update((key, value) for key, value in more.items() if value is not None)
+        if (summary := _summary(detail, fields.get("http"))) and "name" not in fields:
+            fields["name"] = self._secrets.clean_text(summary)
         if failed:
             fields["failed"] = True
         if detail:
@@ -352,3 +357,17 @@ class Scribe:
             detail: JsonObject = {"reason": "an event of more than 64 MiB: the rest of this stream is not in the log"}
             lines.append(self._http_event(now_us, at, http, "http_error", detail, failed=True))
         return lines
+
+
+def _summary(detail: JsonObject, http: JsonObject | None) -> str:
+    """An event's facts in a few words, for the place where a message has its tool."""
+    words: list[str] = []
+    if http is not None and "status" in http:
+        words.append(str(http["status"]))
+    words.extend(str(detail[key]) for key in _SAID if key in detail)
+    if detail.get("server_name"):
+        words.append(f"{detail['server_name']} {detail.get('server_version', '')}".strip())
+    words.extend(text.format(detail[key]) for key, text in _WORDED.items() if key in detail)
+    if "count" in detail:
+        words.insert(0, f"{detail['count']} messages:")
+    return " ".join(words)[:_LONGEST_SUMMARY]

@@ -18,7 +18,7 @@ from textual.widgets import Input
 from mcp_tui.core.media import size_text
 from mcp_tui.core.state import PromptInfo, ResourceInfo, ServerSnapshot, TemplateInfo, ToolInfo
 from mcp_tui.core.text import clean_line
-from mcp_tui.runs.spec import is_on
+from mcp_tui.runs.switches import is_on
 from mcp_tui.ui import keys
 from mcp_tui.ui.catalog_rows import (
     TABS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
 
 from rich.style import Style
 from rich.text import Text
@@ -21,8 +22,10 @@ from mcp_tui.core.text import clean
 from mcp_tui.ui import keys
 from mcp_tui.ui.ink import ink
 from mcp_tui.ui.status import column_state
-from mcp_tui.ui.widgets.metrics_line import Best
-from mcp_tui.ui.widgets.model_column import ModelColumn
+
+if TYPE_CHECKING:
+    from mcp_tui.ui.widgets.metrics_line import Best
+    from mcp_tui.ui.widgets.model_column import ModelColumn
 
 LEAST_CELLS = 38
 """Narrower than this a column is not worth reading."""

@@ -41,6 +41,18 @@ class ServersPane(RowList):
             super().__init__()
             self.name = name
 
+    class SignInAsked(Message):
+        """Or, while the browser is waited for, asked to stop."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    class SignOutAsked(Message):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._clock = clock
@@ -59,7 +71,8 @@ class ServersPane(RowList):
         # One row while there is none: it says how to add a server.
         self.styles.height = max(1, len(servers)) + 2
         self.rows_replaced(key)
-        waits = any(not server.status.settled for server in servers)
+        self.refresh_bindings()
+        waits = any(_waits(server) for server in servers)
         if waits and self._ticker is None:
             self._ticker = self.set_interval(0.5, self._tick)
         elif not waits and self._ticker is not None:
@@ -68,7 +81,7 @@ class ServersPane(RowList):
 
     def _tick(self) -> None:
         for index, server in enumerate(self._servers):
-            if not server.status.settled:
+            if _waits(server):
                 self.refresh_row(index)
 
     @property
@@ -121,7 +134,31 @@ class ServersPane(RowList):
         if self.current is not None:
             self.post_message(self.RetryAsked(self.current.name))
 
+    def action_sign_in(self) -> None:
+        if self.current is not None:
+            self.post_message(self.SignInAsked(self.current.name))
+
+    def action_sign_out(self) -> None:
+        if self.current is not None:
+            self.post_message(self.SignOutAsked(self.current.name))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only HTTP servers have a sign-in."""
+        if action == "sign_in":
+            return self.current is not None and self.current.transport != "stdio"
+        if action == "sign_out":
+            return self.current is not None and self.current.signed_in
+        return super().check_action(action, parameters)
+
+    def on_row_list_moved(self) -> None:
+        self.refresh_bindings()
+
     def on_row_list_clicked(self, event: RowList.Clicked) -> None:
         event.stop()
         if event.again:
             self.action_open_card()
+
+
+def _waits(server: ServerSnapshot) -> bool:
+    """Its row shows a time that runs."""
+    return not server.status.settled or bool(server.sign_in_url)

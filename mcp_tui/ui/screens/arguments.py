@@ -15,12 +15,14 @@ from mcp_tui.core import json_text
 from mcp_tui.core.state import ApprovalQuestion
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
+from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.json_editor import JsonEditor
 
 
 class ArgumentsScreen(ModalScreen[JsonObject | None]):
     """The new arguments; None when the person went back: the question still waits then."""
 
+    CSS_PATH = sheets("compare_dialogs")
     BINDINGS = [
         Binding("escape", "dismiss(None)", "back"),
         Binding("ctrl+s,f9", "run", "run once with these", priority=True),

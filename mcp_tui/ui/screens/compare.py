@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual import on
 
 from mcp_tui.core.errors import AppError
-from mcp_tui.core.state import Decision
+from mcp_tui.core.state import Decision, ServerStatus
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.ui.host import host
@@ -15,9 +15,11 @@ from mcp_tui.ui.panes.approval import ApprovalBar
 from mcp_tui.ui.panes.catalog import CatalogPane
 from mcp_tui.ui.panes.servers import ServersPane
 from mcp_tui.ui.screens.compare_sending import CompareSending
+from mcp_tui.ui.screens.mode import TrustAsked
 
 if TYPE_CHECKING:
     from mcp_tui.providers.registry import ModelRef
+    from mcp_tui.runs.engine import Engine
     from mcp_tui.ui.matrix_rows import ColumnView
     from mcp_tui.ui.screens.params import ChosenParams
     from mcp_tui.ui.widgets.model_column import ModelColumn
@@ -34,20 +36,61 @@ class CompareScreen(CompareSending):
 
         server = next((server for server in self._servers if server.name == event.name), None)
         if server is not None:
-            card = ServerCard(server, reconnect=self._reconnect, set_enabled=self._set_enabled, clock=self._clock)
+            card = ServerCard(
+                server,
+                reconnect=self._reconnect,
+                set_enabled=self._set_enabled,
+                sign_in=self._sign_in,
+                clock=self._clock,
+            )
             host(self).push_screen(card)
 
     @on(ServersPane.RetryAsked)
     def _retry_asked(self, event: ServersPane.RetryAsked) -> None:
         self._reconnect(event.name)
 
+    @on(ServersPane.SignInAsked)
+    def _sign_in_asked(self, event: ServersPane.SignInAsked) -> None:
+        """The card shows the address of the sign-in, for browsers that do not open by themselves."""
+        if self._sign_in(event.name):
+            self._card_asked(ServersPane.CardAsked(event.name))
+
+    @on(ServersPane.SignOutAsked)
+    async def _sign_out_asked(self, event: ServersPane.SignOutAsked) -> None:
+        if self._engine is not None:
+            self.run_worker(self._sign_out(self._engine, event.name), group="sign-out")
+
+    async def _sign_out(self, engine: Engine, server: str) -> None:
+        try:
+            await engine.manager.sign_out(server)
+        except AppError as error:
+            self._toast(error.info.line(), "error")
+
     @on(ServersPane.Toggled)
     def _toggled(self, event: ServersPane.Toggled) -> None:
         self._set_enabled(event.name, event.enabled)
 
     def _reconnect(self, server: str) -> None:
-        if self._engine is not None:
+        known = next((snapshot for snapshot in self._servers if snapshot.name == server), None)
+        if known is not None and known.status is ServerStatus.NEEDS_TRUST:
+            self.post_message(TrustAsked(server))
+        elif self._engine is not None:
             self._engine.manager.retry(server)
+
+    def _sign_in(self, server: str) -> bool:
+        """Start a sign-in, or end the one that waits. True when one was started."""
+        if self._engine is None:
+            return False
+        manager = self._engine.manager
+        try:
+            if manager.server(server).sign_in_url:
+                manager.cancel_sign_in(server)
+                return False
+            manager.sign_in(server)
+        except AppError as error:
+            self._toast(error.info.line(), "warning")
+            return False
+        return True
 
     def _set_enabled(self, server: str, enabled: bool) -> None:
         if self._engine is not None:

@@ -28,11 +28,11 @@ from mcp_tui.ui.panes.prompt import PromptPane
 from mcp_tui.ui.panes.servers import ServersPane
 from mcp_tui.ui.prompt_history import PromptHistory
 from mcp_tui.ui.screens.mode import ModeScreen, RunStateChanged
-from mcp_tui.ui.widgets.model_column import ModelColumn
 
 if TYPE_CHECKING:
     from mcp_tui.runs.engine import Engine
     from mcp_tui.runs.spec import ColumnSpec
+    from mcp_tui.ui.widgets.model_column import ModelColumn
 
 QUIET_S = 1.0
 """Nobody who typed in the last second loses the focus to a question."""
@@ -91,7 +91,6 @@ class ComparePanes(ModeScreen):
             with Vertical(id="main"):
                 yield self.demo_line
                 yield self.columns_area
-                yield self.approval_bar
                 yield self.prompt_pane
 
     def on_mount(self) -> None:
@@ -112,6 +111,9 @@ class ComparePanes(ModeScreen):
 
     def engine_ready(self, engine: Engine) -> None:
         self._engine = engine
+        # Not in the first frame: nothing can ask before there is an engine.
+        if not self.approval_bar.is_attached:
+            self.query_one("#main").mount(self.approval_bar, before=self.prompt_pane)
         self.servers_pane.empty = "none yet: --server NAME=COMMAND"
         self.servers_pane.refresh()
         columns: tuple[ColumnSpec, ...] = ()
@@ -208,6 +210,8 @@ class ComparePanes(ModeScreen):
 
     def _new_column(self, spec: ColumnSpec) -> ModelColumn:
         demo = spec.ref.provider == "demo"
+        from mcp_tui.ui.widgets.model_column import ModelColumn
+
         return ModelColumn(spec.id, spec.label, demo, clock=self._clock)
 
     async def _show_columns(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.timer import Timer
@@ -12,13 +12,15 @@ from textual.worker import Worker, WorkerState
 from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.state import PromptInfo
 from mcp_tui.core.text import clean_line
-from mcp_tui.runs.spec import Attachment
 from mcp_tui.ui import delivery
 from mcp_tui.ui.host import host
 from mcp_tui.ui.mentions import Mention, mentions
 from mcp_tui.ui.panes.prompt import PromptPane
 from mcp_tui.ui.screens.compare_panes import ComparePanes
 from mcp_tui.ui.status import seconds
+
+if TYPE_CHECKING:
+    from mcp_tui.runs.spec import Attachment
 
 
 class CompareSending(ComparePanes):

@@ -18,6 +18,7 @@ from textual.widgets import Static
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.ui.screens.scroll_keys import SCROLL_KEYS, ScrollKeys
 from mcp_tui.ui.status import MUTED
+from mcp_tui.ui.stylesheets import sheets
 
 MAX_WORDS = 6000
 """Longer answers are compared line by line: matching words costs their number squared at worst."""
@@ -58,6 +59,7 @@ def difference(left: str, right: str) -> Difference:
 class DiffScreen(ScrollKeys, ModalScreen[None]):
     """`left` and `right` are indexes into the answers; h and l choose another one on the right."""
 
+    CSS_PATH = sheets("compare_dialogs")
     BINDINGS = [
         Binding("escape,d,q", "dismiss", "close"),
         Binding("left,h", "other(-1)", "other answer"),

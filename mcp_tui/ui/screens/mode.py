@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
+from mcp_tui.ui.host import host
 from mcp_tui.ui.widgets.key_bar import KeyBar
 from mcp_tui.ui.widgets.top_bar import TopBar
 
@@ -35,6 +36,14 @@ class PromptOffered(Message):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.text = text
+
+
+class TrustAsked(Message):
+    """This server waits until the file it stands in is trusted."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__()
+        self.server = server
 
 
 class RunStateChanged(Message):
@@ -67,6 +76,14 @@ class ModeScreen(Screen[None]):
     """-narrow: the sidebar is folded away unless asked for."""
 
     def compose(self) -> ComposeResult:
+        # The framework sets these on the first resize, after the children: every style would be applied twice.
+        size = host(self).size
+        for breakpoints, cells in (
+            (self.HORIZONTAL_BREAKPOINTS, size.width),
+            (self.VERTICAL_BREAKPOINTS, size.height),
+        ):
+            reached = [name for least, name in breakpoints or () if cells >= least]
+            self.add_class(*reached[-1:])
         yield TopBar(self.MODE)
         yield from self.compose_body()
         yield KeyBar()

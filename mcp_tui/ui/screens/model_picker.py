@@ -19,6 +19,7 @@ from textual.widgets import Input, Static
 from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.providers.registry import ModelRef
+from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.row_list import RowList, fill
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class ModelList(RowList):
 class ModelPicker(ModalScreen[ModelRef | None]):
     """None when the person went back. Models are asked for at every provider that can be used, all at once."""
 
+    CSS_PATH = sheets("compare_dialogs")
     BINDINGS = [
         Binding("escape", "dismiss(None)", "back"),
         Binding("up", "move(-1)", show=False, priority=True),

@@ -14,6 +14,7 @@ from textual.widgets import Input, Label, Static, TextArea
 from mcp_tui.core.chat import ModelParams
 from mcp_tui.core.text import clean_line
 from mcp_tui.runs.spec import ColumnSpec
+from mcp_tui.ui.stylesheets import sheets
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ def _effort(text: str) -> str | None:
 class ParamsScreen(ModalScreen[ChosenParams | None]):
     """None when the person went back."""
 
+    CSS_PATH = sheets("compare_dialogs")
     BINDINGS = [
         Binding("escape", "dismiss(None)", "back"),
         Binding("ctrl+s,f9", "save", "save", priority=True),

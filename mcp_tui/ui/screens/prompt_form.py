@@ -14,6 +14,7 @@ from textual.widgets import Input, Label, Static
 
 from mcp_tui.core.state import PromptInfo
 from mcp_tui.core.text import clean, clean_line
+from mcp_tui.ui.stylesheets import sheets
 
 Complete = Callable[[str, str], Awaitable[tuple[str, ...]]]
 """(argument, typed so far) -> suggestions; never raises."""
@@ -33,6 +34,7 @@ class _ServerSuggester(Suggester):
 class PromptForm(ModalScreen[dict[str, str] | None]):
     """The arguments that were filled in; None when the person went back."""
 
+    CSS_PATH = sheets("compare_dialogs")
     BINDINGS = [
         Binding("escape", "dismiss(None)", "back"),
         Binding("ctrl+s,f9", "insert", "insert", priority=True),

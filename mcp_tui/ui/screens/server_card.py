@@ -17,8 +17,10 @@ from mcp_tui.core import json_text
 from mcp_tui.core.media import duration_text
 from mcp_tui.core.state import CrashCard, ServerFacts, ServerSnapshot, ServerStatus
 from mcp_tui.core.text import clean, clean_line
+from mcp_tui.ui.host import host
 from mcp_tui.ui.screens.scroll_keys import SCROLL_KEYS, ScrollKeys
 from mcp_tui.ui.status import INK, MUTED, server_state
+from mcp_tui.ui.stylesheets import sheets
 
 _STDERR_LINES = 40
 
@@ -26,10 +28,13 @@ _STDERR_LINES = 40
 class ServerCard(ScrollKeys, ModalScreen[None]):
     """`actions`: what `r` and `space` do, given by the screen that opened it."""
 
+    CSS_PATH = sheets("compare_dialogs")
     BINDINGS = [
         Binding("escape,enter,i,q", "dismiss", "close"),
         Binding("r", "reconnect", "reconnect"),
         Binding("space", "switch", "on/off"),
+        Binding("s", "sign_in", "sign in"),
+        Binding("c", "copy_address", "copy address"),
         *SCROLL_KEYS,
     ]
 
@@ -39,12 +44,14 @@ class ServerCard(ScrollKeys, ModalScreen[None]):
         *,
         reconnect: Callable[[str], None],
         set_enabled: Callable[[str, bool], None],
+        sign_in: Callable[[str], bool] = lambda name: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self._server = server
         self._reconnect = reconnect
         self._set_enabled = set_enabled
+        self._sign_in = sign_in
         self._clock = clock
         self._body = Static(markup=False)
         self._scroll = VerticalScroll(self._body)
@@ -53,7 +60,6 @@ class ServerCard(ScrollKeys, ModalScreen[None]):
         yield self._scroll
 
     def on_mount(self) -> None:
-        self._scroll.border_subtitle = "r reconnect · space on/off · esc close"
         self._scroll.focus()
         self._draw()
         self.set_interval(0.5, self._tick)
@@ -68,18 +74,38 @@ class ServerCard(ScrollKeys, ModalScreen[None]):
             self._draw()
 
     def _tick(self) -> None:
-        if not self._server.status.settled:
+        if not self._server.status.settled or self._server.sign_in_url:
             self._draw()
 
     def _draw(self) -> None:
         self._scroll.border_title = Content(clean_line(self._server.name))
+        self._scroll.border_subtitle = _keys(self._server)
         self._body.update(card(self._server, self._clock()))
 
     def action_reconnect(self) -> None:
         self._reconnect(self._server.name)
 
+    def action_sign_in(self) -> None:
+        self._sign_in(self._server.name)
+
+    def action_copy_address(self) -> None:
+        if self._server.sign_in_url:
+            host(self).copy_to_clipboard(clean_line(self._server.sign_in_url))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "sign_in":
+            return self._server.transport != "stdio"
+        return super().check_action(action, parameters)
+
     def action_switch(self) -> None:
         self._set_enabled(self._server.name, self._server.status is ServerStatus.DISABLED)
+
+
+def _keys(server: ServerSnapshot) -> str:
+    if server.sign_in_url:
+        return "c copy the address · s stop waiting · esc close"
+    sign_in = "s sign in · " if server.status is ServerStatus.NEEDS_AUTH else ""
+    return f"{sign_in}r reconnect · space on/off · esc close"
 
 
 def card(server: ServerSnapshot, now: float) -> Content:
@@ -93,6 +119,9 @@ def card(server: ServerSnapshot, now: float) -> Content:
         if reason.hint:
             lines.append(Content.styled(f"→ {clean_line(reason.hint)}", "$text-accent"))
         parts.append(Content("\n").join(lines))
+    if server.sign_in_url:
+        # Whole, however long: it is copied where no browser can be opened. Never a link: nothing opens by a click.
+        parts.append(_section("Sign in at", [Content(clean_line(server.sign_in_url))]))
     if server.crash is not None:
         parts.append(_crash(server.crash))
     if server.warnings or server.catalog.warnings:
@@ -130,6 +159,8 @@ def _head(server: ServerSnapshot, now: float) -> Content:
         rows.append(("server says", Content(clean_line(f"{facts.server_name} {facts.server_version}"))))
         rows.append(("protocol", Content(clean_line(f"{facts.protocol_version} ({facts.era})"))))
     rows.append(("offers", Content(offers)))
+    if server.signed_in:
+        rows.append(("access", Content("signed in")))
     if server.latency_ms is not None:
         rows.append(("latency", Content(duration_text(server.latency_ms))))
     if server.reconnects:

@@ -49,6 +49,7 @@ from mcp_tui.ui.panes.items import ItemsPane
 from mcp_tui.ui.panes.result import ResultPane, file_name
 from mcp_tui.ui.screens.mode import ModeScreen, PromptOffered
 from mcp_tui.ui.screens.save import SaveScreen
+from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.schema_form import SchemaForm
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ COMPLETE_DELAY_S = 0.2
 class WorkbenchScreen(ModeScreen):
     """now: the monotonic clock; history: where used arguments are kept (default: the data directory)."""
 
+    CSS_PATH = sheets("workbench", "items", "form", "result")
     MODE: ClassVar[str] = "workbench"
     BINDINGS: ClassVar[list[Binding]] = keys.bindings("form")  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose
 

@@ -1,0 +1,13 @@
+"""The style files, by name. The app loads what its first frame needs; other screens bring theirs when they open."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+
+_FOLDER = Path(__file__).resolve().parent / "styles"
+
+FIRST_FRAME = ("approval", "catalog", "columns", "compare", "model_column", "prompt", "servers")
+
+
+def sheets(*names: str) -> list[str | PurePath]:
+    return [_FOLDER / f"{name}.tcss" for name in names]

@@ -1,0 +1,141 @@
+"""How a record of the wire log reads: as a row, as a heading, as a whole message."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import tzinfo
+from typing import Any, cast
+
+from mcp_tui.core.media import duration_text, size_text
+from mcp_tui.core.text import clean_line
+from mcp_tui.core.types import JsonObject
+from mcp_tui.sessions.wirelog.record import Head, Whole, local_time
+from mcp_tui.ui.json_style import visible
+from mcp_tui.ui.widgets.line_view import Row
+
+ARROWS = {"sent": "→", "received": "←", "none": "·"}
+_WORDS = {"sent": "to the server", "received": "from the server", "none": "event"}
+MAX_SHOWN_CHARS = 2_000_000
+"""Of one message; the rest is in the file."""
+INDENT = "  "
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\],:]|[^\s{}\[\],:"]+')
+
+
+def title(head: Head) -> str:
+    """`tools/call echo`; clean."""
+    words = head.method or head.kind
+    if head.kind == "garbage":
+        words = f"garbage {head.method}".strip()
+    return clean_line(f"{words} {head.name}" if head.name else words)
+
+
+def clock(order: int, today: str, zone: tzinfo | None) -> str:
+    """12 cells: the time today, the day and minute before. `today`: YYYY-MM-DD."""
+    moment = local_time(order, zone)
+    if f"{moment:%Y-%m-%d}" == today:
+        return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
+    return f"{moment:%d %b %H:%M}"
+
+
+def label(head: Head, zone: tzinfo | None) -> str:
+    """One line that tells a message from others, for the diff."""
+    moment = local_time(head.order, zone)
+    number = "" if head.id is None else f" #{head.id}"
+    return clean_line(f"{ARROWS[head.direction]} {title(head)}{number} · {head.server} · {moment:%H:%M:%S}")
+
+
+def indented(text: str) -> Iterator[str]:
+    """JSON over several lines, every token as it was on the wire: numbers keep their spelling, doubled keys stay."""
+    line: list[str] = []
+    depth = 0
+    opened = False
+    for found in _TOKEN.finditer(text):
+        token = found.group()
+        if token in "}]":
+            depth -= 1
+            if not opened:
+                yield "".join(line)
+                line = [INDENT * depth]
+            line.append(token)
+            opened = False
+            continue
+        if opened:
+            yield "".join(line)
+            line = [INDENT * depth]
+            opened = False
+        line.append(token)
+        if token in "{[":
+            depth += 1
+            opened = True
+        elif token == ",":
+            yield "".join(line)
+            line = [INDENT * depth]
+        elif token == ":":
+            line.append(" ")
+    if line:
+        yield "".join(line)
+
+
+def body_text(whole: Whole) -> str:
+    """The message for the diff and for copying: JSON over several lines, or the text."""
+    if whole.message is not None:
+        return "\n".join(indented(whole.message))
+    if whole.text is not None:
+        return whole.text
+    return json.dumps(whole.fields.get("detail") or {}, indent=2, ensure_ascii=False)
+
+
+def detail_rows(whole: Whole, zone: tzinfo | None) -> list[Row]:
+    """Everything about one record: what it is, then its message. Blocks for large messages: use a thread."""
+    rows = [_row(name, value) for name, value in _facts(whole, zone)]
+    if note := whole.fields.get("note"):
+        rows.append(Row(visible(f"! {note}"), "warning"))
+    beside: Any = whole.fields.get("http")
+    if isinstance(beside, dict):
+        rows.extend(_http_rows(cast("JsonObject", beside)))
+    rows.append(Row(""))
+    if whole.message is not None:
+        rows.extend(Row(visible(line), "json") for line in indented(whole.message[:MAX_SHOWN_CHARS]))
+    elif whole.text is not None:
+        rows.extend(Row(visible(line.expandtabs(4))) for line in whole.text[:MAX_SHOWN_CHARS].splitlines())
+    else:
+        detail = json.dumps(whole.fields.get("detail") or {}, indent=2, ensure_ascii=False)
+        rows.extend(Row(visible(line), "json") for line in detail.splitlines())
+    if len(whole.message or whole.text or "") > MAX_SHOWN_CHARS:
+        rows.append(Row("… the rest is in the log: `s` saves it", "warning"))
+    return rows
+
+
+def _row(name: str, value: str) -> Row:
+    return Row(visible(f"{name:<11}{value}"), "muted")
+
+
+def _facts(whole: Whole, zone: tzinfo | None) -> Iterator[tuple[str, str]]:
+    head, fields = whole.head, whole.fields
+    moment = local_time(head.order, zone)
+    yield "time", f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond:06d}"
+    yield "server", f"{head.server} · connection {fields.get('connection')} of process {fields.get('pid')}"
+    if head.kind == "event":
+        yield "event", head.method
+    else:
+        yield "message", f"{head.kind} {_WORDS[head.direction]} · {size_text(head.size_bytes)}"
+    if head.request is not None:
+        took = f" after {duration_text(head.ms)}" if head.ms is not None else ""
+        yield "answers", f"{head.method}{took}" if head.ms is not None else f"belongs to {head.method or 'a request'}"
+    if head.cause:
+        yield "cause", head.cause
+
+
+def _http_rows(beside: JsonObject) -> Iterator[Row]:
+    status = beside.get("status")
+    if isinstance(status, int):
+        yield Row(f"{'HTTP':<11}{status}", "error" if status >= 400 else "muted")
+    else:
+        yield _row("HTTP", f"{beside.get('verb', '')} {beside.get('url', '')}")
+    headers: Any = beside.get("headers")
+    if isinstance(headers, dict):
+        for name, value in cast("JsonObject", headers).items():
+            yield _row("", f"{name}: {value}")
