@@ -158,7 +158,7 @@ def _list(
     for server in snapshots:
         for warning in server.catalog.warnings:
             warn(ErrorInfo(f"Server {server.name}", warning))
-    for server, reason in reasons:
+    for _, reason in reasons:
         if reason not in failures:
             warn(reason)
     for reason in failures:

@@ -85,7 +85,9 @@ def _shown(context: click.Context) -> JsonObject:
 
     merged = load_config(settings_of(context), report=False)
     used = {spec.name: spec.origin.label for spec in merged.servers}
-    defaults = {"import" if name == "imports" else name: value for name, value in asdict(merged.defaults).items() if value not in (None, "", ())}
+    defaults = {name: value for name, value in asdict(merged.defaults).items() if value not in (None, "", ())}
+    if "imports" in defaults:
+        defaults["import"] = defaults.pop("imports")
     return {
         "sources": [str(source) for source in merged.sources],
         "servers": {

@@ -132,16 +132,21 @@ def _without_strict(body: JsonObject) -> JsonObject:
     return {**body, "tools": tools}
 
 
-def shorten_call_ids(body: JsonObject) -> JsonObject:
-    """A chat-completions body with every tool call id matching `[a-zA-Z0-9]{9}` (Mistral's rule)."""
+def with_call_ids(body: JsonObject, of: Callable[[str], str]) -> JsonObject:
+    """A chat-completions body with every tool call id replaced by `of(id)`."""
     messages: list[JsonObject] = []
     for message in _objects(body, "messages"):
         if isinstance(message.get("tool_call_id"), str):
-            message = {**message, "tool_call_id": short_id(message["tool_call_id"])}
+            message = {**message, "tool_call_id": of(message["tool_call_id"])}
         if calls := _objects(message, "tool_calls"):
-            message = {**message, "tool_calls": [{**call, "id": short_id(str(call.get("id")))} for call in calls]}
+            message = {**message, "tool_calls": [{**call, "id": of(str(call.get("id")))} for call in calls]}
         messages.append(message)
     return {**body, "messages": messages}
+
+
+def shorten_call_ids(body: JsonObject) -> JsonObject:
+    """Every tool call id matches `[a-zA-Z0-9]{9}` (Mistral's rule)."""
+    return with_call_ids(body, short_id)
 
 
 def short_id(call_id: str) -> str:

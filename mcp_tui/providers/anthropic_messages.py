@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any, cast
 from urllib.parse import quote
@@ -22,6 +21,7 @@ from mcp_tui.core.chat import (
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.anthropic_reply import FORMAT, AnthropicReply
 from mcp_tui.providers.arguments import replayed_arguments
+from mcp_tui.providers.call_ids import legal_id
 from mcp_tui.providers.connection import Connection
 from mcp_tui.providers.faults import Subject
 from mcp_tui.providers.history import repaired
@@ -39,17 +39,17 @@ _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384, "xhigh": 24_576, "max": 24_576}
 """Below the output limits of those models (32,000 and more) together with room for the answer."""
 
-_LEGAL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _MAX_PAGES = 10
 
 
 class AnthropicMessages:
     """The format's rules for one provider."""
 
-    path = "/v1/messages"
-
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
+
+    def path(self, request: ChatRequest) -> str:
+        return "/v1/messages"
 
     def reply(self, request: ChatRequest) -> AnthropicReply:
         return AnthropicReply(self._subject, request.model)
@@ -120,7 +120,7 @@ class AnthropicMessages:
                 content.append(
                     {
                         "type": "tool_use",
-                        "id": legal_id(block.id),
+                        "id": _legal(block.id),
                         "name": block.name,
                         "input": replayed_arguments(block),
                     }
@@ -149,7 +149,7 @@ def _user(message: Message) -> list[JsonObject]:
     content: list[JsonObject] = []
     for block in message.blocks:
         if isinstance(block, ToolResultBlock):
-            result: JsonObject = {"type": "tool_result", "tool_use_id": legal_id(block.call_id)}
+            result: JsonObject = {"type": "tool_result", "tool_use_id": _legal(block.call_id)}
             parts = [part for item in block.content for part in _part(item)]
             if parts:
                 result["content"] = parts
@@ -173,11 +173,8 @@ def _part(item: TextBlock | ImageBlock) -> list[JsonObject]:
     return [{"type": "image", "source": source}]
 
 
-def legal_id(call_id: str) -> str:
-    """The id itself when it is legal, else one that depends on it alone."""
-    if _LEGAL_ID.fullmatch(call_id):
-        return call_id
-    return "toolu_" + hashlib.sha256(call_id.encode("utf-8", "replace")).hexdigest()[:24]
+def _legal(call_id: str) -> str:
+    return legal_id(call_id, prefix="toolu_")
 
 
 def _default_max_tokens(model: str) -> int:

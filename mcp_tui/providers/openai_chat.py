@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 from mcp_tui.core.chat import (
     ChatRequest,
@@ -16,10 +17,10 @@ from mcp_tui.core.chat import (
     ToolCallBlock,
     ToolResultBlock,
 )
-from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.types import JsonObject
-from mcp_tui.providers.adaptation import shorten_call_ids
+from mcp_tui.providers.adaptation import short_id, with_call_ids
 from mcp_tui.providers.arguments import replayed_arguments
+from mcp_tui.providers.call_ids import legal_id
 from mcp_tui.providers.connection import Connection
 from mcp_tui.providers.faults import Subject
 from mcp_tui.providers.history import repaired
@@ -27,18 +28,23 @@ from mcp_tui.providers.images import is_accepted, left_out
 from mcp_tui.providers.openai_chat_reply import FORMAT, OpenAiChatReply
 from mcp_tui.providers.quirks import Quirks
 from mcp_tui.providers.schemas import object_schema
+from mcp_tui.providers.tool_limit import check_tool_count
 from mcp_tui.providers.wire import model_ids
 
 
 class OpenAiChat:
     """The format's rules for one provider."""
 
-    path = "/chat/completions"
-
-    def __init__(self, subject: Subject, quirks: Quirks) -> None:
+    def __init__(self, subject: Subject, quirks: Quirks, *, deployments: bool = False) -> None:
+        """deployments: the model stands in the path (Azure with a dated api-version)."""
         self._subject = subject
         self._provider = subject.provider
         self._quirks = quirks
+        self._deployments = deployments
+
+    def path(self, request: ChatRequest) -> str:
+        deployment = f"/deployments/{quote(request.model, safe='')}" if self._deployments else ""
+        return f"{deployment}/chat/completions"
 
     def reply(self, request: ChatRequest) -> OpenAiChatReply:
         return OpenAiChatReply(self._subject, request.model, self._quirks)
@@ -73,18 +79,14 @@ class OpenAiChat:
             body[quirks.seed_field] = params.seed
         if params.stop:
             body["stop"] = list(params.stop)
-        return shorten_call_ids(body) if quirks.short_call_ids else body
+        if quirks.short_call_ids:
+            return with_call_ids(body, short_id)
+        if (longest := quirks.max_call_id) is not None:
+            return with_call_ids(body, lambda call_id: legal_id(call_id, prefix="call_", max_length=longest))
+        return body
 
     def _tools(self, request: ChatRequest) -> list[JsonObject]:
-        limit = self._quirks.max_tools
-        if limit is not None and len(request.tools) > limit:
-            raise AppError(
-                f"Too many tools for {self._provider}",
-                f"{len(request.tools)} are switched on, it accepts {limit}",
-                "switch tools or servers off",
-                kind=ErrorKind.USAGE,
-                code="too_many_tools",
-            )
+        check_tool_count(self._provider, len(request.tools), self._quirks.max_tools)
         tools: list[JsonObject] = []
         for tool in request.tools:
             function: JsonObject = {

@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    """Of openai-chat. The defaults are what most compatible servers take."""
+    """The defaults are what most servers take."""
 
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     stream_usage: bool = True
@@ -16,6 +16,8 @@ class Quirks:
     strict_false: bool = False
     """Send `strict: false` with each tool: most servers' schemas are not strict."""
     max_tools: int | None = None
+    max_call_id: int | None = None
+    """Longer tool call ids in the history are refused (openai-chat)."""
     seed_field: str = "seed"
     short_call_ids: bool = False
     """Tool call ids in the history must match `[a-zA-Z0-9]{9}`."""
@@ -27,3 +29,9 @@ class Quirks:
     """Signature for tool calls of other models, where the vendor demands one (Gemini 3)."""
     model_prefix: str = ""
     """Prefix of ids in GET /models that the request does not need."""
+    images_in_outputs: bool = True
+    """openai-responses: a tool's output may hold images."""
+    reasoning_summaries: bool = False
+    """openai-responses: reasoning is only told about when a summary is asked for."""
+    sampling_in_responses: bool = True
+    """openai-responses: the server takes `seed` and `stop`; the format's inventor does not."""

@@ -21,13 +21,17 @@ from mcp_tui.config.schema import Config, Origin, ProviderSpec, ServerSpec
 from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.events import ColumnEvent
 from mcp_tui.core.state import ServerSnapshot, Usage
-from mcp_tui.providers.registry import ModelRef, ProviderRegistry
+from mcp_tui.providers.pricing import PriceBook
+from mcp_tui.providers.registry import DEMO, ModelRef, ProviderRegistry
 from mcp_tui.runs.approval import ApprovalDesk
-from mcp_tui.runs.lineup import columns_for, default_refs, usable_providers
+from mcp_tui.runs.lineup import columns_for, default_selections, usable_providers
 from mcp_tui.runs.metrics import table_price
+from mcp_tui.runs.replay import Replays
 from mcp_tui.runs.run import Run
 from mcp_tui.runs.scene import Scene
 from mcp_tui.runs.spec import Attachment, ColumnSpec, EngineOptions, RunSpec, is_on
+from mcp_tui.runs.spending import Spending
+from mcp_tui.runs.stores import Stores
 from mcp_tui.runs.toolbox import Toolbox
 from mcp_tui.sessions.manager import Reconfigured, SessionManager
 
@@ -83,6 +87,7 @@ class Engine:
         self.options = options
         self._environ = dict(environ)
         self._clock = clock
+        self._stored_keys: Mapping[str, str] = {}
         self.registry = self._new_registry(None)
         self._settle_demo()
         servers = (DEMO_SERVER,) if options.demo or not config.servers else config.servers
@@ -135,11 +140,13 @@ class Engine:
     def default_columns(self, models: Sequence[str] = ()) -> tuple[ColumnSpec, ...]:
         """Columns for these model names, else the config's, else one per available provider (up to three),
         else the demo models. AppError (usage) names what is wrong."""
-        refs = default_refs(models, self.config, self.registry, demo_only=self.options.demo)
-        return columns_for(refs, self.config.defaults.system)
+        selections = default_selections(models, self.config, self.registry, demo_only=self.options.demo)
+        return columns_for(selections, self.config.defaults.system)
 
     def start_run(self, spec: RunSpec, listener: Callable[[ColumnEvent], None]) -> Run:
         """A run that waits for its first send(). AppError (usage) when the spec makes no sense."""
+        use_cache = self.config.defaults.cache if spec.use_cache is None else spec.use_cache
+        replays = self._replays() if use_cache else None
 
         def scene(newest: Callable[[], RunSpec]) -> Scene:
             return Scene(
@@ -151,7 +158,9 @@ class Engine:
                 spawn=self._spawn,
                 spec=newest,
                 clock=self._clock,
-                price=table_price,
+                price=self._price,
+                spending=self.spending.run(run_id, spec.max_cost_usd),
+                replays=replays,
             )
 
         run_id = f"r{next(self._run_ids)}"
@@ -201,6 +210,22 @@ class Engine:
         if not keep_manager:
             self.manager = SessionManager((DEMO_SERVER,) if self.demo_server else self.config.servers)
 
+    async def _take_stored_keys(self) -> None:
+        """Keys from the keyring join those of the configuration and the environment."""
+        if self.options.demo:
+            return
+        self._stored_keys = await self._stores.provider_keys()
+        if self._stored_keys:
+            self.registry.use_stored_keys(self._stored_keys)
+            self._settle_demo()
+
+    def _price(self, ref: ModelRef, usage: Usage) -> float | None:
+        """Demo models cost nothing real."""
+        return None if ref.provider == DEMO else self.prices.cost_usd(ref, usage)
+
+    def _replays(self) -> Replays:
+        return Replays(self._stores.responses(), lambda ref: self.registry.address(ref))
+
     async def _look_for_local_models(self) -> None:
         """They join what can be chosen; nothing waits for them."""
         try:
@@ -215,6 +240,7 @@ class Engine:
         await self.registry.aclose()
         self._demo_base_url = models.base_url
         self.registry = self._new_registry(models.base_url)
+        self.registry.use_stored_keys(self._stored_keys)
 
     async def _close_registry(self) -> None:
         for registry in (*self._retired, self.registry):

@@ -6,9 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mcp_tui.core.chat import ModelParams
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics
+from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics, Usage
 from mcp_tui.core.types import JsonObject
+from mcp_tui.providers.registry import ModelRef
+from mcp_tui.runs.metrics import PriceOf, table_price
+from mcp_tui.runs.spec import ColumnSpec
+from mcp_tui.runs.toolbox import Offered
 from mcp_tui.runs.turn import Turn
 
 _STATUS = {
@@ -22,10 +27,15 @@ _STATUS = {
 class Answer:
     """One column's part of a turn."""
 
-    label: str
+    spec: ColumnSpec
     turn: Turn
     metrics: Metrics
     """Of this turn alone."""
+    price: PriceOf = table_price
+
+    @property
+    def label(self) -> str:
+        return self.spec.label
 
     @property
     def ok(self) -> bool:
@@ -42,11 +52,13 @@ def to_json(prompt: str, answers: Sequence[Answer]) -> JsonObject:
 
 def comparison(answers: Sequence[Answer]) -> JsonObject:
     """count: columns. average_length: characters of the ok answers, 0 when there is none. fastest, cheapest:
-    the ok column with the least duration or cost (null when none is known). tool_agreement: see there."""
+    the ok column with the least duration or cost (null when none is known; replayed answers do not compete).
+    tool_agreement: see there."""
     good = [answer for answer in answers if answer.ok]
     lengths = [len(answer.turn.text) for answer in good]
-    durations = {a.label: a.metrics.duration_ms for a in good if a.metrics.duration_ms is not None}
-    costs = {a.label: a.metrics.cost_usd for a in good if a.metrics.cost_usd is not None}
+    asked = [answer for answer in good if not answer.metrics.cached_steps]
+    durations = {a.label: a.metrics.duration_ms for a in asked if a.metrics.duration_ms is not None}
+    costs = {a.label: a.metrics.cost_usd for a in asked if a.metrics.cost_usd is not None}
     return {
         "count": len(answers),
         "average_length": round(sum(lengths) / len(lengths), 1) if lengths else 0,
@@ -97,10 +109,32 @@ def _response(answer: Answer) -> JsonObject:
         "tokens_per_s": _rounded(metrics.tokens_per_s),
         "steps": metrics.steps,
         "attempts": metrics.attempts,
-        "cached": False,
+        "cached": metrics.cached,
+        "cached_steps": metrics.cached_steps,
+        "fallback": metrics.fallback or None,
+        "params": _params(answer.spec.params),
+        "notes": list(metrics.notes),
+        "tool_tax": tool_tax(answer.spec.ref, turn.offered, answer.price),
         "stop_reason": turn.stop.value if turn.stop is not None else None,
         "error": _error(turn.error),
     }
+
+
+def tool_tax(ref: ModelRef, offered: Offered, price: PriceOf) -> JsonObject:
+    """What the offered tools add to every request: estimated tokens of all, of each server and tool, and their
+    price as uncached input of this model (null when it has none)."""
+    servers: dict[str, dict[str, int]] = {}
+    for tool in offered.values():
+        servers.setdefault(tool.server, {})[tool.name] = tool.token_estimate
+    total = sum(tool.token_estimate for tool in offered.values())
+    return {"tokens": total, "usd": price(ref, Usage(total, 0)), "servers": servers}
+
+
+def _params(params: ModelParams) -> JsonObject:
+    """Only what was asked for."""
+    given = {"temperature": params.temperature, "max_tokens": params.max_tokens, "effort": params.effort,
+             "seed": params.seed, "stop": list(params.stop) or None}  # fmt: skip
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _call(call: CallRecord) -> JsonObject:

@@ -50,6 +50,7 @@ class Run:
         self.spec = _checked(spec)
         self._listener = listener
         self._scene = scene(lambda: self.spec)
+        self._scene.spending.waiting = lambda: sum(column.live for column in self._columns.values())
         self._prompts: list[_Prompt] = []
         self._columns: dict[str, Column] = {}
         self._idle = asyncio.Event()
@@ -65,6 +66,7 @@ class Run:
         no_tools: bool | None = None,
         max_steps: int | None = None,
         share_results: bool | None = None,
+        max_cost_usd: float | None = None,
     ) -> None:
         """Change settings (None = as it is). Everything holds from the next model or tool call on."""
         now = self.spec
@@ -76,8 +78,11 @@ class Run:
                 no_tools=now.no_tools if no_tools is None else no_tools,
                 max_steps=now.max_steps if max_steps is None else max_steps,
                 share_results=now.share_results if share_results is None else share_results,
+                max_cost_usd=now.max_cost_usd if max_cost_usd is None else max_cost_usd,
             )
         )
+        if max_cost_usd is not None:
+            self._scene.spending.limit_usd = max_cost_usd
 
     def send(
         self, prompt: str, attachments: Sequence[Attachment] = (), *, columns: Sequence[str] | None = None
@@ -162,7 +167,7 @@ class Run:
             return to_json("", ())
         newest = self._prompts[-1]
         answers = [
-            Answer(column.spec.label, column.turns[-1], column.meter.turn())
+            Answer(column.spec, column.turns[-1], column.meter.turn(), self._scene.price)
             for column in self._columns.values()
             if column.answered(newest.turn)
         ]
@@ -194,6 +199,8 @@ def _checked(spec: RunSpec) -> RunSpec:
         raise _usage("Column id used twice", repr(double))
     if spec.max_steps < 1:
         raise _usage("Bad step limit", f"{spec.max_steps} is less than 1")
+    if spec.max_cost_usd is not None and not spec.max_cost_usd >= 0:
+        raise _usage("Bad spend limit", f"{spec.max_cost_usd:g} US dollars is less than 0")
     if spec.time_limit_s is not None and spec.time_limit_s <= 0:
         raise _usage("Bad time limit", f"{spec.time_limit_s:g} s is not more than 0")
     return spec

@@ -53,6 +53,12 @@ def _workbench() -> Screen[Any]:
     return WorkbenchScreen()
 
 
+def _wire() -> Screen[Any]:
+    from mcp_tui.ui.screens.wire import WireScreen
+
+    return WireScreen()
+
+
 def _action_commands() -> type[Provider]:
     from mcp_tui.ui.commands import ActionCommands
 
@@ -73,6 +79,7 @@ class McpTuiApp(App[None]):
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "compare": CompareScreen,
         "workbench": _workbench,
+        "wire": _wire,
     }
     DEFAULT_MODE = "compare"
     BINDINGS: ClassVar[list[Binding]] = keys.bindings("app")  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose

@@ -47,6 +47,8 @@ SCOPES: dict[str, str] = {
     "items": "Workbench: list",
     "form": "Workbench: arguments",
     "result": "Workbench: result",
+    "wire": "Wire: messages",
+    "message": "Wire: one message",
 }
 
 KEYS: tuple[Key, ...] = (
@@ -64,6 +66,7 @@ KEYS: tuple[Key, ...] = (
         False,
         True,
     ),
+    Key("app", "wire", "f4", "app.switch_mode('wire')", "wire", "Every message of every server", False, True),
     Key(
         "app",
         "question",
@@ -266,6 +269,27 @@ KEYS: tuple[Key, ...] = (
     Key("result", "older", "left_square_bracket", "older_result", "older", "Previous result"),
     Key("result", "newer", "right_square_bracket", "newer_result", "newer", "Next result"),
     Key("result", "send", "p", "send_to_compare", "to prompt", "Put it into the Compare prompt", False),
+    #
+    Key("wire", "filter", "slash", "ask('filter')", "filter", "Filter: words, error, sent, server:NAME, id:5, -not"),
+    Key("wire", "open", "enter", "ask('open')", "message", "Go to the message"),
+    Key("wire", "link", "l", "ask('link')", "answer", "From a request to its answer, and back"),
+    Key("wire", "edit", "e", "ask('edit')", "edit+resend", "Edit a request and send it again"),
+    Key("wire", "mark", "m", "ask('mark')", "mark", "Mark this message, to compare another one with it"),
+    Key("wire", "diff", "d", "ask('diff')", "diff", "Compare this message with the marked one, else a request with its answer"),
+    Key("wire", "follow", "f,end,G", "edge(1)", "follow", "To the newest message, and follow what comes"),
+    Key("wire", "export", "s", "ask('export')", "save", "Save the shown messages as JSON lines"),
+    Key("wire", "copy", "c", "ask('copy')", "copy", "Copy the message", False),
+    Key("wire", "up", "up,k", "move(-1)", "up", "Message above", False),
+    Key("wire", "down", "down,j", "move(1)", "down", "Message below", False),
+    Key("wire", "page_up", "pageup", "page(-1)", "page up", "A page up", False),
+    Key("wire", "page_down", "pagedown", "page(1)", "page down", "A page down", False),
+    Key("wire", "top", "home,g", "edge(0)", "top", "To the oldest message", False),
+    #
+    Key("message", "copy", "c", "ask('copy')", "copy", "Copy the message"),
+    Key("message", "link", "l", "ask('link')", "answer", "From a request to its answer, and back"),
+    Key("message", "edit", "e", "ask('edit')", "edit+resend", "Edit a request and send it again"),
+    Key("message", "older", "left_square_bracket,left,h", "ask('older')", "older", "The message above in the list"),
+    Key("message", "newer", "right_square_bracket,right", "ask('newer')", "newer", "The message below in the list"),
 )
 
 

@@ -98,7 +98,9 @@ def measure(rounds: int = 7) -> tuple[float, float]:
 
 def main() -> None:
     ours, empty = measure()
-    print(f"first frame            {ours * 1000:7.0f} ms   empty Textual app {empty * 1000:7.0f} ms   {ours / empty:.2f}x")
+    print(
+        f"first frame            {ours * 1000:7.0f} ms   empty Textual app {empty * 1000:7.0f} ms   {ours / empty:.2f}x"
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
+from mcp_tui.config.schema import Limits
 from mcp_tui.core.chat import (
     ChatEvent,
     ChatRequest,
@@ -42,6 +43,7 @@ from mcp_tui.runs.approval import ApprovalDesk
 from mcp_tui.runs.run import Run
 from mcp_tui.runs.scene import Scene
 from mcp_tui.runs.spec import ColumnSpec, RunSpec
+from mcp_tui.runs.spending import Spending
 from mcp_tui.runs.toolbox import Toolbox
 
 DEADLINE_S = 20.0
@@ -220,6 +222,7 @@ class Stage:
                 spec=newest,
                 clock=self.clock,
                 price=lambda ref, usage: self._price,
+                spending=Spending(None, Limits(), lambda ref, usage: self._price, clock=self.clock).run("r"),
             )
 
         return Run(f"r{self._runs}", spec, self._listen, scene)

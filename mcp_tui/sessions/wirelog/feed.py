@@ -7,6 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from mcp_tui.sessions.wirelog.index import MAX_ROWS, Row, WireIndex
 from mcp_tui.sessions.wirelog.query import Query
@@ -41,6 +42,9 @@ class WireFeed:
         self._keep_bytes = keep_bytes
         self._poll_s = poll_s
         self._news = asyncio.Event()
+        self._reading: asyncio.Future[Any] | None = None
+        self._batch: list[Found] = []
+        """Read, and not yet in the index."""
         self._matches: array[int] | None = None
         self._late = array("q")
         """Numbers of rows that match and came while the search for the others was on its way."""
@@ -59,30 +63,49 @@ class WireFeed:
             del self._matches[: bisect_left(self._matches, self.index.base)]
         return self._matches
 
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Every server that has a row, as far as they were read."""
+        return self.index.servers
+
     def tell(self) -> None:
         """There may be something new."""
         self._news.set()
 
     async def follow(self, changed: Callable[[], None]) -> None:
-        """Read what is there, then what comes, until cancelled. `changed` is called after every change."""
+        """Read what is there, then what comes, until cancelled; then it may be called again, and nothing is missed.
+
+        `changed` is called after every change.
+        """
         if not self.loaded:
-            self.index = await asyncio.to_thread(self._load)
+            self.index = await self._on_thread(self._load)
+            self._reading = None
             self.loaded = True
             if self.query:  # what was typed meanwhile searched an empty index
                 await self._search(Query(self.query.terms))
             changed()
         while True:
-            self._news.clear()
-            query = self.query
-            batch = await asyncio.to_thread(self._poll, query)
-            if not batch:
-                try:
-                    async with asyncio.timeout(self._poll_s):
-                        await self._news.wait()
-                except TimeoutError:
-                    pass  # looks again all the same: other processes write too
-                continue
-            await self._add(batch, query, changed)
+            if not self._batch:
+                self._news.clear()
+                self._batch = await self._on_thread(self._tail.poll)
+                self._reading = None
+            if self._batch:
+                await self._add(changed)
+            else:
+                await self._something_new()
+
+    async def _on_thread(self, read: Callable[[], Any]) -> Any:
+        """A cancelled reader is waited for by the next one: the place in the files moved, and two must not share it."""
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(asyncio.to_thread(read))
+        return await asyncio.shield(self._reading)
+
+    async def _something_new(self) -> None:
+        try:
+            async with asyncio.timeout(self._poll_s):
+                await self._news.wait()
+        except TimeoutError:
+            return  # looks again all the same: other processes write too
 
     def _load(self) -> WireIndex:
         index = WireIndex(max_rows=self._max_rows)
@@ -90,23 +113,23 @@ class WireFeed:
             index.add(found)
         return index
 
-    def _poll(self, query: Query) -> list[tuple[Found, bool]]:
-        return [(found, _matches(query, found)) for found in self._tail.poll()]
-
-    async def _add(self, batch: list[tuple[Found, bool]], query: Query, changed: Callable[[], None]) -> None:
-        for start in range(0, len(batch), _ROWS_AT_ONCE):
-            part = batch[start : start + _ROWS_AT_ONCE]
-            while query is not self.query:
-                query = self.query
-                part = await asyncio.to_thread(_matched, part, query)
-            # No pause from here on: a search sees these rows all, or none of them.
-            matches = self._late if self.searching else self._matches
-            for found, hit in part:
-                self.index.add(found)
-                if hit and matches is not None:
-                    matches.append(self.index.end - 1)
-            changed()
-            await asyncio.sleep(0)
+    async def _add(self, changed: Callable[[], None]) -> None:
+        """The next rows of the batch into the index."""
+        part = self._batch[:_ROWS_AT_ONCE]
+        hits: list[bool] | None = None
+        query = None
+        while query is not self.query:
+            query = self.query
+            hits = await asyncio.to_thread(_hits, query, part) if query else None
+        # No pause from here on: a search sees these rows all, or none of them.
+        del self._batch[: len(part)]
+        matches = self._late if self.searching else self._matches
+        for at, found in enumerate(part):
+            self.index.add(found)
+            if hits is not None and hits[at] and matches is not None:
+                matches.append(self.index.end - 1)
+        changed()
+        await asyncio.sleep(0)
 
     async def filter(self, text: str) -> bool:
         """Show only what matches. False when another call of this came before the end of the search."""
@@ -135,9 +158,5 @@ class WireFeed:
             return None
 
 
-def _matches(query: Query, found: Found) -> bool:
-    return query.matches(found.line.head, found.raw, found.line.body_at)
-
-
-def _matched(part: list[tuple[Found, bool]], query: Query) -> list[tuple[Found, bool]]:
-    return [(found, _matches(query, found)) for found, _ in part]
+def _hits(query: Query, part: Sequence[Found]) -> list[bool]:
+    return [query.matches(found.line.head, found.raw, found.line.body_at) for found in part]

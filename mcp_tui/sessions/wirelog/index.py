@@ -62,6 +62,7 @@ class WireIndex:
         self._segments: list[Segment] = []
         self._segment_numbers: dict[int, int] = {}
         self._shared: dict[str, str] = {}
+        self._servers: dict[str, None] = {}
         self.failed = 0
         """How many of the rows failed."""
 
@@ -69,6 +70,11 @@ class WireIndex:
     def end(self) -> int:
         """One past the number of the last row."""
         return self.base + len(self._order)
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Every server that ever had a row."""
+        return tuple(self._servers)
 
     def __len__(self) -> int:
         return len(self._order)
@@ -85,6 +91,7 @@ class WireIndex:
         flags = DIRECTIONS.index(head.direction) | KINDS.index(head.kind) << 2 | (_FAILED if head.failed else 0)
         self._flags.append(flags)
         self._segment.append(self._segment_number(found.segment))
+        self._servers.setdefault(head.server)
         self._server.append(self._text(head.server))
         self._method.append(self._text(head.method))
         self._name.append(self._text(head.name))

@@ -9,11 +9,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
+from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.binding import Binding
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -24,7 +26,8 @@ from mcp_tui.core.text import clean_line
 from mcp_tui.sessions.wirelog.index import Row
 from mcp_tui.sessions.wirelog.record import Head
 from mcp_tui.ui import keys
-from mcp_tui.ui.look import ink, paper
+from mcp_tui.ui.ink import ink
+from mcp_tui.ui.look import paper
 from mcp_tui.ui.widgets import glyphs
 from mcp_tui.ui.wire_text import ARROWS, clock, title
 
@@ -42,7 +45,7 @@ class WireList(Widget, can_focus=True):
     At the last row it follows what comes; anywhere else it holds its place.
     """
 
-    BINDINGS = keys.bindings("wire")
+    BINDINGS: ClassVar[list[Binding]] = keys.bindings("wire")  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose
     COMPONENT_CLASSES = {f"wire-list--{name}" for name in (*_INKS, "cursor", "cursor-blurred", "thumb")}
     DEFAULT_CSS = """
     WireList {
@@ -205,10 +208,7 @@ class WireList(Widget, can_focus=True):
         place = self._top_place + y
         body = width - 1
         row = self.row_of(self.numbers[place]) if place < len(self.numbers) else None
-        if row is None:
-            segments = [Segment(" " * body)]
-        else:
-            segments = self._segments(row, body)
+        segments = self._segments(row, body) if row is not None else [Segment(" " * body)]
         strip = Strip(segments, body)
         if row is not None and row.number == self.cursor:
             name = "cursor" if self.has_focus else "cursor-blurred"

@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from mcp_tui.core.state import ServerSnapshot
 
-MODES: tuple[tuple[str, str], ...] = (("compare", "Compare"), ("workbench", "Workbench"))
+MODES: tuple[tuple[str, str], ...] = (("compare", "Compare"), ("workbench", "Workbench"), ("wire", "Wire"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,196 @@
+"""OpenAI Responses requests (`POST {base_url}/responses`), without state at the provider.
+
+Nothing is stored there: the conversation is sent whole each time, with the encrypted reasoning that came back
+(`include`). Items go back in their exact order; a reasoning item without the item that followed it is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from mcp_tui.core.chat import (
+    Block,
+    ChatRequest,
+    ImageBlock,
+    Message,
+    OpaqueBlock,
+    ReasoningBlock,
+    TextBlock,
+    ToolCallBlock,
+    ToolResultBlock,
+)
+from mcp_tui.core.types import JsonObject
+from mcp_tui.providers.arguments import replayed_arguments
+from mcp_tui.providers.call_ids import legal_id
+from mcp_tui.providers.connection import Connection
+from mcp_tui.providers.faults import Subject
+from mcp_tui.providers.history import repaired
+from mcp_tui.providers.images import is_accepted, left_out
+from mcp_tui.providers.openai_responses_reply import FORMAT, OpenAiResponsesReply
+from mcp_tui.providers.quirks import Quirks
+from mcp_tui.providers.schemas import object_schema
+from mcp_tui.providers.tool_limit import check_tool_count
+from mcp_tui.providers.wire import model_ids
+
+_REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d)|codex)(?!.*-chat)")
+_PLAIN_MODEL = re.compile(r"(?:.*/)?(?:ft:)?(?:gpt-[34]|chatgpt-4|gpt-5[.\d]*-chat)")
+"""OpenAI's models that do not reason: they refuse to be asked for reasoning."""
+
+
+class OpenAiResponses:
+    """The format's rules for one provider."""
+
+    def __init__(self, subject: Subject, quirks: Quirks) -> None:
+        self._subject = subject
+        self._provider = subject.provider
+        self._quirks = quirks
+
+    def path(self, request: ChatRequest) -> str:
+        return "/responses"
+
+    def reply(self, request: ChatRequest) -> OpenAiResponsesReply:
+        return OpenAiResponsesReply(self._subject, request)
+
+    async def list_models(self, connection: Connection, timeout_s: float) -> tuple[str, ...]:
+        return model_ids(await connection.get_json("/models", timeout_s=timeout_s))
+
+    def body(self, request: ChatRequest) -> JsonObject:
+        quirks = self._quirks
+        params = request.params
+        items: list[JsonObject] = []
+        for message in repaired(request.messages):
+            own = message.role == "assistant"
+            items += self._assistant(message, request.model) if own else self._user(message)
+        body: JsonObject = {"model": request.model, "input": items, "stream": True, "store": False}
+        if not _PLAIN_MODEL.match(request.model):
+            body["include"] = ["reasoning.encrypted_content"]
+        if request.system.strip():
+            body["instructions"] = request.system
+        if request.tools:
+            check_tool_count(self._provider, len(request.tools), quirks.max_tools)
+            body["tools"] = [
+                {
+                    "type": "function",
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": object_schema(tool.input_schema),
+                    "strict": False,  # true is the default here, and few schemas fulfil its demands
+                }
+                for tool in request.tools
+            ]
+        if params.max_tokens is not None:
+            body["max_output_tokens"] = params.max_tokens
+        if params.temperature is not None:
+            body["temperature"] = params.temperature
+        if reasoning := self._reasoning(request.model, params.effort):
+            body["reasoning"] = reasoning
+        if quirks.sampling_in_responses:
+            if params.seed is not None:
+                body["seed"] = params.seed
+            if params.stop:
+                body["stop"] = list(params.stop)
+        return body
+
+    def _reasoning(self, model: str, effort: str | None) -> JsonObject:
+        reasoning: JsonObject = {}
+        if effort is not None and not _PLAIN_MODEL.match(model):
+            reasoning["effort"] = effort
+        thinks = _REASONING_MODEL.match(model) or bool(reasoning)
+        if self._quirks.reasoning_summaries and thinks and effort != "none":
+            reasoning["summary"] = "auto"
+        return reasoning
+
+    def _assistant(self, message: Message, model: str) -> list[JsonObject]:
+        items: list[JsonObject] = []
+        lost_reasoning = False
+        for block in message.blocks:
+            own = self._own(block, model)
+            if own is not None:
+                items.append(own)
+            elif isinstance(block, ToolCallBlock):
+                items.append(_call(block))
+            elif isinstance(block, TextBlock) and block.text.strip():
+                items.append({"role": "assistant", "content": block.text})
+            elif isinstance(block, ReasoningBlock):
+                lost_reasoning = True
+        while items and items[-1].get("type") == "reasoning":
+            items.pop()  # "provided without its required following item"
+        if lost_reasoning:
+            # An item with its id is refused without the reasoning that belongs to it.
+            items = [{key: value for key, value in item.items() if key != "id"} for item in items]
+        return items
+
+    def _own(self, block: Block, model: str) -> JsonObject | None:
+        """The item exactly as this provider sent it. Reasoning is encrypted for one model: another gets none."""
+        if not isinstance(block, TextBlock | ReasoningBlock | ToolCallBlock | OpaqueBlock):
+            return None
+        opaque = block.opaque
+        if opaque is None or opaque.format != FORMAT:
+            return None
+        value = opaque.value
+        if value.get("provider") != self._provider or value.get("model") != model:
+            return None
+        item: JsonObject = value["item"]
+        if isinstance(block, ToolCallBlock):
+            if block.arguments is None:
+                return None  # broken JSON is not sent back
+            if (item.get("call_id"), item.get("name")) != (block.id, block.name):
+                item = {**item, "call_id": _legal(block.id), "name": block.name}
+        return item
+
+    def _user(self, message: Message) -> list[JsonObject]:
+        items: list[JsonObject] = []
+        content: list[JsonObject] = []
+        for block in message.blocks:
+            if isinstance(block, ToolResultBlock):
+                items.append(self._result(block, content))
+        for block in message.blocks:
+            if isinstance(block, TextBlock | ImageBlock):
+                content += _part(block)
+        if content or not items:
+            items.append({"role": "user", "content": _plain(content)})
+        return items
+
+    def _result(self, block: ToolResultBlock, following: list[JsonObject]) -> JsonObject:
+        """Images stand in the output itself, or where the server does not take them there, in what follows it."""
+        parts = [part for item in block.content for part in _part(item)]
+        images = [part for part in parts if part["type"] == "input_image"]
+        if images and not self._quirks.images_in_outputs:
+            following += [{"type": "input_text", "text": f"Returned by {block.name}:"}, *images]
+            parts = [part for part in parts if part not in images]
+            note = f"({len(images)} image{'s' * (len(images) > 1)}: see the next message)"
+            parts.append({"type": "input_text", "text": note})
+            images = []
+        first = str(parts[0].get("text", "")) if parts else ""
+        if block.is_error and not first.lower().startswith("error"):
+            parts.insert(0, {"type": "input_text", "text": "Error:"})
+        text = "\n".join(str(part["text"]) for part in parts if "text" in part)
+        output: Any = parts if images else text.replace("Error:\n", "Error: ", 1) or "(empty result)"
+        return {"type": "function_call_output", "call_id": _legal(block.call_id), "output": output}
+
+
+def _call(call: ToolCallBlock) -> JsonObject:
+    arguments = call.arguments_raw if call.arguments else json.dumps(replayed_arguments(call))
+    return {"type": "function_call", "call_id": _legal(call.id), "name": call.name, "arguments": arguments}
+
+
+def _legal(call_id: str) -> str:
+    return legal_id(call_id, prefix="call_")
+
+
+def _part(item: TextBlock | ImageBlock) -> list[JsonObject]:
+    if isinstance(item, TextBlock):
+        return [{"type": "input_text", "text": item.text}] if item.text else []
+    if not is_accepted(item):
+        return [{"type": "input_text", "text": left_out(item)}]
+    url = f"data:{item.mime_type.lower()};base64,{item.data_b64}"
+    return [{"type": "input_image", "image_url": url, "detail": "auto"}]
+
+
+def _plain(parts: list[JsonObject]) -> Any:
+    """A plain string where there is only text: every server takes it."""
+    if all(part["type"] == "input_text" for part in parts):
+        return "\n\n".join(str(part["text"]) for part in parts)
+    return parts

@@ -1,0 +1,62 @@
+"""The files an engine keeps: opened when they are needed, closed when it is left."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from mcp_tui.config import paths
+from mcp_tui.config.schema import Limits
+from mcp_tui.core.errors import AppError, ErrorInfo
+from mcp_tui.store.keys import ProviderKeys
+from mcp_tui.store.response_cache import ResponseCache
+from mcp_tui.store.usage import UsageLedger
+
+logger = logging.getLogger(__name__)
+
+_DAY_S = 86_400.0
+_MB = 1_000_000
+
+
+class Stores:
+    """Making it opens nothing. `notice` is called on the event loop; without one, faults only reach the log."""
+
+    def __init__(self, limits: Limits, notice: Callable[[ErrorInfo], None] | None) -> None:
+        self._limits = limits
+        self._notice = notice
+        self._responses: ResponseCache | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.ledger = UsageLedger(paths.data_dir() / "usage.sqlite", on_fault=self._tell)
+
+    def responses(self) -> ResponseCache:
+        if self._responses is None:
+            self._responses = ResponseCache(
+                paths.cache_dir() / "responses.sqlite",
+                max_age_s=self._limits.cache_days * _DAY_S,
+                max_bytes=round(self._limits.cache_mb * _MB),
+            )
+        return self._responses
+
+    async def provider_keys(self) -> dict[str, str]:
+        """From the keyring; a keyring that refuses is told, and nothing waits for it long."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            return await asyncio.to_thread(ProviderKeys().load)
+        except AppError as error:
+            self._tell(error.info)
+            return {}
+
+    async def aclose(self) -> None:
+        """What was recorded is written before this returns, as far as the disk allows within seconds."""
+        stores = [self.ledger, *([self._responses] if self._responses is not None else [])]
+        closed = await asyncio.gather(*(asyncio.to_thread(store.close) for store in stores))
+        for store, done in zip(stores, closed, strict=True):
+            if not done:
+                logger.warning("%s: not everything was written", store.path)
+
+    def _tell(self, info: ErrorInfo) -> None:
+        """From any thread."""
+        logger.warning("%s", info.line())
+        if self._notice is not None and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._notice, info)
