@@ -47,12 +47,20 @@ def _files(names: tuple[str, ...], *, revoke: bool) -> list[ClientFile]:
     from mcp_tui.config.clients.places import Places, project_files
 
     if not names:
-        here = [f for f in project_files(Places.here(os.environ, Path.cwd()), automatic=False) if f.path.is_file()]
+        files = project_files(Places.here(os.environ, Path.cwd()), automatic=False)
+        here = [file for file in files if file.path.is_file() and (revoke or _holds_servers(file))]
         if not here:
             hint = "give the file"
             raise AppError("Nothing to trust", "there is no project file here", hint, kind=ErrorKind.USAGE)
         return here
     return [_file(Path(name).expanduser(), revoke=revoke) for name in names]
+
+
+def _holds_servers(file: ClientFile) -> bool:
+    from mcp_tui.config.clients.tables import read_table
+
+    table = read_table(file)
+    return table is not None and bool(table.entries)
 
 
 def _file(path: Path, *, revoke: bool) -> ClientFile:

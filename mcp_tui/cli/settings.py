@@ -151,7 +151,7 @@ def _print(value: JsonObject) -> None:
     for file in value["untrusted"]:
         since = "changed since it was trusted" if file["changed"] else "is not trusted"
         names = ", ".join(file["servers"])
-        say(styled(f"# {file['file']} {since}: {names} wait for `mcp-tui config trust`", fg="yellow"))
+        say(styled(f"# {file['file']} {since}; `mcp-tui config trust` lets these start: {names}", fg="yellow"))
     if not any(value[section] for section in ("servers", "providers", "keys")):
         say(styled("# nothing is configured yet; `mcp-tui config path` lists the files that would be read", dim=True))
     for problem in value["problems"]:

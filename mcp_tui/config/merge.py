@@ -129,7 +129,12 @@ def read_entry(table: ServerTable, name: str, scope: Scope) -> ServerSpec:
     form: object = value
     if isinstance(value, dict):
         form = reading_form(table.client, cast("JsonObject", value))
-    spec = read_server(table.document, (*table.keys, name), name, form, scope)
+    keys = (*table.keys, name)
+    spec = read_server(table.document, keys, name, form, scope)
+    if spec.problem is not None and not scope.inert:
+        # It will not be started; what stands in the file is still worth showing.
+        shown = read_server(table.document, keys, name, form, replace(scope, inert=True))
+        spec = replace(shown, problem=spec.problem)
     if isinstance(form, dict):
         spec = replace(spec, entry=own_form(cast("JsonObject", form)))
     origin = replace(spec.origin, client=table.client, scope=table.scope)

@@ -7,8 +7,8 @@ old `function_call` beside or instead of `tool_calls`.
 
 from __future__ import annotations
 
-import hashlib
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -40,10 +40,9 @@ class _Call:
 
 
 class CallAssembler:
-    def __init__(self, response_salt: str = "") -> None:
+    def __init__(self) -> None:
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
-        self._salt = response_salt
         self._modern = False
 
     def __len__(self) -> int:
@@ -136,8 +135,7 @@ class CallAssembler:
         taken = {other.id for other in self._calls if other.started}
         call.id = encodable(call.given_id)
         if not call.id or call.id in taken:
-            digest = hashlib.sha256(f"{self._salt}:{call.key}:{call.id}".encode()).hexdigest()
-            call.id = f"call_{digest[:24]}"
+            call.id = f"call_{uuid.uuid4().hex[:24]}"
         call.started = True
         yield ToolCallStarted(call.key, call.id, call.name)
         if raw := call.raw:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from mcp_tui.core.chat import (
@@ -60,9 +61,12 @@ class OpenAiResponses:
         quirks = self._quirks
         params = request.params
         items: list[JsonObject] = []
+        sent_ids: dict[str, str] = {}
         for message in repaired(request.messages):
-            own = message.role == "assistant"
-            items += self._assistant(message, request.model) if own else self._user(message)
+            if message.role == "assistant":
+                items += self._assistant(message, request.model, sent_ids)
+            else:
+                items += self._user(message, sent_ids)
         body: JsonObject = {"model": request.model, "input": items, "stream": True, "store": False}
         if not _PLAIN_MODEL.match(request.model):
             body["include"] = ["reasoning.encrypted_content"]
@@ -102,15 +106,18 @@ class OpenAiResponses:
             reasoning["summary"] = "auto"
         return reasoning
 
-    def _assistant(self, message: Message, model: str) -> list[JsonObject]:
+    def _assistant(self, message: Message, model: str, sent_ids: dict[str, str]) -> list[JsonObject]:
+        """`sent_ids` gets the ids its calls go under: their results must name the same."""
         items: list[JsonObject] = []
         lost_reasoning = False
         for block in message.blocks:
             own = self._own(block, model)
-            if own is not None:
+            if isinstance(block, ToolCallBlock):
+                item = own or _call(block)
+                sent_ids[block.id] = item["call_id"]
+                items.append(item)
+            elif own is not None:
                 items.append(own)
-            elif isinstance(block, ToolCallBlock):
-                items.append(_call(block))
             elif isinstance(block, TextBlock) and block.text.strip():
                 items.append({"role": "assistant", "content": block.text})
             elif isinstance(block, ReasoningBlock):
@@ -137,15 +144,15 @@ class OpenAiResponses:
             if block.arguments is None:
                 return None  # broken JSON is not sent back
             if (item.get("call_id"), item.get("name")) != (block.id, block.name):
-                item = {**item, "call_id": _legal(block.id), "name": block.name}
+                item = {**item, "call_id": legal_id(block.id, prefix="call_"), "name": block.name}
         return item
 
-    def _user(self, message: Message) -> list[JsonObject]:
+    def _user(self, message: Message, sent_ids: Mapping[str, str]) -> list[JsonObject]:
         items: list[JsonObject] = []
         content: list[JsonObject] = []
         for block in message.blocks:
             if isinstance(block, ToolResultBlock):
-                items.append(self._result(block, content))
+                items.append(self._result(block, sent_ids[block.call_id], content))
         for block in message.blocks:
             if isinstance(block, TextBlock | ImageBlock):
                 content += _part(block)
@@ -153,7 +160,7 @@ class OpenAiResponses:
             items.append({"role": "user", "content": _plain(content)})
         return items
 
-    def _result(self, block: ToolResultBlock, following: list[JsonObject]) -> JsonObject:
+    def _result(self, block: ToolResultBlock, call_id: str, following: list[JsonObject]) -> JsonObject:
         """Images stand in the output itself, or where the server does not take them there, in what follows it."""
         parts = [part for item in block.content for part in _part(item)]
         images = [part for part in parts if part["type"] == "input_image"]
@@ -168,16 +175,13 @@ class OpenAiResponses:
             parts.insert(0, {"type": "input_text", "text": "Error:"})
         text = "\n".join(str(part["text"]) for part in parts if "text" in part)
         output: Any = parts if images else text.replace("Error:\n", "Error: ", 1) or "(empty result)"
-        return {"type": "function_call_output", "call_id": _legal(block.call_id), "output": output}
+        return {"type": "function_call_output", "call_id": call_id, "output": output}
 
 
 def _call(call: ToolCallBlock) -> JsonObject:
     arguments = call.arguments_raw if call.arguments else json.dumps(replayed_arguments(call))
-    return {"type": "function_call", "call_id": _legal(call.id), "name": call.name, "arguments": arguments}
-
-
-def _legal(call_id: str) -> str:
-    return legal_id(call_id, prefix="call_")
+    call_id = legal_id(call.id, prefix="call_")
+    return {"type": "function_call", "call_id": call_id, "name": call.name, "arguments": arguments}
 
 
 def _part(item: TextBlock | ImageBlock) -> list[JsonObject]:

@@ -103,7 +103,8 @@ class WatchedClient(httpx2.AsyncClient):
         if error.refusal is not None and error.fault.remedy is Remedy.AUTH:
             error.refusal.extensions[DENIED] = error.info
             return error.refusal
-        exchange.error, exchange.connect_failed = error, True
+        # Whatever was sent so far was refused, not executed.
+        exchange.status, exchange.error, exchange.connect_failed = None, error, True
         self._watch.on_unauthorised(error)
         return _stand_in(request, error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -115,5 +116,10 @@ def _with_duplicates(servers: Iterable[Finding]) -> Iterable[Finding]:
         if before is finding:
             yield finding
         else:
-            same = before.spec.entry == finding.spec.entry
+            same = _canonical(before.spec.entry) == _canonical(finding.spec.entry)
             yield replace(finding, duplicate_of=before.spec.origin.label, identical=same)
+
+
+def _canonical(entry: JsonObject | None) -> str:
+    """Equal for entries that mean the same."""
+    return json.dumps(entry, sort_keys=True, default=str).replace("${env:", "${")

@@ -49,12 +49,14 @@ class _Writer:
         self._result = Shaped()
         self._inputs: dict[str, JsonObject] = {}
         self._server = ""
+        self._withheld: Mapping[str, str] = {}
 
     def file(self, servers: Mapping[str, JsonObject]) -> Shaped:
         entries: JsonObject = {}
         for name, entry in servers.items():
             self._server = name
             withheld = withhold(name, entry)
+            self._withheld = withheld.variables
             for variable, place in withheld.variables.items():
                 self._note(f"the secret in `{place}` is withheld: {self._where(variable)}")
             if self._shape == "vscode":
@@ -297,8 +299,9 @@ class _Writer:
         if name in ("workspaceFolder", "workspaceFolderBasename", "pathSeparator", "/", "userHome"):
             return self._place(name, found[0])
         if self._shape in _LITERAL:
-            self._note(f"{self._title} replaces no variables: write the value of {name} there")
-            return found[0]
+            if name not in self._withheld:
+                self._note(f"{self._title} replaces no variables: write the value of {name} there")
+            return f"${{{name}}}"
         if self._shape in ("claude-code", "gemini"):
             if marker and self._shape == "gemini":
                 self._note(f"the default of {name} is left out")
