@@ -35,6 +35,19 @@ if TYPE_CHECKING:
 )
 @click.option("--no-tools", is_flag=True, help="Offer no tools.")
 @click.option("--max-steps", metavar="N", type=click.IntRange(1, 1000), help="Model calls per column at most.")
+@click.option(
+    "--cache/--no-cache",
+    default=None,
+    help="Answer requests that were made before from the response cache, marked cached (default: cache in "
+    "[defaults], else not).",
+)
+@click.option(
+    "--max-cost",
+    metavar="USD",
+    type=click.FloatRange(min=0),
+    help="Stop before the run costs more (default: usd_per_run in [limits], else no limit). Models without a known "
+    "price are not counted, and said.",
+)
 @click.option("--export", metavar="FILE", help="Save the comparison: Markdown for .md, else JSON.")
 @run_options
 @click.pass_context
@@ -45,9 +58,21 @@ def compare(
     approve: str | None,
     no_tools: bool,
     max_steps: int | None,
+    cache: bool | None,
+    max_cost: float | None,
     export: str | None,
 ) -> int:
     """Send PROMPT to several models at once; each may call the tools of all servers.
+
+    \b
+    -m takes PROVIDER/MODEL, a short name of [models], or a set of [sets]; and with any of them
+      parameters:  -m "openai/gpt-5?temperature=0.2&effort=high"
+                   (temperature, max_tokens, effort, seed, stop, system; % and & as %25 and %26)
+      a fallback:  -m "openai/gpt-5.5 | groq/llama-3.3-70b-versatile"
+                   (asked, and named, when the first cannot be had: no connection or key, 429, 5xx)
+
+    Prices are those of [prices."PROVIDER/MODEL"] (input, output and cached, US dollars per million tokens), else
+    the built-in table; costs that the provider did not report are marked ~. `mcp-tui usage` adds up all calls.
 
     Exit code 7 when some columns failed, and the failure's own code when all did.
     """
@@ -64,7 +89,9 @@ def compare(
             system=defaults.system if system is None else system,
             max_steps=max_steps or defaults.max_steps,
             approval=ApprovalPolicy(approve) if approve else defaults.approval or ApprovalPolicy.READONLY,
+            cache=defaults.cache if cache is None else cache,
         ),
+        limits=config.limits if max_cost is None else replace(config.limits, usd_per_run=max_cost),
     )
     result, errors = tasks.run(_compare(settings, config, text, no_tools=no_tools))
     if settings.json:
@@ -144,7 +171,7 @@ def _export(result: JsonObject, file: str) -> None:
 
 def markdown(result: JsonObject) -> str:
     """The comparison for people: the prompt, each answer with its tool calls, and the figures."""
-    from mcp_tui.cli.compare_text import FIGURE_HEADERS, call_text, figures
+    from mcp_tui.cli.compare_text import FIGURE_HEADERS, call_text, figures, remarks
 
     lines = ["# Prompt", "", str(result["prompt"]).strip(), ""]
     responses = cast("Sequence[JsonObject]", result["responses"])
@@ -159,4 +186,6 @@ def markdown(result: JsonObject) -> str:
             lines += [f"> {response['status']}: {error['title']}: {error['detail']}", ""]
     lines += ["# Figures", "", f"| {' | '.join(FIGURE_HEADERS)} |", f"|{'---|' * len(FIGURE_HEADERS)}"]
     lines += [f"| {' | '.join(figures(response))} |" for response in responses]
+    told = remarks(result)
+    lines += ["", *(f"- {remark}" for remark in told)] if told else []
     return "\n".join(lines) + "\n"

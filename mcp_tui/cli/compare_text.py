@@ -70,6 +70,9 @@ class _Answer:
                 self._write(self._cleaner.feed(text))
             case StepStarted():
                 self.end_line()
+            case StatusChanged(error=ErrorInfo(code="fallback") as error):
+                self.end_line()
+                self._emit(styled(f"» {error.title}", fg="yellow") + "\n")
             case CallChanged(call=call) if call.status.ended and call.id not in self._shown_calls:
                 self._shown_calls.add(call.id)
                 self.end_line()
@@ -99,7 +102,8 @@ class Live(Silent):
     def show(self, event: ColumnEvent) -> None:
         if isinstance(event, StatusChanged) and event.status is ColumnStatus.RETRYING and event.error is not None:
             self._answer.end_line()
-            warn(event.error)
+            if event.error.code != "fallback":
+                warn(event.error)
         self._answer.take(event)
 
     def finish(self, result: JsonObject) -> None:
@@ -178,7 +182,7 @@ def figures(response: JsonObject) -> list[str]:
     speed = response["tokens_per_s"]
     return [
         clean_line(str(response["model"])),
-        str(response["status"]),
+        " ".join(word for word in (str(response["status"]), *_marks(response)) if word),
         milliseconds(response["ttft_ms"]),
         milliseconds(response["duration_ms"]),
         "" if speed is None else f"{speed:.0f}",
@@ -190,6 +194,26 @@ def figures(response: JsonObject) -> list[str]:
     ]
 
 
+def _marks(response: JsonObject) -> tuple[str, str]:
+    """Where the answer came from, when not from the column's own model just now."""
+    # Comparisons saved by earlier versions have none of these keys.
+    steps, cached = int(response["steps"]), int(response.get("cached_steps", 0))
+    part = "" if not cached else "cached" if cached == steps else f"{cached}/{steps} cached"
+    return part, "fallback" if response.get("fallback") else ""
+
+
+def remarks(result: JsonObject) -> list[str]:
+    """What the figures do not say: which model answered instead, and what limits did."""
+    return [
+        f"{response['model']}: {text}"
+        for response in cast("Sequence[JsonObject]", result["responses"])
+        for text in (
+            *([f"fallback: {response['fallback']}"] if response.get("fallback") else ()),
+            *cast("Sequence[str]", response.get("notes", ())),
+        )
+    ]
+
+
 def _count(number: object) -> str:
     return "" if number is None else str(number)
 
@@ -197,3 +221,5 @@ def _count(number: object) -> str:
 def _print_figures(result: JsonObject) -> None:
     rows = [figures(response) for response in cast("Sequence[JsonObject]", result["responses"])]
     table(FIGURE_HEADERS, rows, right=frozenset(range(2, len(FIGURE_HEADERS))))
+    for remark in remarks(result):
+        say(styled(remark, dim=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -49,6 +49,7 @@ def add(
     replaces them.
     """
     from mcp_tui.config import edit
+    from mcp_tui.config.clients.translate import own_form
     from mcp_tui.config.expand import Scope
 
     settings = settings_of(context)
@@ -63,6 +64,7 @@ def add(
     spec, missing = edit.checked(name, given, Scope(os.environ, Path.cwd()))
     if missing is not None:
         warn(missing)
+    given = own_form(given)
     if edit.add_servers({spec.name: given}, replace=replacing).refused:
         hint = "--replace replaces it"
         raise AppError("Not added", f"servers.toml has a server {name!r}", hint, kind=ErrorKind.USAGE, code="exists")
@@ -93,17 +95,16 @@ def remove(context: click.Context, name: str) -> int:
     return 0
 
 
-def _report(settings: Settings, what: str, name: str, entry: Mapping[str, object]) -> None:
+def _report(settings: Settings, what: str, name: str, entry: JsonObject) -> None:
     from mcp_tui.config import paths
     from mcp_tui.config.clients.secrets import plain_secrets
-    from mcp_tui.config.clients.translate import own_form
 
     file = paths.servers_file()
     if settings.json:
         print_json({what: [name], "file": str(file)})
     else:
         say(clean_line(f"{what} {name} in {paths.shown(file)}"))
-    for place in plain_secrets(own_form(dict(entry))):
+    for place in plain_secrets(entry):
         text = "is stored in plain text, readable by you alone; '${VARIABLE}' would keep it out of the file"
         notice(f"`{place}` of {name} {text}")
     winner = next((spec for spec in load_config(settings, report=False).servers if spec.name == name), None)

@@ -88,7 +88,8 @@ _model = click.option(
     multiple=True,
     expose_value=False,
     callback=_add("models"),
-    help="PROVIDER/MODEL, or a model's or provider's name. Repeatable.",
+    help="PROVIDER/MODEL, a short name or set of the configuration, or a model's or provider's name; "
+    '"...?temperature=0.2" sets parameters, "... | ..." a fallback. Repeatable.',
 )
 _theme = click.option(
     "--theme",

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
+from mcp_tui.config.schema import WireFormat
 from mcp_tui.providers.anthropic_messages import VERSION, AnthropicMessages
 from mcp_tui.providers.connection import Connection, Deadlines
 from mcp_tui.providers.endpoint import KEYRING, Endpoint
 from mcp_tui.providers.faults import Subject
+from mcp_tui.providers.gemini import Gemini
 from mcp_tui.providers.openai_chat import OpenAiChat
+from mcp_tui.providers.openai_responses import OpenAiResponses
 from mcp_tui.providers.retry import Retrier
 from mcp_tui.providers.wire import WireFormatRules, WireProvider
 
+_KEY_HEADERS: Mapping[WireFormat, str] = {"anthropic-messages": "x-api-key", "gemini": "x-goog-api-key"}
+"""Elsewhere the key is a bearer token."""
+
 
 def build(endpoint: Endpoint, *, retrier: Retrier | None = None, deadlines: Deadlines | None = None) -> WireProvider:
-    """The formats' own key header, then the user's headers on top."""
-    anthropic = endpoint.format == "anthropic-messages"
+    """The format's own key header, then the user's headers on top."""
     headers: dict[str, str] = {}
-    if anthropic:
+    if endpoint.format == "anthropic-messages":
         headers["anthropic-version"] = VERSION
     if endpoint.key:
-        headers |= {"x-api-key": endpoint.key} if anthropic else {"authorization": f"Bearer {endpoint.key}"}
+        name = endpoint.key_header or _KEY_HEADERS.get(endpoint.format, "")
+        headers |= {name: endpoint.key} if name else {"authorization": f"Bearer {endpoint.key}"}
     headers |= {name.lower(): value for name, value in endpoint.headers.items()}
     where = {"config": f"api_key in [providers.{endpoint.name}]", "none needed": "",
              KEYRING: f"the stored key (`mcp-tui auth {endpoint.name}` replaces it)"}  # fmt: skip
@@ -32,6 +39,17 @@ def build(endpoint: Endpoint, *, retrier: Retrier | None = None, deadlines: Dead
         unreachable_hint=endpoint.start_hint,
         secrets=tuple(s for s in (endpoint.key, password, *endpoint.headers.values()) if s),
     )
-    rules: WireFormatRules = AnthropicMessages(subject) if anthropic else OpenAiChat(subject, endpoint.quirks)
-    connection = Connection(endpoint.base_url, headers, subject, deadlines=deadlines)
-    return WireProvider(endpoint.name, rules, connection, retrier=retrier)
+    connection = Connection(endpoint.base_url, headers, subject, deadlines=deadlines, query=endpoint.query)
+    return WireProvider(endpoint.name, _rules(endpoint, subject), connection, retrier=retrier)
+
+
+def _rules(endpoint: Endpoint, subject: Subject) -> WireFormatRules:
+    match endpoint.format:
+        case "anthropic-messages":
+            return AnthropicMessages(subject)
+        case "gemini":
+            return Gemini(subject, endpoint.quirks)
+        case "openai-responses":
+            return OpenAiResponses(subject, endpoint.quirks)
+        case "openai-chat":
+            return OpenAiChat(subject, endpoint.quirks, deployments=endpoint.deployments)

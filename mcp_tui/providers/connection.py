@@ -116,8 +116,11 @@ class Connection:
         subject: Subject,
         *,
         deadlines: Deadlines | None = None,
+        query: str = "",
     ) -> None:
+        """query: part of every URL, without the question mark."""
         self.base_url = base_url.rstrip("/")
+        self._query = query
         self.subject = subject
         self.deadlines = deadlines or Deadlines()
         self._headers = dict(headers)
@@ -173,6 +176,8 @@ class Connection:
     async def _send(self, method: str, path: str, headers: Mapping[str, str], content: bytes | None) -> httpx.Response:
         client = await self._ready_client()
         url = self.base_url + path
+        if self._query:
+            url += ("&" if "?" in path else "?") + self._query
         try:
             for _ in range(_MAX_REDIRECTS + 1):
                 request = client.build_request(method, url, headers=dict(headers), content=content)

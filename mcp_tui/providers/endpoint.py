@@ -9,10 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from mcp_tui.config.schema import ProviderSpec, WireFormat
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.providers.azure import azure_address
 from mcp_tui.providers.quirks import Quirks
-from mcp_tui.providers.vendors import DEMO_MODELS, GENERIC, Vendor, quirks_at
-
-BUILT_FORMATS: tuple[WireFormat, ...] = ("openai-chat", "anthropic-messages")
+from mcp_tui.providers.vendors import BY_NAME, DEMO_MODELS, GENERIC, Vendor, quirks_at, vendor_at
 
 KEYRING = "keyring"
 """The `key_source` of a key from the operating system's keyring."""
@@ -25,6 +24,12 @@ class Endpoint:
     name: str
     format: WireFormat
     base_url: str
+    query: str = ""
+    """Of every URL, such as Azure's `api-version=...`; without the question mark."""
+    deployments: bool = False
+    """Azure with a dated api-version: the model stands in the path."""
+    key_header: str = ""
+    """As in Vendor."""
     key: str = field(default="", repr=False)
     key_source: str = ""
     """As in ProviderInfo."""
@@ -39,7 +44,7 @@ class Endpoint:
 
     @property
     def available(self) -> bool:
-        ready = bool(self.key_source) and self.problem is None and self.format in BUILT_FORMATS
+        ready = bool(self.key_source) and self.problem is None
         return ready and not self.probed
 
     @property
@@ -67,20 +72,35 @@ def endpoint_of(
 
     stored_key: from the keyring; counts when neither of them gives a key.
     """
-    wire: WireFormat = (spec.format if spec else None) or (vendor.format if vendor else "openai-chat")
     variable = _first(vendor.url_variables if vendor else (), environ)
     given = (spec.base_url if spec else "") or (environ[variable] if variable else "")
     problem = spec.problem if spec else None
-    base_url = vendor.base_url if vendor else ""
-    if given:
-        like = Vendor(name, given, format=wire) if vendor is None or vendor.format != wire else vendor
+    host = vendor_at(given) if given else vendor
+    wire: WireFormat = (spec.format if spec else None) or _usual_format(vendor, host, given)
+    base_url, query, deployments = (vendor.base_url if vendor else ""), "", False
+    suggested = [environ[name].strip() for name in (vendor.model_variables if vendor else ()) if environ.get(name)]
+    azure = _is(host, "azure") or _is(vendor, "azure")
+    if given and azure:
+        version_variable = _first(BY_NAME["azure"].version_variables, environ)
+        address = azure_address(given, environ.get(version_variable, ""))
+        base_url, query, deployments = address.base_url, address.query, address.deployments
+        suggested = [*([address.deployment] if address.deployment else []), *suggested]
+        if deployments and not (spec and spec.format):
+            wire = "openai-chat"
+        deployments = deployments and wire == "openai-chat"
+    elif given:
+        like = vendor if vendor is not None and vendor.format == wire else Vendor(name, given, format=wire)
         if variable == "OLLAMA_HOST" and not (spec and spec.base_url):
             given = ollama_url(given)
+        given, _, query = given.partition("?")
         base_url = like.url(given)
-        if problem is None:
-            problem = _url_problem(name, base_url)
-    elif vendor is None and problem is None:
-        problem = _problem(name, "no base_url", f"set base_url in [providers.{name}]")
+    elif vendor is not None and wire != vendor.format and _is(vendor, "gemini"):
+        base_url += "/openai"
+    if given and problem is None:
+        problem = _url_problem(name, base_url)
+    elif not base_url and problem is None:
+        where = f"set {vendor.url_variables[0]}, or base_url" if vendor is not None else "set base_url"
+        problem = _problem(name, "no base_url", f"{where} in [providers.{name}]")
 
     key, source = "", ""
     key_variables = vendor.key_variables if vendor else ()
@@ -102,22 +122,40 @@ def endpoint_of(
         problem = _problem(name, f"header {bad[0]} has characters no header may have", "")
 
     default = vendor.quirks if vendor else GENERIC
-    if vendor is not None and vendor.name == "openai" and given:
+    if vendor is not None and vendor.elsewhere is not None and given:
         default = GENERIC  # this name is also used for any compatible server
     return Endpoint(
         name=name,
         format=wire,
         base_url=base_url,
+        query=query,
+        deployments=deployments,
+        key_header=BY_NAME["azure"].key_header if azure else "",
         key=key,
         key_source=source,
         key_variables=key_variables,
         headers=headers,
-        models=tuple(dict.fromkeys((*(spec.models if spec else ()), *(vendor.models if vendor else ())))),
+        models=tuple(dict.fromkeys((*(spec.models if spec else ()), *suggested, *(vendor.models if vendor else ())))),
         quirks=quirks_at(base_url, default),
         start_hint=vendor.start_hint if vendor else "",
         probed=vendor is not None and vendor.local and not given and spec is None and not key,
         problem=problem,
     )
+
+
+def _usual_format(vendor: Vendor | None, host: Vendor | None, given: str) -> WireFormat:
+    """What a provider speaks where nobody says it."""
+    if vendor is None:
+        return host.format if host is not None else "openai-chat"
+    if given and host is None and vendor.elsewhere is not None:
+        return vendor.elsewhere
+    if vendor.format == "gemini" and host is None and given.rstrip("/").endswith("/openai"):
+        return "openai-chat"
+    return vendor.format
+
+
+def _is(vendor: Vendor | None, name: str) -> bool:
+    return vendor is not None and vendor.name == name
 
 
 def demo_endpoints(origin: str) -> dict[str, Endpoint]:

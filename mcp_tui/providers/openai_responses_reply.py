@@ -66,6 +66,7 @@ class OpenAiResponsesReply:
     def __init__(self, subject: Subject, request: ChatRequest) -> None:
         self._subject = subject
         self._requested = request.model
+        self._limit = request.params.max_tokens
         self._offers_parallel = any(tool.name == "parallel" for tool in request.tools)
         self._items: list[Item] = []
         self._by_index: dict[int, Item] = {}
@@ -92,11 +93,12 @@ class OpenAiResponsesReply:
 
     def feed(self, event: SseEvent) -> Iterable[ChatEvent]:
         self._out = []
+        if event.data == "[DONE]":  # OpenRouter
+            self._done = self._said_done = True
+            return self._out
         decoded = decode_event(event)
         if isinstance(decoded, dict):
             self._read(event, cast("JsonObject", decoded))
-        elif event.data.strip() == "[DONE]":  # OpenRouter
-            self._done = self._said_done = True
         elif event.name == "error":
             self._fail(ErrorBody(event.data))
         elif (error := error_body(decoded)) is not None:
@@ -345,6 +347,9 @@ class OpenAiResponsesReply:
             return self._incomplete(f"the provider ended it: {self._reason or 'it gave no reason'}")
         if self._status == "cancelled":
             return self._incomplete("the provider cancelled it")
+        used = count((self._usage or {}).get("output_tokens"))
+        if self._limit is not None and used is not None and used >= self._limit:
+            return StopReason.LENGTH, None  # llama.cpp says `completed` all the same
         if self._call_ids:
             return StopReason.TOOL_CALLS, None
         return (StopReason.REFUSAL if self._refusal and not self._spoke else StopReason.STOP), None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 from mcp_tui.config.schema import ProviderSpec, WireFormat
 from mcp_tui.core.chat import ChatEvent, ChatRequest
 from mcp_tui.core.errors import AppError, ErrorKind
-from mcp_tui.providers.endpoint import BUILT_FORMATS, Endpoint, demo_endpoints, endpoint_of
+from mcp_tui.providers.endpoint import Endpoint, demo_endpoints, endpoint_of
 from mcp_tui.providers.vendors import DEMO_MODELS, VENDORS
 
 if TYPE_CHECKING:
@@ -235,14 +235,6 @@ class ProviderRegistry:
             _unknown(name, [info.name for info in self.providers()])
         if endpoint.problem is not None:
             raise AppError.of(endpoint.problem)
-        if endpoint.format not in BUILT_FORMATS:
-            raise AppError(
-                f"{name}: format {endpoint.format} is not supported yet",
-                f"supported are {' and '.join(BUILT_FORMATS)}",
-                "set `format` to one of them where the server speaks it",
-                kind=ErrorKind.USAGE,
-                code="format_unsupported",
-            )
         if not endpoint.key_source:
             variable = endpoint.key_variables[0] if endpoint.key_variables else "api_key"
             raise AppError(

@@ -48,6 +48,33 @@ def object_schema(schema: JsonObject) -> JsonObject:
     return result
 
 
+def object_schemas(schemas: Sequence[JsonObject], *, max_items: int) -> list[JsonObject]:
+    """All of them as objects; without any `maxItems` when these add up to more than a request may hold."""
+    objects = [object_schema(schema) for schema in schemas]
+    if sum(_items_allowed(schema) for schema in objects) <= max_items:
+        return objects
+    return [cast("JsonObject", _without_max_items(schema)) for schema in objects]
+
+
+def _items_allowed(value: object) -> int:
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[str, Any]", value)
+        own = fields.get("maxItems")
+        inner = sum(_items_allowed(entry) for entry in fields.values())
+        return inner + (own if isinstance(own, int) else 0)
+    return sum(_items_allowed(entry) for entry in _sequence(value))
+
+
+def _without_max_items(value: object) -> Any:
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[str, Any]", value)
+        array = isinstance(fields.get("maxItems"), int)
+        return {key: _without_max_items(entry) for key, entry in fields.items() if not (array and key == "maxItems")}
+    if isinstance(value, list):
+        return [_without_max_items(entry) for entry in cast("list[object]", value)]
+    return value
+
+
 def _followed(value: object, whole: JsonObject) -> JsonObject:
     """The schema with a local `$ref` at its root replaced by what it names; other keys win."""
     schema = dict(_mapping(value))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from mcp_tui.config.schema import WireFormat
+from mcp_tui.providers.azure import is_azure
 from mcp_tui.providers.quirks import Quirks
 
 
@@ -29,6 +31,14 @@ class Vendor:
     url_suffix: str = "/v1"
     """Added to a base URL from outside where the vendor's own SDK would add it; see `base_url`."""
     sdk_adds_suffix: bool = False
+    elsewhere: WireFormat | None = None
+    """The format of a server at another address, where this name is used for any compatible one."""
+    key_header: str = ""
+    """Carries the bare key, where it is not the format's usual header."""
+    version_variables: tuple[str, ...] = ()
+    """Azure's api-version."""
+    model_variables: tuple[str, ...] = ()
+    """Name a model to suggest first."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     quirks: Quirks = field(default_factory=Quirks)
     price_id: str = ""
@@ -43,23 +53,43 @@ class Vendor:
         text = given.strip().rstrip("/")
         if "://" not in text:
             text = f"http://{text}"
-        for ending in ("/chat/completions", "/messages"):
+        for ending in ("/chat/completions", "/messages", "/responses"):
             text = text.removesuffix(ending).rstrip("/")
         if self.format == "anthropic-messages":
             return text.removesuffix("/v1")
+        if self.format == "gemini":
+            # Also the whole URL of a model, and of the compatible endpoint.
+            text = re.sub(r"(?:/openai|/models(?:/[^/]+)?)$", "", text)
+            versioned = re.search(r"/v1(?:(?:alpha|beta)\d*)?(?:/(?:projects|publishers)/.*)?$", urlsplit(text).path)
+            return text if versioned else text + "/v1beta"
         path = urlsplit(text).path
         if path in ("", "/") or (self.sdk_adds_suffix and not path.endswith(self.url_suffix)):
             text += self.url_suffix
         return text
 
+    def is_own(self, url: str) -> bool:
+        """Whether this is the vendor's own host, or a regional one of theirs."""
+        own, host = urlsplit(self.base_url).hostname, urlsplit(url).hostname or ""
+        return own is not None and (host == own or host.endswith(f".{own}"))
 
-_OPENAI = Quirks(max_tokens_field="max_completion_tokens", strict_false=True, max_tools=128)
+
+_OPENAI = Quirks(
+    max_tokens_field="max_completion_tokens", strict_false=True, max_tools=128, max_call_id=40,
+    reasoning_summaries=True, sampling_in_responses=False,
+)  # fmt: skip
 _THINKS_ALOUD = Quirks(think_tags=True)
 
 VENDORS: tuple[Vendor, ...] = (
     Vendor(
         "openai", "https://api.openai.com/v1", ("OPENAI_API_KEY",), ("OPENAI_BASE_URL", "OPENAI_API_BASE"),
-        models=("gpt-5.5", "gpt-5.4-mini"), model_prefixes=("gpt-", "o1", "o3", "o4", "chatgpt-"), quirks=_OPENAI,
+        # Its new models refuse tools on chat/completions.
+        format="openai-responses", elsewhere="openai-chat", quirks=_OPENAI,
+        models=("gpt-5.5", "gpt-5.4-mini"), model_prefixes=("gpt-", "o1", "o3", "o4", "chatgpt-"),
+    ),
+    Vendor(
+        "azure", "", ("AZURE_OPENAI_API_KEY",), ("AZURE_OPENAI_ENDPOINT",), format="openai-responses",
+        key_header="api-key", version_variables=("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION"), quirks=_OPENAI,
+        model_variables=("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_DEPLOYMENT_NAME"),
     ),
     Vendor(
         "anthropic", "https://api.anthropic.com", ("ANTHROPIC_API_KEY",), ("ANTHROPIC_BASE_URL",),
@@ -67,10 +97,13 @@ VENDORS: tuple[Vendor, ...] = (
         model_prefixes=("claude-",),
     ),
     Vendor(
-        "gemini", "https://generativelanguage.googleapis.com/v1beta/openai", ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        ("GEMINI_BASE_URL", "GOOGLE_GEMINI_BASE_URL"), models=("gemini-3.5-flash", "gemini-3.1-pro-preview"),
-        model_prefixes=("gemini-",), url_suffix="/v1beta/openai", sdk_adds_suffix=True, price_id="google",
-        quirks=Quirks(unsigned_calls="skip_thought_signature_validator", model_prefix="models/"),
+        "gemini", "https://generativelanguage.googleapis.com/v1beta", ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        ("GEMINI_BASE_URL", "GOOGLE_GEMINI_BASE_URL"), format="gemini",
+        models=("gemini-3.5-flash", "gemini-3.1-pro-preview"), model_prefixes=("gemini-",), price_id="google",
+        # The first and the last are for the compatible endpoint.
+        quirks=Quirks(
+            unsigned_calls="skip_thought_signature_validator", max_tools=512, model_prefix="models/"
+        ),
     ),
     Vendor(
         "groq", "https://api.groq.com/openai/v1", ("GROQ_API_KEY",), ("GROQ_BASE_URL",),
@@ -95,6 +128,8 @@ VENDORS: tuple[Vendor, ...] = (
     ),
     Vendor(
         "xai", "https://api.x.ai/v1", ("XAI_API_KEY",), ("XAI_BASE_URL",),
+        # Here it tells its reasoning, and takes it back encrypted.
+        format="openai-responses",
         models=("grok-4.3", "grok-4-1-fast-non-reasoning"), model_prefixes=("grok-",), price_id="x-ai",
     ),
     Vendor(
@@ -129,11 +164,17 @@ GENERIC = Quirks(think_tags=True)
 """For servers we know nothing about."""
 
 
+def vendor_at(base_url: str) -> Vendor | None:
+    """Whose own host this is."""
+    if is_azure(base_url):
+        return BY_NAME["azure"]
+    return next((vendor for vendor in VENDORS if not vendor.local and vendor.is_own(base_url)), None)
+
+
 def quirks_at(base_url: str, otherwise: Quirks) -> Quirks:
     """The dialect spoken at this address: a vendor's own host counts more than the name it goes by."""
-    host = urlsplit(base_url).hostname
-    own = (vendor.quirks for vendor in VENDORS if not vendor.local and urlsplit(vendor.base_url).hostname == host)
-    return next(own, otherwise)
+    vendor = vendor_at(base_url)
+    return vendor.quirks if vendor is not None else otherwise
 
 
 @dataclass(frozen=True, slots=True)

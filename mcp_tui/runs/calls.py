@@ -20,6 +20,7 @@ from mcp_tui.runs.scene import Scene
 from mcp_tui.runs.sharing import OnProgress, SharedCalls
 from mcp_tui.runs.toolbox import closest
 from mcp_tui.runs.turn import Turn
+from mcp_tui.sessions.wirelog.cause import causing
 
 logger = logging.getLogger(__name__)
 
@@ -150,7 +151,8 @@ class TurnCalls:
                 self._change(id_, progress=progress)
 
         async def execute(report: OnProgress) -> CallResult:
-            return await self._scene.servers.call_tool(tool.server, tool.name, arguments, on_progress=report)
+            with causing(f"run {self._scene.run_id} column {self._applicant.column} call {id_}"):
+                return await self._scene.servers.call_tool(tool.server, tool.name, arguments, on_progress=report)
 
         if tool.hints.read_only is True and self._scene.spec().share_results:
             return await self._shared.call(self._applicant.column, tool, arguments, execute, on_progress)

@@ -167,11 +167,10 @@ class Column:
         Once another model has taken over, it answers the rest of the turn.
         """
         request = self._request(turn)
-        again = False
         while True:
             choice = self.spec.choices[self._choice]
             try:
-                finished, came = await self._ask(choice, request, turn, calls, again=again)
+                finished, came = await self._ask(choice, request, turn, calls)
             except AppError as error:
                 why = error.info if is_unavailable(error.info) else None
                 if why is None or not self._fall_back(why):
@@ -180,7 +179,6 @@ class Column:
                 error = None if finished is None or came or not said_nothing(finished) else finished.error
                 if error is None or not is_unavailable(error) or not self._fall_back(error):
                     return finished
-            again = True
 
     def _fall_back(self, why: ErrorInfo) -> bool:
         """The next model of the chain takes over, and the column says so; False when there is none."""
@@ -194,7 +192,7 @@ class Column:
         return True
 
     async def _ask(
-        self, choice: ModelChoice, request: ChatRequest, turn: Turn, calls: TurnCalls, *, again: bool
+        self, choice: ModelChoice, request: ChatRequest, turn: Turn, calls: TurnCalls
     ) -> tuple[Finished | None, bool]:
         """One request to one model: its last event, and whether anything of an answer came before it."""
         ref = choice.ref
@@ -204,14 +202,14 @@ class Column:
             key, events = await replays.find(ref, request)
         if events is not None:
             self._call = self._scene.spending.replayed(self.spec.id, ref, request)
-            self.meter.begin_step(request, ref, again=again)
+            self.meter.begin_step(request, ref, number=turn.step)
             self.meter.replay()
             return await self._listen(played(events), turn, calls)
         provider = self._scene.providers.provider(ref.provider)
         self._call = await self._scene.spending.open(self.spec.id, ref, request)
         request = self._call.request
         self.meter.note(self._call.note)
-        self.meter.begin_step(request, ref, again=again)
+        self.meter.begin_step(request, ref, number=turn.step)
         stream = provider.stream(request) if replays is None else replays.recording(key, provider, request)
         return await self._listen(stream, turn, calls)
 

@@ -13,6 +13,7 @@ import itertools
 import logging
 import sys
 import time
+import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -100,14 +101,19 @@ class Engine:
         self._demo_base_url: str | None = None
         self._retired: list[ProviderRegistry] = []
         """Registries of earlier configurations; conversations may still use them."""
+        self._stores = Stores(config.limits, notice)
+        self._session = uuid.uuid4().hex[:8]
+        self._take_prices()
 
     async def __aenter__(self) -> Engine:
         async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self._stores.aclose)
             # Connecting takes longest: it starts first and goes on beside everything below. Only where the
             # demo server may be needed, that is known after looking for local models.
             undecided = self.demo_server and not self.options.demo
             if not undecided:
                 await stack.enter_async_context(self.manager)
+            await self._take_stored_keys(keep_manager=not undecided)
             await asyncio.to_thread(_warm_up)
             if self.demo_models and not self.options.demo:
                 await self.registry.detect_local()
@@ -173,11 +179,13 @@ class Engine:
         `--demo` there is nothing to take over.
         """
         before, self.config = self.config, config
+        self._take_prices()
         if self.options.demo:
             return Reconfigured()
         if _without_origins(config.providers) != _without_origins(before.providers):
             self._retired.append(self.registry)
             self.registry = self._new_registry(self._demo_base_url)
+            self.registry.use_stored_keys(self._stored_keys)
             if self._tasks is not None:
                 self._spawn(self._look_for_local_models(), "local models")
         self.demo_server = self.demo_models and not config.servers
@@ -210,14 +218,27 @@ class Engine:
         if not keep_manager:
             self.manager = SessionManager((DEMO_SERVER,) if self.demo_server else self.config.servers)
 
-    async def _take_stored_keys(self) -> None:
+    def _take_prices(self) -> None:
+        """Prices and limits of the configuration count for what starts from now on."""
+        self.prices = PriceBook(self.config.prices)
+        self._stores.limits = self.config.limits
+        self.spending = Spending(
+            self._stores.ledger,
+            self.config.limits,
+            self._price,
+            session=self._session,
+            charges_nothing=lambda provider: self.registry.charges_nothing(provider),
+            clock=self._clock,
+        )
+
+    async def _take_stored_keys(self, *, keep_manager: bool) -> None:
         """Keys from the keyring join those of the configuration and the environment."""
         if self.options.demo:
             return
         self._stored_keys = await self._stores.provider_keys()
         if self._stored_keys:
             self.registry.use_stored_keys(self._stored_keys)
-            self._settle_demo()
+            self._settle_demo(keep_manager=keep_manager)
 
     def _price(self, ref: ModelRef, usage: Usage) -> float | None:
         """Demo models cost nothing real."""

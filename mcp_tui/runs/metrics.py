@@ -119,6 +119,7 @@ class Meter:
     _stream_s: float = 0.0
     _stream_tokens: float = 0.0
     _step: _Step | None = None
+    _number: int | None = None
 
     def begin_turn(self) -> None:
         self._before = self._before.plus(self._turn)
@@ -126,6 +127,7 @@ class Meter:
         self._started_at = self.clock()
         self._ended_at = self._ttft_s = self._step = None
         self._stream_s = self._stream_tokens = 0.0
+        self._number = None
         self.fallback = ""
         self.notes = []
 
@@ -134,10 +136,12 @@ class Meter:
         if text and text not in self.notes:
             self.notes.append(text)
 
-    def begin_step(self, request: ChatRequest, ref: ModelRef | None = None, *, again: bool = False) -> None:
-        """ref: who is asked, when it is not the column's own model. again: the same step, asked elsewhere."""
-        if not again:
+    def begin_step(self, request: ChatRequest, ref: ModelRef | None = None, *, number: int | None = None) -> None:
+        """ref: who is asked, when it is not the column's own model. number: of the step in its turn; the same again
+        is the same step, asked elsewhere."""
+        if number is None or number != self._number:
             self._turn = replace(self._turn, steps=self._turn.steps + 1)
+        self._number = number
         now = self.clock()
         self._step = _Step(request, ref or self.ref, now, now)
 
@@ -210,7 +214,8 @@ class Meter:
         usage = reported if known else _estimate(step) if something_came else None
         duration_ms = (self.clock() - step.began_at) * 1000
         if step.cached:
-            return StepFigures(usage, not known, 0.0, False, duration_ms=duration_ms, cached=True)
+            cost = None if step.ref.provider == DEMO_PROVIDER else 0.0
+            return StepFigures(usage, not known, cost, False, duration_ms=duration_ms, cached=True)
         attempts = max(step.attempts, finished.attempts if finished is not None else 0, 1)
         cost = None if finished is None or step.ref.provider == DEMO_PROVIDER else finished.cost_usd
         real = cost is not None

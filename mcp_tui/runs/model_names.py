@@ -168,8 +168,9 @@ def _settings(text: str) -> dict[str, tuple[str, ...]]:
         hint = "write NAME=VALUE&NAME=VALUE; % and & in a value as %25 and %26"
         raise _usage(f"Parameters of {head.strip()}", f"`{query.strip()}` cannot be read", hint) from error
     for name, value in pairs:
-        if name not in _READERS and name not in ("stop", "system"):
-            hint = known_names_hint(name, (*_READERS, "stop", "system"), what="parameters")
+        if name not in _KNOWN:
+            near = next((known for known in _KNOWN if name and known.startswith(name.lower())), None)
+            hint = f"did you mean {near}?" if near else known_names_hint(name, _KNOWN, what="parameters")
             raise _usage(f"Parameters of {head.strip()}", f"`{name}` is not known", hint)
         if name in found and name != "stop":
             raise _usage(f"Parameters of {head.strip()}", f"`{name}` is given twice")
@@ -218,6 +219,7 @@ _READERS: dict[str, Callable[[str], object]] = {
     "effort": _word,
     "seed": int,
 }
+_KNOWN = (*_READERS, "stop", "system")
 _WANTS = {
     "temperature": "a number from 0 to 2",
     "max_tokens": "a whole number from 1 on",

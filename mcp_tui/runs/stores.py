@@ -23,7 +23,8 @@ class Stores:
     """Making it opens nothing. `notice` is called on the event loop; without one, faults only reach the log."""
 
     def __init__(self, limits: Limits, notice: Callable[[ErrorInfo], None] | None) -> None:
-        self._limits = limits
+        self.limits = limits
+        """Of the cache; count when it is opened."""
         self._notice = notice
         self._responses: ResponseCache | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -33,8 +34,8 @@ class Stores:
         if self._responses is None:
             self._responses = ResponseCache(
                 paths.cache_dir() / "responses.sqlite",
-                max_age_s=self._limits.cache_days * _DAY_S,
-                max_bytes=round(self._limits.cache_mb * _MB),
+                max_age_s=self.limits.cache_days * _DAY_S,
+                max_bytes=round(self.limits.cache_mb * _MB),
             )
         return self._responses
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -228,8 +229,11 @@ def _more_scope(exchange: Exchange) -> ErrorInfo | None:
     """The server lets us in, but not that far (RFC 6750, insufficient_scope)."""
     if "insufficient_scope" not in exchange.challenge:
         return None
-    hint = "Sign in again to grant it"
-    return ErrorInfo("More access is needed", cut(exchange.challenge), hint, ErrorKind.AUTH, "insufficient_scope")
+    scope = re.search(r'scope="([^"]*)"', exchange.challenge)
+    asked = f"The server asks for {cut(scope[1])}" if scope else "The server asks for more than was granted"
+    return ErrorInfo(
+        "More access is needed", asked, "Sign in again to grant it", ErrorKind.AUTH, "insufficient_scope"
+    )
 
 
 def _first_problem(error: ValidationError) -> str:

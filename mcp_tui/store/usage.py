@@ -31,6 +31,9 @@ CallStatus = Literal["open", "ok", "incomplete", "error", "cancelled", "lost"]
 """`lost`: its process ended without saying how the call ended; the figures are the last estimate."""
 Grouping = Literal["provider", "model", "day"]
 
+DEMO = "demo"
+"""The provider whose models cost nothing because they are none."""
+
 STALE_S = 900.0
 """An open row that nobody touched for so long does not hold money back any more: the longest wait for a first
 event, with every retry, is shorter."""
@@ -300,7 +303,7 @@ def totals(path: Path, by: Grouping, *, since: date | None = None) -> tuple[Usag
             return ()
         rows: Sequence[tuple[object, ...]] = connection.execute(
             f"""SELECT {", ".join(keys)}, count(*), sum(cached), sum(status = 'error'),
-                sum(cost_usd IS NULL AND input_tokens IS NOT NULL),
+                sum(cost_usd IS NULL AND input_tokens IS NOT NULL AND provider <> '{DEMO}'),
                 sum(CASE WHEN cached THEN 0 ELSE coalesce(input_tokens, 0) END),
                 sum(CASE WHEN cached THEN 0 ELSE coalesce(output_tokens, 0) END),
                 sum(CASE WHEN cached THEN 0 ELSE coalesce(cached_input_tokens, 0) END),

@@ -13,6 +13,7 @@ from mcp_tui.core.json_text import dump
 from mcp_tui.core.schema import SchemaReader
 from mcp_tui.core.state import Progress
 from mcp_tui.core.types import JsonObject
+from mcp_tui.sessions.wirelog.cause import causing
 from mcp_tui.ui.open_item import ItemKey
 from mcp_tui.ui.outcomes import Outcome, OutcomeStatus, size_of
 
@@ -58,12 +59,13 @@ async def run(
         update(current)
 
     try:
-        if key.kind == "tool":
-            result = await manager.call_tool(key.server, key.name, outcome.arguments, on_progress=progressed)
-            raw, warnings, took_ms, failed = result.raw, result.warnings, result.duration_ms, result.is_error
-        else:
-            raw = await _ask(manager, key, outcome.arguments)
-            warnings, took_ms, failed = (), None, False
+        with causing("workbench"):
+            if key.kind == "tool":
+                result = await manager.call_tool(key.server, key.name, outcome.arguments, on_progress=progressed)
+                raw, warnings, took_ms, failed = result.raw, result.warnings, result.duration_ms, result.is_error
+            else:
+                raw = await _ask(manager, key, outcome.arguments)
+                warnings, took_ms, failed = (), None, False
     except AppError as error:
         unknown = error.info.code == "outcome_unknown"
         ended(OutcomeStatus.UNKNOWN if unknown else OutcomeStatus.FAILED, error=error.info)

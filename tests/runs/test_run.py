@@ -286,7 +286,8 @@ async def test_json_has_the_documented_shape() -> None:
         good, bad = report["responses"]
         assert list(good) == [
             *("model", "status", "text", "reasoning", "tool_calls", "usage", "cost_usd", "cost_is_estimate"),
-            *("ttft_ms", "duration_ms", "tokens_per_s", "steps", "attempts", "cached", "stop_reason", "error"),
+            *("ttft_ms", "duration_ms", "tokens_per_s", "steps", "attempts", "cached", "cached_steps", "fallback"),
+            *("params", "notes", "tool_tax", "stop_reason", "error"),
         ]
         assert good["tool_calls"] == [
             {
@@ -310,6 +311,8 @@ async def test_json_has_the_documented_shape() -> None:
         assert (good["ttft_ms"], good["tokens_per_s"]) == (1000.0, 5.0)
         assert (good["steps"], good["attempts"], good["cached"], good["stop_reason"]) == (2, 2, False, "stop")
         assert good["error"] is None
+        assert (good["cached_steps"], good["fallback"], good["params"], good["notes"]) == (0, None, {}, [])
+        assert good["tool_tax"] == {"tokens": 10, "usd": 0.25, "servers": {"s": {"t": 10}}}
         assert bad["status"] == "error"
         assert bad["error"] == {"title": "Down", "detail": "why", "hint": "what"}
         assert report["comparison"] == {

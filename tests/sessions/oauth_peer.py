@@ -160,7 +160,8 @@ class OAuthPeer:
         metadata = f'resource_metadata="{self.origin}/.well-known/oauth-protected-resource/mcp"'
         if until < time.monotonic() or self.does.accept_nothing:
             return Response(status_code=401, headers={"WWW-Authenticate": f'Bearer scope="basic", {metadata}'})
-        name = (message.get("params") or {}).get("name", "")
+        params: Json = message.get("params") or {}
+        name = params.get("name", "")
         needed = self.does.extra_scopes.get(name, "basic") if message.get("method") == "tools/call" else "basic"
         if needed not in scopes:
             challenge = f'Bearer error="insufficient_scope", scope="{needed}", {metadata}'

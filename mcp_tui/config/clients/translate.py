@@ -186,7 +186,17 @@ def own_form(entry: JsonObject) -> JsonObject:
     if entry.get("disabled") is True or entry.get("enabled") is False:
         own["disabled"] = True
     order = [*_ORDER, *(name for name in own if name not in _ORDER)]
-    return {name: own[name] for name in order if name in own}
+    return cast("JsonObject", _without_null({name: own[name] for name in order if name in own}))
+
+
+def _without_null(value: object) -> object:
+    """TOML has none, and here it never means anything."""
+    if isinstance(value, dict):
+        items = cast("JsonObject", value).items()
+        return {name: _without_null(item) for name, item in items if item is not None}
+    if isinstance(value, list):
+        return [_without_null(item) for item in cast("list[object]", value) if item is not None]
+    return value
 
 
 _ORDER = ("type", "command", "args", "env", "env_vars", "envFile", "cwd", "url", "headers", "auth")

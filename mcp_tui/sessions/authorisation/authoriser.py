@@ -33,13 +33,14 @@ from mcp_tui.sessions.authorisation.errors import AuthorisationError, failed, ho
 from mcp_tui.sessions.authorisation.flows import BrowserFlow, LastingFlow, new_flow
 from mcp_tui.sessions.authorisation.keeper import Keeper
 from mcp_tui.sessions.authorisation.vault import Vault, off_loop
-from mcp_tui.sessions.authorisation.wire import AuthorisationWire, check_url, error_word, refused
+from mcp_tui.sessions.authorisation.wire import TRANSFER_HEADERS, AuthorisationWire, check_url, error_word, refused
 from mcp_tui.sessions.faults import Fault, Remedy
 from mcp_tui.sessions.sign_in import SignInPolicy
 
 Send = Callable[[httpx2.Request], Awaitable[httpx2.Response]]
 _EXPIRED = 1.0
 """An expiry long past; 0 would mean that it never expires."""
+_REFUSAL_BYTES = 64 << 10
 _ROUNDS = 4
 """Most times one request is sent: as it is, after a refresh, after a sign-in, after one that asks for more."""
 
@@ -159,14 +160,13 @@ class Authoriser:
             response = await send(request)
             if not _asks_for_token(response) or request.method not in ("GET", "POST"):
                 return response
-            await response.aread()
+            response = await _kept(response)
             try:
                 if not await self._renew(used, response, pausing):
                     return response
             except AuthorisationError as error:
                 error.refusal = response
                 raise
-            await response.aclose()
         assert response is not None
         return response
 
@@ -226,7 +226,8 @@ class Authoriser:
                     self._wanted = refusal
                     self._host.more_scope_wanted(scope)
                 elif used is not None:
-                    raise failed("The sign-in has ended", f"{host_of(self._url)} does not accept it any more")
+                    hint = f"Sign in again, or run `mcp-tui auth {self._server}`"
+                    raise failed("The sign-in has ended", f"{host_of(self._url)} does not accept it any more", hint)
                 return False
             await self._run(refusal, pausing)
             if more:
@@ -398,6 +399,20 @@ def _asks_for_token(response: httpx2.Response) -> bool:
     if response.status_code == 403:
         return extract_field_from_www_auth(response, "error") == "insufficient_scope"
     return response.status_code == 401
+
+
+async def _kept(response: httpx2.Response) -> httpx2.Response:
+    """The refusal with the beginning of its body: it is looked at once more when the connection is long gone."""
+    body = b""
+    try:
+        async for chunk in response.aiter_bytes():
+            body += chunk[:_REFUSAL_BYTES]
+            if len(body) >= _REFUSAL_BYTES:
+                break
+    finally:
+        await response.aclose()
+    headers = [item for item in response.headers.multi_items() if item[0].lower() not in TRANSFER_HEADERS]
+    return httpx2.Response(response.status_code, headers=headers, content=body, request=response.request)
 
 
 def _scope_words(scope: str) -> str:

@@ -46,6 +46,8 @@ class Keeper:
         self._fingerprint = fingerprint
         self._warn = warn
         self._context: OAuthContext | None = None
+        self._unsaved = False
+        """The store refused the newest grant: what is on disk is older than what is here."""
 
     def __repr__(self) -> str:
         return f"Keeper({self._server!r})"
@@ -56,6 +58,8 @@ class Keeper:
 
     async def load(self) -> None:
         """AppError when the keyring or the file cannot be read."""
+        if self._unsaved:
+            return
         found = await off_loop(lambda: self._vault.read(self._server, self._url))
         usable = found is not None and found.fingerprint == self._fingerprint
         self.grant = found if found is not None and usable else Grant(self._fingerprint)
@@ -107,5 +111,7 @@ class Keeper:
         self.grant = grant
         try:
             await off_loop(lambda: self._vault.write(self._server, self._url, grant))
+            self._unsaved = False
         except AppError as error:
+            self._unsaved = True
             self._warn(f"The sign-in lasts only until the end of this program: {error.info.line()}")

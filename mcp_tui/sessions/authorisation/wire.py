@@ -18,6 +18,8 @@ from mcp_tui.sessions.authorisation.errors import AuthorisationError, failed, ho
 
 TIMEOUT = httpx2.Timeout(20.0)
 MAX_ANSWER_BYTES = 1 << 20
+TRANSFER_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+"""Do not fit a body that was read already."""
 
 
 def check_url(url: str, server_url: str, what: str) -> None:
@@ -74,7 +76,7 @@ class AuthorisationWire:
             raise failed("The authorization server's answer cannot be read", detail) from error
         whole = httpx2.Response(
             response.status_code,
-            headers=[item for item in response.headers.multi_items() if item[0].lower() not in _TRANSFER],
+            headers=[item for item in response.headers.multi_items() if item[0].lower() not in TRANSFER_HEADERS],
             content=body,
             request=request,
         )
@@ -98,9 +100,6 @@ class AuthorisationWire:
                 self.bad_resource = found
             else:
                 self.bad_server = found
-
-
-_TRANSFER = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
 async def _limited(response: httpx2.Response) -> bytes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.wirelog.record import Kind
@@ -26,8 +25,7 @@ _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _MAX_NAME_CHARS = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     kind: Kind
     method: str = ""
     id: str | int | None = None
@@ -37,30 +35,36 @@ class Envelope:
     """A JSON-RPC error, or a result that says isError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One JSON-RPC message, and its JSON; a batch (2025-03-26) gives several."""
 
     envelope: Envelope
     json: bytes | None
     """On one line; None when `raw` is no JSON, or too large to be parsed."""
     note: str = ""
+    utf8: bool = True
+    """The bytes are valid UTF-8."""
 
 
 def read(raw: bytes) -> list[Part]:
     """At least one part, whatever `raw` is."""
     if len(raw) > MAX_PARSED_BYTES:
         return [Part(edges(raw), None)]
+    utf8 = True
     try:
-        decoded: Any = json.loads(raw.decode("utf-8", "replace"))
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text, utf8 = raw.decode("utf-8", "replace"), False
+    try:
+        decoded: Any = json.loads(text)
     except (ValueError, RecursionError):
-        return [Part(Envelope("garbage", failed=True), None)]
+        return [Part(Envelope("garbage", failed=True), None, utf8=utf8)]
     if isinstance(decoded, list) and decoded and all(isinstance(item, dict) for item in cast("list[Any]", decoded)):
         items = cast("list[JsonObject]", decoded)
         note = f"part of a batch of {len(items)}; its JSON was written anew"
         return [Part(of(item), _dumped(item), note) for item in items]
     envelope = of(cast("JsonObject", decoded)) if isinstance(decoded, dict) else Envelope("garbage", failed=True)
-    return [Part(envelope, one_line(raw))]
+    return [Part(envelope, one_line(raw), utf8=utf8)]
 
 
 def of(message: JsonObject) -> Envelope:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mcp_tui.config import mask
 from mcp_tui.core.errors import ErrorInfo
@@ -40,8 +41,7 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-@dataclass(slots=True)
-class _Taken:
+class _Taken(NamedTuple):
     now_us: int
     at: float
     recorder: Recorder
@@ -115,14 +115,14 @@ class WireLog:
         folder: Path | None = None,
         *,
         limits: Limits = DEFAULT_LIMITS,
-        now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        now_ns: Callable[[], int] = time.time_ns,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.folder = folder if folder is not None else default_folder()
         self.problem: ErrorInfo | None = None
         """Why messages are lost: the disk refuses. Cleared when it takes them again."""
         self._limits = limits
-        self._now_us = now_us
+        self._now_ns = now_ns
         self._clock = clock
         self._connections: dict[str, int] = {}
         self._queue: deque[_Taken] = deque()
@@ -132,6 +132,7 @@ class WireLog:
         self._orders = Orders()
         self._dropping: set[Recorder] = set()
         self._wake = threading.Event()
+        self._closed = False
         self._closing = threading.Event()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -157,6 +158,7 @@ class WireLog:
 
     async def close(self) -> None:
         """Write what is there; returns after `close_s` at the latest."""
+        self._closed = True
         self._closing.set()
         self._wake.set()
         thread = self._thread
@@ -179,7 +181,7 @@ class WireLog:
 
     def take(self, recorder: Recorder, item: Item, size_bytes: int) -> None:
         """Put it into the queue, or count it as dropped when the queue is full."""
-        if self._closing.is_set():
+        if self._closed:
             return
         if (
             len(self._queue) >= self._limits.queued_items
@@ -189,7 +191,7 @@ class WireLog:
             self._dropping.add(recorder)
             return
         self._bytes_in += size_bytes
-        self._queue.append(_Taken(self._now_us(), self._clock(), recorder, item, size_bytes))
+        self._queue.append(_Taken(self._now_ns() // 1000, self._clock(), recorder, item, size_bytes))
         if not self._wake.is_set():
             self._wake.set()
 
@@ -232,7 +234,7 @@ class WireLog:
         self._tell()
 
     def _dropped(self, recorder: Recorder, count: int, reason: str) -> bytes:
-        return recorder.scribe.event(self._now_us(), "dropped", {"count": count, "reason": reason}, failed=True)
+        return recorder.scribe.event(self._now_ns() // 1000, "dropped", {"count": count, "reason": reason}, failed=True)
 
     def _append(self, server: str, lines: list[bytes]) -> None:
         if not lines:

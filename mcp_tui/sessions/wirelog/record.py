@@ -29,6 +29,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 from mcp_tui.core.types import JsonObject
@@ -45,8 +46,12 @@ _MAX_HEAD_BYTES = 64 << 10
 
 def iso(order: int) -> str:
     """`2026-11-05T12:12:05.123Z`."""
-    moment = datetime.fromtimestamp(order // 1_000_000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{order % 1_000_000 // 1000:03d}Z"
+    return f"{_iso_second(order // 1_000_000)}.{order % 1_000_000 // 1000:03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _iso_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def local_time(order: int, zone: tzinfo | None = None) -> datetime:
@@ -83,9 +88,12 @@ class Line:
     """With its line break."""
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def encode(fields: JsonObject, body: bytes | None = None, *, text: str | None = None) -> bytes:
     """A line. `body`: the message, valid JSON on one line; `text`: what is no JSON."""
-    head = json.dumps(fields, separators=(",", ":")).encode("ascii")
+    head = _encode(fields).encode("ascii")
     if body is not None:
         return b"".join((head[:-1], _BODY[0], body, b"}\n"))
     if text is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ class Happened:
     failed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Bytes:
     """One message on a stream."""
 
@@ -183,7 +184,7 @@ class Scribe:
             http.order = order
         envelope = part.envelope
         size = len(raw) if not part.note else len(part.json or b"")
-        fields = self._fields(order, direction, envelope.kind, envelope.method)
+        fields = self._fields(order, direction, envelope.kind, self._secrets.clean_text(envelope.method))
         if envelope.id is not None:
             fields["id"] = self._clean_id(envelope.id)
         if envelope.name:
@@ -260,15 +261,15 @@ class Scribe:
             # Cleaned before it is cut, or the half of a secret at the cut would stay.
             cut = self._secrets.clean(raw[: CUT_TEXT_BYTES * 2])[:CUT_TEXT_BYTES]
             return encode(fields, text=cut.decode("utf-8", "replace"))
-        clean = self._secrets.clean(part.json if part.json is not None else raw)
-        try:
-            text = clean.decode("utf-8")
-        except UnicodeDecodeError:
-            fields["base64"] = base64.b64encode(clean).decode("ascii")
-            text = clean.decode("utf-8", "replace")
-        if part.json is None:
-            return encode(fields, text=text)
-        return encode(fields, text.encode("utf-8"))
+        true = part.json if part.json is not None else raw
+        body = self._secrets.clean(true)
+        valid_json = part.json is not None and (body is true or _is_json(body))
+        if part.utf8 and valid_json:
+            return encode(fields, body)
+        if not part.utf8:
+            fields["base64"] = base64.b64encode(body).decode("ascii")
+        text = body.decode("utf-8", "replace")
+        return encode(fields, text.encode()) if valid_json else encode(fields, text=text)
 
     def _fields(self, order: int, direction: Direction, kind: str, method: str) -> JsonObject:
         return {
@@ -359,6 +360,15 @@ class Scribe:
         return lines
 
 
+def _is_json(body: bytes) -> bool:
+    """A secret may have stood where `***` cannot: as a number."""
+    try:
+        json.loads(body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _summary(detail: JsonObject, http: JsonObject | None) -> str:
     """An event's facts in a few words, for the place where a message has its tool."""
     words: list[str] = []
@@ -369,5 +379,5 @@ def _summary(detail: JsonObject, http: JsonObject | None) -> str:
         words.append(f"{detail['server_name']} {detail.get('server_version', '')}".strip())
     words.extend(text.format(detail[key]) for key, text in _WORDED.items() if key in detail)
     if "count" in detail:
-        words.insert(0, f"{detail['count']} messages:")
-    return " ".join(words)[:_LONGEST_SUMMARY]
+        words.insert(0, f"{detail['count']} messages")
+    return " · ".join(words)[:_LONGEST_SUMMARY]

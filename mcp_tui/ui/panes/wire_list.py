@@ -160,6 +160,13 @@ class WireList(Widget, can_focus=True):
             self.post_message(self.Moved())
         self.refresh()
 
+    def on_resize(self) -> None:
+        """What is looked at stays in view, also in fewer rows."""
+        if self.follow or self.cursor is None:
+            return
+        place, top, height = self.place(self.cursor), self._top_place, max(1, self.size.height)
+        self._set_top(min(max(top, place - height + 1), place))
+
     def _set_top(self, place: int) -> None:
         place = max(0, min(place, self._last_top))
         self._top = self.numbers[place] if self.numbers else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -28,6 +29,7 @@ from mcp_tui.sessions.wirelog.export import export
 from mcp_tui.sessions.wirelog.feed import WireFeed
 from mcp_tui.sessions.wirelog.files import default_folder
 from mcp_tui.sessions.wirelog.index import Row
+from mcp_tui.sessions.wirelog.record import Whole
 from mcp_tui.ui.host import host
 from mcp_tui.ui.panes.catalog import CatalogFilter
 from mcp_tui.ui.panes.wire_detail import MessagePane
@@ -37,6 +39,7 @@ from mcp_tui.ui.screens.diff import Answer, DiffScreen
 from mcp_tui.ui.screens.mode import ModeScreen
 from mcp_tui.ui.screens.save import SaveScreen
 from mcp_tui.ui.screens.wire_resend import Resend, ResendScreen
+from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.frame_clock import FrameClock
 from mcp_tui.ui.wire_text import body_text, label
 
@@ -46,6 +49,14 @@ if TYPE_CHECKING:
 DETAIL_DELAY_S = 0.06
 """A cursor that runs through the list reads nothing on its way."""
 FILTER_DELAY_S = 0.08
+DIFFED_CHARS = 200_000
+"""Of each message: to compare costs the square of it at worst."""
+
+
+def _answer(whole: Whole, zone: tzinfo | None) -> Answer:
+    text = body_text(whole)
+    cut = f" · only its first {DIFFED_CHARS:,} characters" if len(text) > DIFFED_CHARS else ""
+    return Answer(label(whole.head, zone) + cut, text[:DIFFED_CHARS])
 
 
 def _today(zone: tzinfo | None) -> Callable[[], str]:
@@ -56,6 +67,7 @@ class WireScreen(ModeScreen):
     """folder: where the log is (default: the state directory); zone, today (YYYY-MM-DD): for tests."""
 
     MODE: ClassVar[str] = "wire"
+    CSS_PATH = sheets("wire")
 
     def __init__(
         self,
@@ -104,6 +116,7 @@ class WireScreen(ModeScreen):
         # Hidden, it reads nothing; what came meanwhile is on the disk.
         if self._following is not None:
             self._following.cancel()
+            self._following = None
 
     def on_unmount(self) -> None:
         if self._undo is not None:
@@ -111,7 +124,9 @@ class WireScreen(ModeScreen):
         FrameClock.of(host(self)).forget(self)
 
     def _start_following(self) -> None:
-        self._following = self.run_worker(self.feed.follow(self._changed), group="follow", exclusive=True)
+        if self._following is None or self._following.is_finished:
+            follow = partial(self.feed.follow, self._changed)
+            self._following = self.run_worker(follow, group="follow", exclusive=True)
 
     # From the app
 
@@ -292,7 +307,7 @@ class WireScreen(ModeScreen):
             self._tell("Mark a message with m first, then d compares another one with it")
             return
         wholes = [await asyncio.to_thread(each.whole) for each in (other, row)]
-        answers = [Answer(label(whole.head, self._zone), body_text(whole)) for whole in wholes if whole is not None]
+        answers = [await asyncio.to_thread(_answer, whole, self._zone) for whole in wholes if whole is not None]
         if len(answers) < 2:
             self._tell("One of the messages is no longer in the log", bad=True)
             return

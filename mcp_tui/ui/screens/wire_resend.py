@@ -16,6 +16,7 @@ from mcp_tui.core import json_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.resending import RESENDABLE
+from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.json_editor import JsonEditor
 
 
@@ -28,6 +29,7 @@ class Resend:
 class ResendScreen(ModalScreen[Resend | None]):
     """What to send; None when the person went back."""
 
+    CSS_PATH = sheets("wire")
     BINDINGS = [
         Binding("escape", "dismiss(None)", "back"),
         Binding("f9,ctrl+s", "send", "send", priority=True),

@@ -1,0 +1,290 @@
+"""Gemini streams: each event is a whole GenerateContentResponse with the next parts. There is no last event.
+
+What must go back unchanged are the parts with a thought signature, empty ones included: of parallel calls only the
+first has one, and a missing one is refused. Signed parts are therefore never merged with others.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from mcp_tui.core.chat import (
+    Block,
+    ChatEvent,
+    Finished,
+    Message,
+    Opaque,
+    OpaqueBlock,
+    ReasoningBlock,
+    ReasoningDelta,
+    StopReason,
+    TextBlock,
+    TextDelta,
+    ToolCallBlock,
+    ToolCallDelta,
+    ToolCallStarted,
+)
+from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.state import Usage
+from mcp_tui.core.types import JsonObject
+from mcp_tui.providers.faults import ErrorBody, Subject, error_body, error_info
+from mcp_tui.providers.figures import count
+from mcp_tui.providers.gemini_calls import GeminiCall
+from mcp_tui.providers.sse import SseEvent
+from mcp_tui.providers.surrogates import SurrogateJoiner, encodable, encodable_json
+from mcp_tui.providers.wire import decode_event
+
+FORMAT = "gemini"
+
+_STOPS: Mapping[str, StopReason] = {
+    "STOP": StopReason.STOP,  # also with calls
+    "MAX_TOKENS": StopReason.LENGTH,
+    "SAFETY": StopReason.CONTENT_FILTER,
+    "RECITATION": StopReason.CONTENT_FILTER,
+    "PROHIBITED_CONTENT": StopReason.CONTENT_FILTER,
+    "BLOCKLIST": StopReason.CONTENT_FILTER,
+    "SPII": StopReason.CONTENT_FILTER,
+    "IMAGE_SAFETY": StopReason.CONTENT_FILTER,
+    "IMAGE_PROHIBITED_CONTENT": StopReason.CONTENT_FILTER,
+    "IMAGE_RECITATION": StopReason.CONTENT_FILTER,
+}
+_FAILURES: Mapping[str, tuple[str, str]] = {
+    "MALFORMED_FUNCTION_CALL": ("the model wrote a tool call that is no valid JSON", "retry the column"),
+    "UNEXPECTED_TOOL_CALL": ("the model called a tool though it was offered none", "retry the column"),
+    "TOO_MANY_TOOL_CALLS": ("the model called too many tools one after the other", "retry the column"),
+    "MISSING_THOUGHT_SIGNATURE": ("a thought signature is missing in the conversation", "start a new conversation"),
+    "MALFORMED_RESPONSE": ("the model's answer was malformed", "retry the column"),
+    "LANGUAGE": ("the model does not speak this language", "ask in another language, or another model"),
+    "NO_IMAGE": ("the model was to make an image and made none", ""),
+    "OTHER": ("the provider ended the answer and gave no reason", "retry the column"),
+    "IMAGE_OTHER": ("the provider ended the answer and gave no reason", "retry the column"),
+    "FINISH_REASON_UNSPECIFIED": ("the provider ended the answer and gave no reason", "retry the column"),
+}
+
+
+class _Run:
+    """A signed part with text, or unsigned neighbours of one kind, put together."""
+
+    def __init__(self, part: JsonObject, *, thought: bool) -> None:
+        self.thought = thought
+        self.signed = dict(part) if not _is_plain(part) else None
+        self.pieces: list[str] = []
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+    def part(self) -> JsonObject:
+        """What to send back."""
+        if self.signed is not None:
+            return self.signed
+        return {"text": self.text, "thought": True} if self.thought else {"text": self.text}
+
+
+class GeminiReply:
+    def __init__(self, subject: Subject, model: str) -> None:
+        self._subject = subject
+        self._requested = model
+        self._content: list[_Run | GeminiCall | JsonObject] = []
+        self._calls: list[GeminiCall] = []
+        self._call_ids: set[str] = set()
+        self._joiners = {True: SurrogateJoiner(), False: SurrogateJoiner()}
+        self._finish = ""
+        self._finish_message = ""
+        self._blocked = ""
+        self._usage: JsonObject = {}
+        self._error: ErrorInfo | None = None
+        self._model = ""
+        self._id = ""
+        self._out: list[ChatEvent] = []
+
+    @property
+    def done(self) -> bool:
+        return self._error is not None
+
+    @property
+    def settled(self) -> bool:
+        return bool(self._finish or self._blocked)
+
+    def feed(self, event: SseEvent) -> Iterable[ChatEvent]:
+        self._out = []
+        if event.data == "[DONE]":  # gateways that treat all streams alike
+            return self._out
+        decoded: object = decode_event(event)
+        if isinstance(decoded, dict) and "error" not in decoded:
+            self._response(cast("JsonObject", decoded))
+        elif (error := error_body(cast("object", decoded))) is not None or event.name == "error":
+            self._error = error_info(self._subject, error or ErrorBody(event.data), status=None)
+        return self._out
+
+    def close(self) -> Iterable[ChatEvent]:
+        self._out = []
+        for thought, joiner in self._joiners.items():
+            if held := joiner.flush():
+                self._say(held, thought=thought)
+        for call in self._calls:
+            if call.open:
+                self._out.append(ToolCallDelta(call.key, call.raw))
+        return self._out
+
+    def finished(self, attempts: int, broken: ErrorInfo | None) -> Finished:
+        stop, error = self._stop(broken)
+        refusal = ""
+        if stop is StopReason.REFUSAL:
+            refusal = f"the prompt was blocked: {self._blocked}"
+        return Finished(
+            message=Message("assistant", tuple(self._blocks())),
+            stop=stop,
+            stop_raw=self._finish or self._blocked or None,
+            usage=usage_of(self._usage) if self._usage else None,
+            error=error,
+            refusal=refusal,
+            model=self._model,
+            response_id=self._id,
+            attempts=attempts,
+        )
+
+    # --- events
+
+    def _response(self, response: JsonObject) -> None:
+        self._model = encodable(_text(response.get("modelVersion"))) or self._model
+        self._id = encodable(_text(response.get("responseId"))) or self._id
+        # Cumulative, and corrected on the way; a chunk may leave figures out.
+        usage = _object(response.get("usageMetadata"))
+        self._usage |= {key: value for key, value in usage.items() if count(value) is not None}
+        feedback = _object(response.get("promptFeedback"))
+        self._blocked = encodable(_text(feedback.get("blockReason"))) or self._blocked
+        for candidate in _objects(response.get("candidates")):
+            if candidate.get("index") not in (0, None):
+                continue  # only one answer was asked for
+            for part in _objects(_object(candidate.get("content")).get("parts")):
+                self._part(part)
+            self._finish = encodable(_text(candidate.get("finishReason"))) or self._finish
+            self._finish_message = encodable(_text(candidate.get("finishMessage"))) or self._finish_message
+
+    def _part(self, part: JsonObject) -> None:
+        if isinstance(part.get("functionCall"), dict):
+            self._call(part)
+        elif isinstance(part.get("text"), str):
+            thought = part.get("thought") is True
+            last = self._content[-1] if self._content else None
+            joins = isinstance(last, _Run) and last.thought is thought and last.signed is None and _is_plain(part)
+            if not joins:
+                self._content.append(_Run(part, thought=thought))
+            if text := self._joiners[thought].feed(part["text"]):
+                self._say(text, thought=thought)
+        elif part:
+            self._content.append(part)
+
+    def _say(self, text: str, *, thought: bool) -> None:
+        run = next(entry for entry in reversed(self._content) if isinstance(entry, _Run) and entry.thought is thought)
+        run.pieces.append(text)
+        self._out.append(ReasoningDelta(text) if thought else TextDelta(text))
+
+    def _call(self, part: JsonObject) -> None:
+        name = _text(part["functionCall"].get("name"))
+        call = self._calls[-1] if self._calls and self._calls[-1].open and not name else None
+        if call is not None:
+            call.take(part)
+        elif name:
+            call = GeminiCall(len(self._calls), self._new_id(part), part)
+            self._calls.append(call)
+            self._content.append(call)
+            self._out.append(ToolCallStarted(call.key, call.id, call.name))
+        if call is not None and not call.open:
+            self._out.append(ToolCallDelta(call.key, call.raw))
+
+    def _new_id(self, part: JsonObject) -> str:
+        """The id given, or one of our own: most answers have none."""
+        call_id = encodable(_text(part["functionCall"].get("id")))
+        if not call_id or call_id in self._call_ids:
+            call_id = f"call_{uuid.uuid4().hex[:24]}"
+        self._call_ids.add(call_id)
+        return call_id
+
+    # --- the end
+
+    def _blocks(self) -> Iterator[Block]:
+        for entry in self._content:
+            if isinstance(entry, GeminiCall):
+                part = entry.replay()
+                opaque = self._opaque([part]) if part is not None else None
+                yield ToolCallBlock(entry.id, entry.name, entry.arguments, entry.raw, opaque)
+            elif isinstance(entry, _Run):
+                text = entry.text
+                if entry.thought and (text or entry.signed):
+                    yield ReasoningBlock(text, self._opaque([entry.part()]))
+                elif text:
+                    yield TextBlock(text, self._opaque([entry.signed]) if entry.signed else None)
+                elif entry.signed:
+                    yield OpaqueBlock(self._opaque([entry.signed]))
+            else:
+                yield OpaqueBlock(self._opaque([entry]))
+
+    def _opaque(self, parts: list[JsonObject]) -> Opaque:
+        value = {"provider": self._subject.provider, "model": self._requested, "parts": encodable_json(parts)}
+        return Opaque(FORMAT, value)
+
+    def _stop(self, broken: ErrorInfo | None) -> tuple[StopReason, ErrorInfo | None]:
+        name = self._subject.provider
+        if self._error is not None:
+            return StopReason.ERROR, self._error
+        if self._finish:
+            said = _STOPS.get(self._finish)
+            if said is StopReason.STOP or (said is None and self._finish not in _FAILURES):
+                return (StopReason.TOOL_CALLS if self._calls else StopReason.STOP), None
+            if said is not None:
+                return said, None
+            detail, hint = _FAILURES[self._finish]
+            if self._finish_message:
+                detail = f"{detail}: {self._subject.masked(self._finish_message)}"
+            code = self._finish.lower()
+            return StopReason.ERROR, ErrorInfo(f"{name} ended the answer", detail, hint, ErrorKind.PROVIDER, code)
+        if self._blocked:
+            return StopReason.REFUSAL, None
+        if broken is not None:
+            bad = not (self._content or self._id) or broken.kind is not ErrorKind.UNREACHABLE
+            return (StopReason.ERROR if bad else StopReason.INCOMPLETE), broken
+        return StopReason.INCOMPLETE, ErrorInfo(
+            f"{name}: answer incomplete",
+            "the stream ended without a reason to stop",
+            "",
+            ErrorKind.PROVIDER,
+            "incomplete",
+        )
+
+
+def usage_of(usage: JsonObject) -> Usage:
+    """Thoughts are counted beside the candidates here, tool prompts beside the prompt; cached is in the prompt."""
+    return Usage(
+        _sum(usage.get("promptTokenCount"), usage.get("toolUsePromptTokenCount")),
+        _sum(usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")),
+        count(usage.get("cachedContentTokenCount")),
+        None,
+        count(usage.get("thoughtsTokenCount")),
+    )
+
+
+def _sum(one: object, other: object) -> int | None:
+    counts = [number for value in (one, other) if (number := count(value)) is not None]
+    return sum(counts) if counts else None
+
+
+def _is_plain(part: JsonObject) -> bool:
+    """Whether the part is text alone, which may be put together with its neighbour."""
+    return part.keys() <= {"text", "thought"}
+
+
+def _object(value: Any) -> JsonObject:
+    return cast("JsonObject", value) if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> list[JsonObject]:
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("JsonObject", item) for item in items if isinstance(item, dict)]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
