@@ -19,10 +19,23 @@ from mcp_tui.providers.faults import ErrorBody
 _OPTIONAL = (
     "temperature", "top_p", "top_k", "seed", "random_seed", "stop_sequences", "stop", "stream_options",
     "reasoning_effort", "parallel_tool_calls", "thinking", "output_config", "max_completion_tokens", "max_tokens",
+    "max_output_tokens", "include", "reasoning.effort", "reasoning.summary", "reasoning", "store",
+    "generationConfig.temperature", "generationConfig.seed", "generationConfig.stopSequences",
+    "generationConfig.maxOutputTokens", "generationConfig.thinkingConfig.thinkingLevel",
+    "generationConfig.thinkingConfig.thinkingBudget", "generationConfig.thinkingConfig.includeThoughts",
+    "generationConfig.thinkingConfig",
 )  # fmt: skip
+"""Paths into the body; the narrower one first, where one holds the other."""
+_ALSO_NAMED = {
+    "include": r"encrypted content is not supported",
+    "generationConfig.thinkingConfig.thinkingBudget": r"budget -?\d+ is invalid",
+    "generationConfig.thinkingConfig": r"\bthinking (?:is|mode)\b",
+}
+"""How refusals speak of a parameter without its name."""
 _COMPLAINT = re.compile(
     r"unsupported|not supported|does not support|doesn't support|deprecated|unknown|unrecognized|unexpected|invalid"
-    r"|not permitted|not allowed|extra (?:inputs|fields)|extra_forbidden|only the default|cannot be|may not be",
+    r"|not permitted|not allowed|not enabled|cannot find field"
+    r"|extra (?:inputs|fields)|extra_forbidden|only the default|cannot be|may not be",
     re.IGNORECASE,
 )
 _OUTPUT_CAP = re.compile(r"max_tokens.{0,80}?(\d+)\s*>\s*(\d+)", re.DOTALL)
@@ -77,9 +90,11 @@ def _amendment_for(sent: JsonObject, reason: ErrorBody) -> Amendment | None:
         return None
     if "reasoning_content" in text:
         return Amendment("reasoning_content", "without earlier reasoning", _without_reasoning)
+    if "input" in sent and re.search(r"encrypted.?content", text) and re.search(r"verif|decrypt|invalid", text):
+        return Amendment("encrypted_content", "without earlier reasoning", _without_reasoning_items)
     if re.search(r"\bstrict\b", f"{reason.param} {reason.message}"):
         return Amendment("strict", "without `strict`", _without_strict)
-    named = [name for name in _OPTIONAL if name in sent and _names(reason, name)]
+    named = [name for name in _OPTIONAL if _holds(sent, name) and _names(reason, name)]
     if not named:
         return None
     if named[0] == "max_completion_tokens":
@@ -87,17 +102,42 @@ def _amendment_for(sent: JsonObject, reason: ErrorBody) -> Amendment | None:
     return _dropping(named[0])
 
 
-def _names(reason: ErrorBody, parameter: str) -> bool:
+def _names(reason: ErrorBody, path: str) -> bool:
     if reason.param:
-        return re.split(r"[.\[]", reason.param)[0] == parameter
-    return re.search(rf"(?<![\w-]){parameter}(?![\w-])", reason.message) is not None
+        # "stop[0]", "reasoning.effort"; of chat/completions' parameters only the first part counts.
+        param = reason.param.partition("[")[0]
+        return param == path or ("." not in path and param.partition(".")[0] == path)
+    if (other := _ALSO_NAMED.get(path)) and re.search(other, reason.message, re.IGNORECASE):
+        return True
+    leaf = path.rpartition(".")[2]
+    # Gemini writes thinkingLevel as thinking_level and as "Thinking level".
+    spelt = re.sub(r"(?<=[a-z])(?=[A-Z])", r"[_ ]?", leaf)
+    flags = re.IGNORECASE if "." in path else 0
+    return re.search(rf"(?<![\w-]){spelt}(?![\w-])", reason.message, flags) is not None
 
 
-def _dropping(name: str) -> Amendment:
-    def apply(body: JsonObject) -> JsonObject:
-        return {key: value for key, value in body.items() if key != name}
+def _holds(body: JsonObject, path: str) -> bool:
+    value: Any = body
+    for step in path.split("."):
+        if not isinstance(value, dict) or step not in value:
+            return False
+        value = cast("JsonObject", value)[step]
+    return True
 
-    return Amendment(name, f"without `{name}`", apply)
+
+def _dropping(path: str) -> Amendment:
+    return Amendment(path, f"without `{path}`", lambda body: _without(body, path))
+
+
+def _without(body: JsonObject, path: str) -> JsonObject:
+    """Objects that become empty go too."""
+    head, _, rest = path.partition(".")
+    inner: Any = body.get(head)
+    if rest and isinstance(inner, dict) and (left := _without(cast("JsonObject", inner), rest)):
+        return {**body, head: left}
+    if rest and not isinstance(inner, dict):
+        return body
+    return _less(body, head)
 
 
 def _renaming(old: str, new: str) -> Amendment:
@@ -122,11 +162,19 @@ def _without_reasoning(body: JsonObject) -> JsonObject:
     return {**body, "messages": [_less(message, "reasoning_content") for message in _objects(body, "messages")]}
 
 
+def _without_reasoning_items(body: JsonObject) -> JsonObject:
+    """Of openai-responses. Without its reasoning an item may not go by its id."""
+    items = [item for item in _objects(body, "input") if item.get("type") != "reasoning"]
+    return {**body, "input": [_less(item, "id") for item in items]}
+
+
 def _without_strict(body: JsonObject) -> JsonObject:
     if "tools" not in body:
         return body
     tools = [
-        {**tool, "function": _less(tool["function"], "strict")} if isinstance(tool.get("function"), dict) else tool
+        {**tool, "function": _less(tool["function"], "strict")}
+        if isinstance(tool.get("function"), dict)
+        else _less(tool, "strict")
         for tool in _objects(body, "tools")
     ]
     return {**body, "tools": tools}

@@ -34,10 +34,12 @@ _NO_MONEY = re.compile(
 )
 _BAD_KEY = re.compile(r"API_KEY_INVALID|API key not valid|invalid_api_key|invalid x-api-key", re.IGNORECASE)
 _NO_MODEL = re.compile(
-    r"model_not_found|\bmodel\b.{0,80}\b(?:does not exist|not found|not supported|is not available|not a valid)"
+    r"model_not_found|DeploymentNotFound|\bmodels/\S+ is not (?:found|supported)"
+    r"|\bmodel\b.{0,80}\b(?:does not exist|not found|not supported|is not available|not a valid)"
     r"|unknown model|invalid model|no such model|not a valid model",
     re.IGNORECASE | re.DOTALL,
 )
+_FILTERED = re.compile(r"content_filter|content management policy|ResponsibleAIPolicyViolation", re.IGNORECASE)
 _NO_MODEL_404 = re.compile(r"^model: \S+$")
 """All that Anthropic says about an unknown model."""
 
@@ -72,10 +74,12 @@ class ErrorBody:
     param: str = ""
     retry_delay_s: float | None = None
     """Gemini's RetryInfo: it sends no retry-after header."""
+    reason: str = ""
+    """Gemini's own words in `details`: API_KEY_INVALID, and the quotas that were reached."""
 
     @property
     def words(self) -> str:
-        return f"{self.message} {self.type} {self.code}"
+        return f"{self.message} {self.type} {self.code} {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,7 @@ def _error_object(error: JsonObject) -> ErrorBody:
         code=_word(error.get("code")),
         param=_word(error.get("param")),
         retry_delay_s=_retry_delay_s(error.get("details")),
+        reason=_reason(error.get("details")),
     )
 
 
@@ -172,8 +177,25 @@ def _retry_delay_s(details: object) -> float | None:
     return None
 
 
+def _reason(details: object) -> str:
+    """The `reason` of Gemini's ErrorInfo and the `quotaId`s of its QuotaFailure."""
+    words: list[str] = []
+    for entry in cast("Iterable[object]", details) if isinstance(details, list) else ():
+        fields = cast("JsonObject", entry) if isinstance(entry, dict) else {}
+        words.append(_word(fields.get("reason")))
+        violations: Any = fields.get("violations")
+        for violation in cast("Iterable[object]", violations) if isinstance(violations, list) else ():
+            if isinstance(violation, dict):
+                words.append(_word(cast("JsonObject", violation).get("quotaId")))
+    return " ".join(word for word in words if word)
+
+
 def is_out_of_money(status: int | None, body: ErrorBody) -> bool:
     """Quota or credit is used up: waiting a moment does not help."""
+    if "PerDay" in body.reason:
+        return True
+    if body.retry_delay_s is not None:
+        return False  # Gemini speaks of billing also when only the minute's requests are used up
     return status == 402 or _NO_MONEY.search(body.words) is not None
 
 
@@ -197,6 +219,11 @@ def error_info(subject: Subject, body: ErrorBody, *, status: int | None) -> Erro
             f"{name}: too long for this model", detail,
             "shorten the conversation, switch tools off, or take a model with a larger context",
             ErrorKind.PROVIDER, "context_overflow",
+        )  # fmt: skip
+    if _FILTERED.search(body.words):
+        return ErrorInfo(
+            f"{name}: blocked by the content filter", detail, "rephrase the prompt, or ask another model",
+            ErrorKind.PROVIDER, "content_filter",
         )  # fmt: skip
     no_model = _NO_MODEL.search(body.words) or (status == 404 and _NO_MODEL_404.match(body.message))
     if status in (400, 404, 422) and no_model:

@@ -119,7 +119,9 @@ class OpenAiResponses:
             elif own is not None:
                 items.append(own)
             elif isinstance(block, TextBlock) and block.text.strip():
-                items.append({"role": "assistant", "content": block.text})
+                # llama.cpp takes nothing shorter.
+                text = {"type": "output_text", "text": block.text}
+                items.append({"type": "message", "role": "assistant", "content": [text]})
             elif isinstance(block, ReasoningBlock):
                 lost_reasoning = True
         while items and items[-1].get("type") == "reasoning":

@@ -260,6 +260,8 @@ class OpenAiResponsesReply:
 
     def _complete(self, item: Item, kind: Kind, index: int, whole: object) -> None:
         """What the whole text of a part adds to its deltas: all of it, where there were none."""
+        if held := item.part(kind, index).joiner.flush():
+            self._say(item, kind, index, held)
         had = item.streamed(kind, index)
         if isinstance(whole, str) and len(whole) > len(had) and whole.startswith(had):
             self._say(item, kind, index, whole[len(had) :])

@@ -25,6 +25,8 @@ def is_retryable(status: int, headers: Mapping[str, str], body: ErrorBody) -> bo
     wish = headers.get("x-should-retry", "").strip().lower()
     if wish in ("true", "false"):
         return wish == "true"
+    if status == 501 or (status == 500 and "not supported" in body.message):
+        return False  # llama.cpp says so about images
     return status in _RETRYABLE or status >= 500
 
 

@@ -97,8 +97,8 @@ class ApprovalDesk:
     def servers_changed(self, trusted: Collection[str], changed: Collection[str]) -> None:
         """`changed`: servers that may be another program now. What was remembered of them counts no more."""
         self._trusted = frozenset(trusted)
-        for key in [key for key in self._remembered if key[0] in changed]:
-            del self._remembered[key]
+        for server, tool in [key for key in self._remembered if key[0] in changed]:
+            self.forget(server, tool)
 
     def pending(self) -> tuple[ApprovalQuestion, ...]:
         return tuple(pending.question for pending in self._pending.values())

@@ -54,11 +54,12 @@ class ResponseCache:
     async def get(self, key: str) -> bytes | None:
         """None for what is not there, too old, or cannot be read."""
 
+        now = self._now()
+
         def work(connection: sqlite3.Connection) -> bytes | None:
             row = connection.execute("SELECT created_at, body FROM responses WHERE key = ?", (key,)).fetchone()
             if row is None:
                 return None
-            now = self._now()
             body = _unpacked(row[1]) if now - self._max_age_s <= row[0] <= now else None
             with transaction(connection):
                 if body is None:
@@ -72,6 +73,7 @@ class ResponseCache:
     def put(self, key: str, body: Callable[[], bytes]) -> None:
         """Returns at once; `body` is called on the cache's own thread. Replaces what was there. Too large an answer
         is not kept."""
+        now = self._now()
 
         def work(connection: sqlite3.Connection) -> None:
             plain = body()
@@ -79,7 +81,6 @@ class ResponseCache:
             size = len(packed) + _ENTRY_OVERHEAD_BYTES
             if size > self._max_bytes // _LARGEST_SHARE or len(plain) > _LARGEST_ENTRY_BYTES:
                 return
-            now = self._now()
             with transaction(connection):
                 connection.execute(
                     "INSERT OR REPLACE INTO responses (key, created_at, used_at, size_bytes, body)"

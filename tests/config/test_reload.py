@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mcp_tui.config.schema import Config, Origin, ServerSpec
+from mcp_tui.config.schema import Config, Origin, ProviderSpec, ServerSpec
 from mcp_tui.config.trust import needed
 from mcp_tui.core.errors import AppError, ErrorInfo
-from mcp_tui.core.state import ServerStatus
+from mcp_tui.core.state import ApprovalPolicy, Decision, ServerStatus
+from mcp_tui.runs.approval import Applicant
 from mcp_tui.runs.engine import Engine, EngineOptions
 from mcp_tui.sessions.manager import SessionManager
 from tests.sessions.conftest import PATIENCE_S, stdio, until, until_status, until_true
@@ -158,3 +159,32 @@ async def test_a_demo_stays_a_demo() -> None:
         demo = await ready_pid(engine.manager, "demo")
         assert not engine.reconfigure(config(stdio("one")))
         assert [server.pid for server in engine.servers()] == [demo]
+
+
+async def test_new_providers_count_from_now_on_and_old_ones_stay_usable() -> None:
+    own = ProviderSpec("own", Origin("a"), "openai-chat", "http://127.0.0.1:9/v1", "key", ("m",))
+    async with Engine(Config(providers=(own,)), environ={}) as engine:
+        before = engine.registry
+        old = before.provider("own")
+        engine.reconfigure(Config(providers=(replace(own, origin=Origin("b")),)))
+        assert engine.registry is before
+        engine.reconfigure(Config(providers=(replace(own, name="other"),)))
+        assert "other" in {info.name for info in engine.registry.providers()}
+        assert "own" not in {info.name for info in engine.registry.providers()}
+        assert before.provider("own") is old
+
+
+async def test_approvals_of_a_server_that_changed_are_forgotten() -> None:
+    async with Engine(config(stdio("one"), stdio("two")), EngineOptions(demo_speed=0), environ={}) as engine:
+        desk = engine.approvals
+        for name in ("one", "two"):
+            await ready_pid(engine.manager, name)
+            tool = engine.manager.server(name).catalog.tools[0]
+            asked = asyncio.ensure_future(desk.request(ApprovalPolicy.ASK, tool, {}, Applicant("r", "c", "label")))
+            await until_true(lambda: bool(desk.pending()))
+            desk.answer(desk.pending()[0].id, Decision.ALWAYS)
+            assert (await asked).allowed
+        engine.reconfigure(config(stdio("one", tools=2), stdio("two")))
+        tools = {name: engine.manager.server(name).catalog.tools[0] for name in ("one", "two")}
+        assert not desk.remembers(tools["one"])
+        assert desk.remembers(tools["two"])

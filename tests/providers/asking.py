@@ -104,7 +104,7 @@ async def ask(provider: Provider, request: ChatRequest = HELLO) -> Answered:
 def endpoint(
     origin: str, *, wire: WireFormat = "openai-chat", name: str = "acme", quirks: Quirks | None = None
 ) -> Endpoint:
-    path = "/v1" if wire == "openai-chat" else ""
+    path = {"openai-chat": "/v1", "openai-responses": "/v1", "gemini": "/v1beta"}.get(wire, "")
     return Endpoint(
         name, wire, origin + path, key=KEY, key_source="ACME_API_KEY", key_variables=("ACME_API_KEY",),
         quirks=quirks or Quirks(),
@@ -126,3 +126,16 @@ def chat(
 def messages(origin: str, *, naps: Naps | None = None, name: str = "acme") -> WireProvider:
     """A provider of anthropic-messages that never really sleeps."""
     return build(endpoint(origin, wire="anthropic-messages", name=name), retrier=Retrier(sleep=naps or Naps()))
+
+
+def responses(
+    origin: str, *, quirks: Quirks | None = None, naps: Naps | None = None, name: str = "acme"
+) -> WireProvider:
+    """A provider of openai-responses that never really sleeps."""
+    spoken = endpoint(origin, wire="openai-responses", name=name, quirks=quirks)
+    return build(spoken, retrier=Retrier(sleep=naps or Naps()))
+
+
+def gemini(origin: str, *, naps: Naps | None = None, name: str = "acme") -> WireProvider:
+    """A provider of gemini that never really sleeps."""
+    return build(endpoint(origin, wire="gemini", name=name), retrier=Retrier(sleep=naps or Naps()))

@@ -40,10 +40,12 @@ from mcp_tui.core.state import (
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.registry import ModelRef, Provider
 from mcp_tui.runs.approval import ApprovalDesk
+from mcp_tui.runs.metrics import PriceOf
+from mcp_tui.runs.replay import Replays
 from mcp_tui.runs.run import Run
 from mcp_tui.runs.scene import Scene
 from mcp_tui.runs.spec import ColumnSpec, RunSpec
-from mcp_tui.runs.spending import Spending
+from mcp_tui.runs.spending import Ledger, Spending
 from mcp_tui.runs.toolbox import Toolbox
 
 DEADLINE_S = 20.0
@@ -110,10 +112,11 @@ class FakeProvider:
 class FakeProviders:
     def __init__(self) -> None:
         self.known: dict[str, Provider] = {}
+        self.missing_code = "no_key"
 
     def provider(self, name: str) -> Provider:
         if name not in self.known:
-            raise AppError("Missing key", f"provider {name} needs a key", kind=ErrorKind.USAGE, code="no_key")
+            raise AppError("Missing key", f"provider {name} needs a key", kind=ErrorKind.USAGE, code=self.missing_code)
         return self.known[name]
 
 
@@ -167,14 +170,25 @@ class FakeServers:
 class Stage:
     """`async with Stage() as stage`: owns the tasks, as the engine does."""
 
-    def __init__(self, *, headless: bool = False, price: float | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        headless: bool = False,
+        price: float | PriceOf | None = None,
+        limits: Limits = Limits(),  # noqa: B008 (frozen)
+        ledger: Ledger | None = None,
+        replays: Replays | None = None,
+    ) -> None:
+        """price: of every call, or a function."""
         self.clock = Clock()
         self.servers = FakeServers()
         self.providers = FakeProviders()
         self.notices: list[ErrorInfo] = []
         self.desk = ApprovalDesk(headless=headless, notice=self.notices.append, clock=self.clock)
         self.events: list[ColumnEvent] = []
-        self._price = price
+        self._price: PriceOf = price if callable(price) else lambda ref, usage: price
+        self.replays = replays
+        self.spending = Spending(ledger, limits, self._price, session="s", clock=self.clock)
         self._group = asyncio.TaskGroup()
         self._tasks: list[asyncio.Task[Any]] = []
         self._watchers: list[tuple[Callable[[ColumnEvent], bool], asyncio.Event]] = []
@@ -206,9 +220,12 @@ class Stage:
         max_steps: int = 12,
         share_results: bool = True,
         time_limit_s: float | None = None,
+        max_cost_usd: float | None = None,
+        columns: Sequence[ColumnSpec] = (),
     ) -> Run:
-        columns = tuple(column(number, name) for number, name in enumerate(providers, 1))
-        spec = RunSpec(columns, approval, tools_off, no_tools, max_steps, share_results, time_limit_s)
+        """A column for each provider, or exactly these columns."""
+        specs = tuple(columns) or tuple(column(number, name) for number, name in enumerate(providers, 1))
+        spec = RunSpec(specs, approval, tools_off, no_tools, max_steps, share_results, time_limit_s, max_cost_usd)
         self._runs += 1
 
         def scene(newest: Callable[[], RunSpec]) -> Scene:
@@ -221,8 +238,9 @@ class Stage:
                 spawn=self._spawn,
                 spec=newest,
                 clock=self.clock,
-                price=lambda ref, usage: self._price,
-                spending=Spending(None, Limits(), lambda ref, usage: self._price, clock=self.clock).run("r"),
+                price=self._price,
+                spending=self.spending.run(f"r{self._runs}", max_cost_usd),
+                replays=self.replays,
             )
 
         return Run(f"r{self._runs}", spec, self._listen, scene)

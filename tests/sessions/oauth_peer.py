@@ -63,6 +63,9 @@ class Behaviour:
     """tool -> the scope its call needs."""
     accept_nothing: bool = False
     """The MCP server refuses every token."""
+    dpop: bool = False
+    """Bind tokens to the key of the proof in the token request, and want proofs with them."""
+    dpop_nonce: str = ""
     other_server: str = ""
     """The authorization server that the resource metadata name; "" = this one."""
 
@@ -85,6 +88,9 @@ class OAuthPeer:
         self.mcp = Peer({"modern": True, "no_listen": True}, lambda message: None)
         self._codes: dict[str, Json] = {}
         self._refresh: dict[str, frozenset[str]] = {}
+        self._bound: dict[str, Json] = {}
+        """Access token -> the public key it is bound to."""
+        self._jtis: set[str] = set()
 
     @property
     def origin(self) -> str:
@@ -155,8 +161,17 @@ class OAuthPeer:
         if request.method != "POST":
             return Response(status_code=405)
         message: Json = await request.json()
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
         scopes, until = self.tokens.get(token, (frozenset[str](), 0.0))
+        if token and (key := self._bound.get(token)) is not None:
+            proof = self._proof(request, token)
+            if scheme != "DPoP" or proof is None or proof["jwk"] != key:
+                return Response(status_code=401, headers={"WWW-Authenticate": 'DPoP error="invalid_dpop_proof"'})
+            if self.does.dpop_nonce and proof.get("nonce") != self.does.dpop_nonce:
+                headers = {"WWW-Authenticate": 'DPoP error="use_dpop_nonce"', "DPoP-Nonce": self.does.dpop_nonce}
+                return Response(status_code=401, headers=headers)
+        elif token and scheme != "Bearer":
+            return Response(status_code=401)
         metadata = f'resource_metadata="{self.origin}/.well-known/oauth-protected-resource/mcp"'
         if until < time.monotonic() or self.does.accept_nothing:
             return Response(status_code=401, headers={"WWW-Authenticate": f'Bearer scope="basic", {metadata}'})
@@ -248,6 +263,17 @@ class OAuthPeer:
         form = {name: str(value) for name, value in (await request.form()).items()}
         client_id, how = self._client(request, form)
         self._note(request, {**form, "client": client_id, "how": how})
+        proof = self._proof(request, "") if self.does.dpop else None
+        if self.does.dpop and self.does.dpop_nonce and (proof or {}).get("nonce") != self.does.dpop_nonce:
+            headers = {"DPoP-Nonce": self.does.dpop_nonce}
+            return JSONResponse({"error": "use_dpop_nonce"}, status_code=400, headers=headers)
+        answer = self._granted(form, client_id, how)
+        if proof is not None and isinstance(answer, dict):
+            self._bound[answer["access_token"]] = proof["jwk"]
+            answer["token_type"] = "DPoP"
+        return JSONResponse(answer) if isinstance(answer, dict) else answer
+
+    def _granted(self, form: Json, client_id: str | None, how: str) -> Json | Response:
         if client_id is None:
             return JSONResponse({"error": "invalid_client"}, status_code=401)
         match form["grant_type"]:
@@ -295,7 +321,23 @@ class OAuthPeer:
         known = client is not None and (client.get("client_secret") or "") == secret
         return (client_id if known else None), how
 
-    def _issue(self, scopes: frozenset[str], *, with_refresh: bool) -> Response:
+    def _proof(self, request: Request, token: str) -> Json | None:
+        """Claims of the request's proof, with its key; None when it proves nothing (or was seen before)."""
+        text = request.headers.get("dpop", "")
+        try:
+            header: Json = jwt.get_unverified_header(text)
+            key = jwt.PyJWK(header["jwk"])
+            claims: Json = jwt.decode(text, key, ["ES256"], options={"verify_iat": False})
+        except (jwt.PyJWTError, KeyError):
+            return None
+        digest = base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).decode().rstrip("=")
+        good = header["typ"] == "dpop+jwt" and "d" not in header["jwk"] and claims["htm"] == request.method
+        if not good or claims["htu"] != f"{self.origin}{request.url.path}" or claims["jti"] in self._jtis:
+            return None
+        self._jtis.add(claims["jti"])
+        return {**claims, "jwk": header["jwk"]} if claims.get("ath", "") == (digest if token else "") else None
+
+    def _issue(self, scopes: frozenset[str], *, with_refresh: bool) -> Json:
         access, refresh = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         lasts_s = self.does.expires_in_s
         self.tokens[access] = (scopes, time.monotonic() + (3600 if lasts_s is None else lasts_s))
@@ -306,7 +348,7 @@ class OAuthPeer:
         if with_refresh and self.does.refresh_tokens:
             self._refresh[refresh] = scopes
             answer["refresh_token"] = refresh
-        return JSONResponse(answer)
+        return answer
 
     def _note(self, request: Request, fields: Json) -> None:
         self.asked.append(Asked(request.url.path, json.loads(json.dumps(fields))))

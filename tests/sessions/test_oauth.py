@@ -684,3 +684,30 @@ async def test_the_page_in_the_browser_says_how_it_went(oauth: OAuthPeer, monkey
         server = await refused(manager)
         assert server.reason is not None
         assert server.reason.code == "state"
+
+
+@pytest.mark.parametrize("nonce", ["", "fresh-nonce"])
+async def test_a_token_bound_to_our_key_outlives_a_restart(
+    oauth: OAuthPeer, nonce: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oauth.does.dpop, oauth.does.dpop_nonce = True, nonce
+    spec = guarded(oauth, auth={"dpop": True})
+    async with SessionManager([spec], sign_in=AUTOMATIC) as manager:
+        await signed_in(manager)
+        await manager.call_tool("one", "echo", {})
+    monkeypatch.setenv("BROWSER", "false %s")
+    async with SessionManager([spec]) as manager:
+        await signed_in(manager)
+        oauth.revoke_access()
+        oauth.does.dpop_nonce = "another-nonce"
+        await manager.call_tool("one", "echo", {})
+    assert oauth.count("/as/authorize") == 1
+    assert oauth.grants()[-1] == "refresh_token"
+
+
+async def test_a_token_that_is_not_bound_is_not_taken_where_the_entry_wants_it(oauth: OAuthPeer) -> None:
+    async with SessionManager([guarded(oauth, auth={"dpop": True})], sign_in=AUTOMATIC) as manager:
+        server = await refused(manager)
+        assert server.reason is not None
+        assert server.reason.code == "unbound_token"
+    assert oauth.authorised == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 from textual.pilot import Pilot
@@ -184,6 +185,10 @@ class FakeManager:
     def __init__(self) -> None:
         self.retried: list[str] = []
         self.enabled: list[tuple[str, bool]] = []
+        self.signed: list[tuple[str, str]] = []
+        """(what, server): in, cancel, out."""
+        self.waiting: dict[str, str] = {}
+        """server -> the URL its sign-in waits at."""
         self.read: list[tuple[str, str]] = []
         self.prompted: list[tuple[str, str, dict[str, str]]] = []
         self.resources: dict[tuple[str, str], JsonObject | AppError] = {}
@@ -197,6 +202,18 @@ class FakeManager:
 
     def set_enabled(self, name: str, enabled: bool) -> None:
         self.enabled.append((name, enabled))
+
+    def server(self, name: str) -> ServerSnapshot:
+        return replace(server(name), sign_in_url=self.waiting.get(name, ""))
+
+    def sign_in(self, name: str) -> None:
+        self.signed.append(("in", name))
+
+    def cancel_sign_in(self, name: str) -> None:
+        self.signed.append(("cancel", name))
+
+    async def sign_out(self, name: str) -> None:
+        self.signed.append(("out", name))
 
     async def read_resource(self, server: str, uri: str, *, timeout_s: float | None = None) -> JsonObject:
         assert timeout_s is not None, "every wait has a deadline"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
@@ -29,6 +29,7 @@ from mcp_tui.config.authorisation import AuthSettings
 from mcp_tui.core.errors import AppError
 from mcp_tui.sessions.authorisation.browser import Browser
 from mcp_tui.sessions.authorisation.callback import Answer, Callback
+from mcp_tui.sessions.authorisation.dpop import Proofs, unbound
 from mcp_tui.sessions.authorisation.errors import AuthorisationError, failed, host_of, said
 from mcp_tui.sessions.authorisation.flows import BrowserFlow, LastingFlow, new_flow
 from mcp_tui.sessions.authorisation.keeper import Keeper
@@ -89,6 +90,8 @@ class Authoriser:
         """Scopes that were asked for and granted; asking again would not help."""
         self._wanted: httpx2.Response | None = None
         """The refusal that the next sign-in answers, although the server can be used as it is."""
+        self._proofs: Proofs | None = None
+        """Of `dpop` entries only."""
         self._callback: Callback | None = None
         self._browser: Browser | None = None
 
@@ -139,7 +142,8 @@ class Authoriser:
             await off_loop(lambda: self._vault.delete(self._server, self._url))
             self._keeper = Keeper(self._vault, self._server, self._url, self._settings.fingerprint(), self._host.warn)
             self._flow = self._new_flow()
-            self._fresh = True
+            self._proofs = None
+            self._fresh = False
             self._wanted = None
             self._challenges.clear()
 
@@ -158,6 +162,10 @@ class Authoriser:
         for _ in range(_ROUNDS):
             used = self._put_token(request)
             response = await send(request)
+            if self._proofs is not None and self._proofs.nonce_wanted(response):
+                await response.aclose()
+                self._put_token(request)
+                response = await send(request)
             if not _asks_for_token(response) or request.method not in ("GET", "POST"):
                 return response
             response = await _kept(response)
@@ -176,10 +184,13 @@ class Authoriser:
 
     def _put_token(self, request: httpx2.Request) -> str | None:
         token = self._token()
-        if token is not None:
+        if token is None:
+            request.headers.pop("Authorization", None)
+        elif self._proofs is None:
             request.headers["Authorization"] = f"Bearer {token}"
         else:
-            request.headers.pop("Authorization", None)
+            request.headers["Authorization"] = f"DPoP {token}"
+            self._proofs.sign(request, token)
         return token
 
     async def _prepare(self, pausing: Callable[[], AbstractContextManager[None]]) -> None:
@@ -199,11 +210,17 @@ class Authoriser:
 
     async def _load(self) -> None:
         if not self.signed_in or not self._flow.context.is_token_valid():
-            try:
-                await self._flow.restore()
-            except AppError as error:
-                raise AuthorisationError(Fault(error.info, Remedy.AUTH)) from error
+            await self._restore()
         self._fresh = True
+
+    async def _restore(self) -> None:
+        try:
+            await self._flow.restore()
+        except AppError as error:
+            raise AuthorisationError(Fault(error.info, Remedy.AUTH)) from error
+        if self._settings.dpop:
+            self._proofs = _proofs(self._keeper.grant.key_pem, self._proofs)
+            self._keeper.key_pem = self._proofs.key_pem
 
     async def _renew(
         self, used: str | None, refusal: httpx2.Response, pausing: Callable[[], AbstractContextManager[None]]
@@ -237,10 +254,7 @@ class Authoriser:
     async def _refresh(self) -> None:
         """Another process may have done it: a refresh token often works only once."""
         before = self._flow.context.current_tokens
-        try:
-            await self._flow.restore()
-        except AppError as error:
-            raise AuthorisationError(Fault(error.info, Remedy.AUTH)) from error
+        await self._restore()
         context = self._flow.context
         found = context.current_tokens
         if before is not None and found is not None and found.access_token == before.access_token:
@@ -288,7 +302,7 @@ class Authoriser:
                 else:
                     if outgoing.method == "POST":
                         self._check_discovery()
-                    answer = last = await self._wire.send(outgoing)
+                    answer = last = await self._ask(outgoing)
                 outgoing = await flow.asend(answer)
         except OAuthRegistrationError:
             raise _registration_failed(last) from None
@@ -299,6 +313,17 @@ class Authoriser:
             raise self._flow_failed(error) from None
         finally:
             await flow.aclose()
+
+    async def _ask(self, request: httpx2.Request) -> httpx2.Response:
+        for_token = request.method == "POST" and request.headers.get("content-type", "").endswith("form-urlencoded")
+        if self._proofs is None or not for_token:
+            return await self._wire.send(request)
+        self._proofs.sign(request)
+        answer = await self._wire.send(request)
+        if self._proofs.nonce_wanted(answer):
+            self._proofs.sign(request)
+            answer = await self._wire.send(request)
+        return unbound(answer) if answer.is_success else answer
 
     def _check_discovery(self) -> None:
         """Before the first POST and before the browser: are these the endpoints somebody published?"""
@@ -413,6 +438,14 @@ async def _kept(response: httpx2.Response) -> httpx2.Response:
         await response.aclose()
     headers = [item for item in response.headers.multi_items() if item[0].lower() not in TRANSFER_HEADERS]
     return httpx2.Response(response.status_code, headers=headers, content=body, request=response.request)
+
+
+def _proofs(stored_pem: str, held: Proofs | None) -> Proofs:
+    """The key that the stored tokens are bound to; else the one we have, else a new one."""
+    if stored_pem and (held is None or held.key_pem != stored_pem):
+        with suppress(ValueError):  # damaged: the next sign-in binds its tokens to a new key
+            return Proofs(stored_pem)
+    return held or Proofs()
 
 
 def _scope_words(scope: str) -> str:

@@ -45,6 +45,8 @@ class Keeper:
         self._url = url
         self._fingerprint = fingerprint
         self._warn = warn
+        self.key_pem = ""
+        """The key that new tokens are bound to; empty = none."""
         self._context: OAuthContext | None = None
         self._unsaved = False
         """The store refused the newest grant: what is on disk is older than what is here."""
@@ -79,6 +81,7 @@ class Keeper:
                 self.grant,
                 tokens=stored(tokens),
                 issuer=issuer,
+                key_pem=self.key_pem,
                 expires_at=context.token_expiry_time if context is not None else None,
                 server_metadata=stored(context.oauth_metadata) if context is not None else None,
                 resource_metadata=stored(context.protected_resource_metadata) if context is not None else None,

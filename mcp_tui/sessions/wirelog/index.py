@@ -161,7 +161,7 @@ class WireIndex:
     # ------------------------------------------------------------------ links
 
     def linked(self, number: int) -> int | None:
-        """The request of an answer, or the newest thing that answers a request."""
+        """The request of what belongs to one; the answer of a request, else the newest that belongs to it."""
         at = number - self.base
         if not 0 <= at < len(self._order):
             return None
@@ -170,13 +170,15 @@ class WireIndex:
             return self._find(self._order, asked, self._server[at], 0)
         if KINDS[self._flags[at] >> 2 & 7] != "request":
             return None
-        # The answer itself, not what came on the way (progress on the request's own stream).
+        newest: int | None = None
         found = self._find(self._request, self._order[at], self._server[at], at + 1)
-        answer = found
-        while found is not None and self._ms[found - self.base] < 0:
+        while found is not None:
+            newest = found
+            if KINDS[self._flags[found - self.base] >> 2 & 7] == "response":
+                break
+            # What came on the way: progress on the request's own stream, HTTP 202.
             found = self._find(self._request, self._order[at], self._server[at], found - self.base + 1)
-            answer = found if found is not None else answer
-        return answer
+        return newest
 
     def _find(self, column: array[int], value: int, server: str, start: int) -> int | None:
         while True:

@@ -158,7 +158,8 @@ class Scribe:
     def event(self, now_us: int, what: str, detail: JsonObject, *, failed: bool = False, **more: Any) -> bytes:
         fields = self._fields(self._orders.after(now_us), "none", "event", what)
         fields.update((key, value) for key, value in more.items() if value is not None)
-        if (summary := _summary(detail, fields.get("http"))) and "name" not in fields:
+        summary = " · ".join(part for part in (_summary(detail, fields.get("http")), fields.get("name")) if part)
+        if summary:
             fields["name"] = self._secrets.clean_text(summary)
         if failed:
             fields["failed"] = True
@@ -311,7 +312,9 @@ class Scribe:
         if answer.body:
             return self._message(now_us, at, "received", answer.body, http)
         failed = answer.status >= 400
-        return [self._http_event(now_us, at, http, "http", {}, failed=failed, ended=not answer.streams)]
+        # Legacy SSE: 202 says that the answer comes on the other stream.
+        ended = not answer.streams and answer.status != 202
+        return [self._http_event(now_us, at, http, "http", {}, failed=failed, ended=ended)]
 
     def _http_event(
         self, now_us: int, at: float, http: _Http, what: str, detail: JsonObject, *, failed: bool, ended: bool = True

@@ -34,7 +34,7 @@ class Secrets:
     def of(cls, spec: ServerSpec) -> Secrets:
         """Everything in the entry that looks like a secret by its name or its shape."""
         found = cls(_values(spec))
-        names = (name.lower() for name, value in spec.headers.items() if _hidden(f"{name}={value}") == [value])
+        names = (name.lower() for name, value in spec.headers.items() if value in _hidden(f"{name}={value}"))
         found._header_names = _HIDDEN_HEADERS | frozenset(names)
         return found
 
@@ -100,7 +100,9 @@ def _masked_parts(original: str, shown: str) -> list[str]:
     pattern = "(.+?)".join(re.escape(piece) for piece in shown.split(MASK))
     found = re.fullmatch(pattern, original, re.DOTALL)
     # A mask that is no plain cut (a normalised URL): then all of it.
-    return list(found.groups()) if found is not None else [original]
+    hidden = list(found.groups()) if found is not None else [original]
+    # `USER:PASSWORD` of a URL also hides the password alone.
+    return [*hidden, *(password for part in hidden if (password := part.partition(":")[2]))]
 
 
 def _with_parts(name: str, value: str) -> Iterator[str]:
