@@ -130,17 +130,22 @@ def chosen(config: Config, name: str | None) -> tuple[ServerSpec, ...]:
 
 @asynccontextmanager
 async def connected(
-    specs: Sequence[ServerSpec], *, elicit: Callable[[str, JsonObject], object] | None = None
+    specs: Sequence[ServerSpec],
+    *,
+    elicit: Callable[[str, JsonObject], object] | None = None,
+    sign_in: bool = True,
 ) -> AsyncGenerator[SessionManager]:
     """A manager whose servers are connected, or have failed to.
 
-    A server with an `auth` entry may open the browser where there is one; its address goes to stderr.
+    sign_in: a server with an `auth` entry may open the browser where there is one; its address goes to stderr.
     """
     from mcp_tui.cli.sign_in import announced, policy
     from mcp_tui.sessions.manager import SessionManager
+    from mcp_tui.sessions.sign_in import SignInPolicy
 
-    rules = policy()
-    asking_s = rules.timeout_s if any(spec.auth is not None for spec in specs) else 0.0
+    rules = policy() if sign_in else SignInPolicy()
+    asks = rules.automatic != "ordered" and any(spec.auth is not None for spec in specs)
+    asking_s = rules.timeout_s if asks else 0.0
     async with SessionManager(specs, elicit=elicit, sign_in=rules) as manager:
         with announced(manager):
             await manager.wait_settled(timeout_s=longest_connect_s(specs) + asking_s)

@@ -192,7 +192,7 @@ async def _snapshots(specs: Sequence[object]) -> Sequence[ServerSnapshot]:
 
     from mcp_tui.config.schema import ServerSpec
 
-    async with connected(cast("Sequence[ServerSpec]", specs)) as manager:
+    async with connected(cast("Sequence[ServerSpec]", specs), sign_in=False) as manager:
         return manager.snapshot()
 
 
@@ -219,7 +219,7 @@ def _server_check(server: ServerSnapshot) -> Check:
 
 def _fix(server: ServerSnapshot) -> str:
     if server.status is ServerStatus.NEEDS_AUTH:
-        return "give it credentials: headers or auth in its entry"
+        return f"run `mcp-tui auth {server.name}`, or give its entry credentials: headers or auth"
     if server.transport == "stdio":
         return f"run `{server.target}` by hand to see why it does not start"
     return f"check that {server.target} is the server's address and that it runs"

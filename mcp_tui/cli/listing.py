@@ -169,7 +169,7 @@ def _list(
 async def _connect(settings: Settings, name: str | None, *, with_disabled: bool = False) -> Snapshots:
     config = load_config(settings, ask_for=lambda server: name in (None, server))
     specs = config.servers if with_disabled and config.servers else chosen(config, name)
-    async with connected(specs) as manager:
+    async with connected(specs, sign_in=not with_disabled) as manager:
         return manager.snapshot()
 
 

@@ -28,7 +28,7 @@ _COMMANDS = {
     "wire": ("wire:wire", "Messages to and from servers, as they went over the wire."),
     "models": ("models:models", "Providers, their keys and models."),
     "usage": ("usage:usage", "What model calls used and cost, by model, provider or day."),
-    "config": ("settings:config", "Show the configuration, add servers, import those of other clients, trust project files."),
+    "config": ("settings:config", "Show the configuration; add, import and copy servers; trust project files."),
     "auth": ("auth:auth", "Sign in to a server with the browser, or sign out."),
     "doctor": ("doctor:doctor", "Check this machine, the configuration, keys and servers."),
     "serve": ("serve:serve", "Run a bundled MCP server."),

@@ -103,4 +103,3 @@ def _quoted(path: Path | None) -> str:
         return "FILE"
     shown = paths.shown(path)
     return f"'{path}'" if any(c.isspace() for c in shown) else shown
-

@@ -75,6 +75,7 @@ class Column:
         self._calls: TurnCalls | None = None
         self._choice = 0
         """Which of `spec.choices` is asked in this turn."""
+        self._fresh = False
         self._call: OpenCall | None = None
         self._metrics_sent_at: float | None = None
         self._metrics_timer: asyncio.TimerHandle | None = None
@@ -87,8 +88,8 @@ class Column:
         """Whether the newest turn has this number and was started here (an added column only knows its prompt)."""
         return bool(self.turns) and self.turns[-1].number == number and self.turns[-1].status is not ColumnStatus.IDLE
 
-    def start(self, turn: Turn, shared: SharedCalls) -> None:
-        """Begin `turn` as the newest; a turn of the same number is replaced."""
+    def start(self, turn: Turn, shared: SharedCalls, *, fresh: bool = False) -> None:
+        """Begin `turn` as the newest; a turn of the same number is replaced. fresh: replay nothing."""
         # First, because it may refuse; the task's own first step comes after this method.
         task = self._scene.spawn(self._run(turn, shared), f"column {self.spec.label}")
         self._task = task
@@ -97,6 +98,7 @@ class Column:
         self.turns.append(turn)
         self._ending = None
         self._choice = 0
+        self._fresh = fresh
         self.meter.begin_turn()
         self.outbox.event(TurnStarted(self.spec.id, turn.number, turn.prompt))
         self._set_status(ColumnStatus.CONNECTING)
@@ -200,7 +202,7 @@ class Column:
         replays, key, events = self._scene.replays, "", None
         if replays is not None:
             key, events = await replays.find(ref, request)
-        if events is not None:
+        if events is not None and not self._fresh:
             self._call = self._scene.spending.replayed(self.spec.id, ref, request)
             self.meter.begin_step(request, ref, number=turn.step)
             self.meter.replay()
@@ -334,7 +336,7 @@ class Column:
             self._metrics_timer = None
         self._metrics_sent_at = self._scene.clock()
         if self._call is not None:
-            self._call.progress(self.meter.running())
+            self._call.progress(self.meter.running)
         self.outbox.event(MetricsChanged(self.spec.id, self.meter.column()))
 
 

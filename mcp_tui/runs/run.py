@@ -113,14 +113,15 @@ class Run:
             target.cancel()
 
     def retry(self, column: str) -> None:
-        """Run the column's last turn again, from its prompt; its tool calls are executed anew."""
+        """Run the column's last turn again, from its prompt; its tool calls are executed anew, and no answer is
+        replayed: whoever asks again wants another one."""
         target = self._column(column)
         _refuse_live(target)
         if not target.turns:
             raise _usage("Nothing to retry", f"nothing was sent to {target.spec.label} yet")
         last = target.turns[-1]
         self._idle.clear()
-        target.start(Turn(last.number, last.prompt, last.user), SharedCalls(self._scene.spawn))
+        target.start(Turn(last.number, last.prompt, last.user), SharedCalls(self._scene.spawn), fresh=True)
 
     def add_column(self, column: ColumnSpec) -> None:
         """The new column gets the whole conversation's user prompts from the next turn on.

@@ -20,7 +20,7 @@ from mcp_tui.core.chat import ChatRequest
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import Usage
 from mcp_tui.providers.registry import ModelRef
-from mcp_tui.runs.metrics import PriceOf, StepFigures, most_request_tokens
+from mcp_tui.runs.metrics import PriceOf, StepFigures, most_request_tokens, request_tokens
 from mcp_tui.store.usage import CallStatus, CallUsage, Reservation
 
 OUTPUT_TOKENS = 16_384
@@ -140,17 +140,18 @@ class RunSpending:
         now = ledger.now() if ledger is not None else 0.0
         row = CallUsage(uuid.uuid4().hex, now, ref.provider, ref.model, self.run, column)
         call = OpenCall(self, row, request)
+        entry = self._entry(row, ref, request)
         if self.limited:
             quote = self._quote(ref, request)
             if quote is None:
                 call.note = self._unpriced(ref)
             else:
-                granted = await self._granted(row, ref, quote)
+                granted = await self._granted(entry, ref, quote)
                 if request.params.max_tokens is None and quote.unit_usd > 0:
                     call.cap(quote.tokens_for(granted), request)
                 return call
         if ledger is not None:
-            ledger.write(row)
+            ledger.write(entry)
         return call
 
     def replayed(self, column: str, ref: ModelRef, request: ChatRequest) -> OpenCall:
@@ -165,6 +166,13 @@ class RunSpending:
         self._held.pop(call, None)
         self._spent_usd += cost_usd or 0.0
         self._changed.set()
+
+    def _entry(self, row: CallUsage, ref: ModelRef, request: ChatRequest) -> CallUsage:
+        """The row as it stands until something comes: whoever is killed before has sent the request all the same."""
+        if self.spending.ledger is None:
+            return row
+        usage = Usage(input_tokens=request_tokens(request))
+        return replace(row.used(usage, estimate=True), cost_usd=self.spending.price(ref, usage))
 
     async def _granted(self, row: CallUsage, ref: ModelRef, quote: _Quote) -> float:
         """US dollars held back for the call."""
@@ -235,7 +243,8 @@ class RunSpending:
     def _give_back(self, row: CallUsage) -> None:
         """The column was stopped while the ledger was asked: it may have held money back already."""
         if self.spending.ledger is not None and self.spending.limits.usd_per_day is not None:
-            self.spending.ledger.write(replace(row, status="cancelled"))
+            nothing = row.used(Usage(), estimate=False)
+            self.spending.ledger.write(replace(nothing, status="cancelled", cost_usd=None))
 
     def _quote(self, ref: ModelRef, request: ChatRequest) -> _Quote | None:
         """None for a model without a known price."""
@@ -269,6 +278,7 @@ class OpenCall:
         self._run = run
         self._row = row
         self._told_at = run.spending.clock()
+        self._later: asyncio.TimerHandle | None = None
         self._closed = False
 
     def cap(self, tokens: int, request: ChatRequest) -> None:
@@ -276,19 +286,32 @@ class OpenCall:
         if tokens < OUTPUT_TOKENS:
             self.capped_tokens = tokens
 
-    def progress(self, figures: StepFigures) -> None:
-        """What it used so far goes into the ledger, at most every PROGRESS_INTERVAL_S."""
-        now, ledger = self._run.spending.clock(), self._run.spending.ledger
-        if self._closed or ledger is None or figures.usage is None or now - self._told_at < PROGRESS_INTERVAL_S:
+    def progress(self, figures: Callable[[], StepFigures]) -> None:
+        """Something came: what was used so far goes into the ledger, now or within PROGRESS_INTERVAL_S."""
+        if self._closed or self._run.spending.ledger is None:
             return
-        self._told_at = now
-        ledger.write(self._with(figures, "open"))
+        wait_s = PROGRESS_INTERVAL_S - (self._run.spending.clock() - self._told_at)
+        if wait_s <= 0:
+            self._tell(figures)
+        elif self._later is None:
+            self._later = asyncio.get_running_loop().call_later(wait_s, self._tell, figures)
+
+    def _tell(self, figures: Callable[[], StepFigures]) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        now, ledger = figures(), self._run.spending.ledger
+        if ledger is not None and now.usage is not None:
+            self._told_at = self._run.spending.clock()
+            ledger.write(self._with(now, "open"))
 
     def close(self, figures: StepFigures, status: CallStatus) -> None:
         """Once; later calls do nothing."""
         if self._closed:
             return
         self._closed = True
+        if self._later is not None:
+            self._later.cancel()
         self._run.settle(self._row.id, figures.cost_usd)
         if self._run.spending.ledger is not None:
             self._run.spending.ledger.write(self._with(figures, status))

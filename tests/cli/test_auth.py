@@ -153,3 +153,13 @@ def test_auth_as_a_process_reads_no_terminal_and_ends(spawned: Cli, oauth: OAuth
     assert (result.code, result.out) == (0, "")
     assert "signed in to remote" in result.err
     assert not [secret for secret in oauth.tokens if secret in result.err]
+
+
+@pytest.mark.usefixtures("browser")
+@pytest.mark.parametrize("command", ["doctor", "servers"])
+def test_a_look_at_the_servers_opens_no_browser(
+    cli: Cli, oauth: OAuthPeer, configured: Configure, command: str
+) -> None:
+    result = cli(*configured(auth={"type": "oauth"}), command, "--json")
+    assert "mcp-tui auth remote" in result.out
+    assert oauth.asked == []

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def test_the_lines_of_all_servers_in_order(cli: Cli) -> None:
     assert result.code == 0
     words = [text.split() for text in result.out.splitlines()]
     assert words[0] == ["—", "2026-11-05", "—"]
-    assert words[1][1:] == ["fs", "→", "tools/call", "read_file", "#10", "82", "B"]
+    assert words[1][1:] == ["fs", "→", "tools/call", "read_file", "#10", "85", "B"]
     assert words[4][1:8] == ["fs", "←", "✗", "tools/call", "wipe", "#20", "1"]
     assert words[5][1:] == ["db", "·", "✗", "closed", "exit", "code", "3"]
 
@@ -100,7 +99,7 @@ def test_errors_say_what_to_do(cli: Cli) -> None:
 
 def test_hostile_messages_cannot_reach_the_terminal(cli: Cli) -> None:
     hostile = "a\x1b]52;c;ZXZpbA==\x07\x9b31m\u202egnp"
-    text = f'{{"jsonrpc":"2.0","id":1,"method":"m","params":{{"x":"\x9b31m\u202e"}}}}'
+    text = '{"jsonrpc":"2.0","id":1,"method":"m","params":{"x":"\x9b31m\u202e"}}'
     from mcp_tui.sessions.wirelog.record import encode
 
     fields = {"order": T0, "server": hostile, "direction": "sent", "kind": "request", "method": hostile, "id": hostile}
@@ -111,23 +110,24 @@ def test_hostile_messages_cannot_reach_the_terminal(cli: Cli) -> None:
     assert json.loads(cli("wire", "--json").out)["message"]["params"]["x"] == "\x9b31m\u202e"
 
 
-def test_follow_prints_what_comes_until_interrupted(tmp_path: Path) -> None:
+async def test_follow_prints_what_comes_until_interrupted(tmp_path: Path) -> None:
     fill()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mcp_tui.cli.main", "wire", "--follow", "--json", "--grep", "error"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=dict(os.environ),
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mcp_tui.cli.main", "wire", "--follow", "--json", "--grep", "error"),
+        stdout=asyncio.subprocess.PIPE,
         cwd=tmp_path,
     )
+    output = process.stdout
+    assert output is not None
     try:
-        assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["name"] == "wipe"
-        assert json.loads(process.stdout.readline())["method"] == "closed"
-        write_log(default_folder(), [*call(40), line(50, failed=True)])
-        assert json.loads(process.stdout.readline())["id"] == 50
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        async with asyncio.timeout(60):
+            assert json.loads(await output.readline())["name"] == "wipe"
+            assert json.loads(await output.readline())["method"] == "closed"
+            write_log(default_folder(), [*call(40), line(50, failed=True)])
+            assert json.loads(await output.readline())["id"] == 50
+            process.send_signal(signal.SIGINT)
+            assert await process.wait() == 130
     finally:
-        process.kill()
-        process.communicate()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

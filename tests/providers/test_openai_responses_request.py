@@ -24,7 +24,7 @@ from mcp_tui.providers.quirks import Quirks
 from mcp_tui.providers.vendors import BY_NAME
 from tests.providers.asking import KEY, Answered, ask, responses, user
 from tests.providers.loopback import Answer, Loopback, error, named
-from tests.providers.test_openai_responses_reply import PACKED, call, end, message, thought
+from tests.providers.responses_stream import PACKED, call, end, message, thought
 
 OK = Answer([named(*message(0, "ok"), end())])
 PNG = ImageBlock("image/PNG", "iVBORw0KGgo=")

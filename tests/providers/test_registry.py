@@ -15,7 +15,10 @@ from mcp_tui.providers.endpoint import ollama_url
 from mcp_tui.providers.registry import ModelRef, ProviderRegistry
 from mcp_tui.providers.vendors import BY_NAME, GENERIC, VENDORS, quirks_at
 from tests.providers.asking import ask, user
+from tests.providers.gemini_stream import chunk as gemini_chunk
+from tests.providers.gemini_stream import stream, text
 from tests.providers.loopback import Answer, Loopback, chunk, named, sse
+from tests.providers.responses_stream import end, message
 
 ORIGIN = Origin("config.toml:3")
 OK = Answer([sse(chunk({"content": "ok"}, "stop"))])
@@ -97,15 +100,52 @@ def test_a_model_of_two_providers_is_asked_about() -> None:
     assert "b/same" in info.hint
 
 
-@pytest.mark.parametrize("wire", ["openai-responses", "gemini"])
-def test_formats_that_are_not_built_say_so(wire: Any) -> None:
-    registry = ProviderRegistry([spec("mine", base_url="http://127.0.0.1:9", format=wire)], {})
-    info = refused(registry, "mine/x")
-    assert info.code == "format_unsupported"
-    assert wire in info.title
-    with pytest.raises(AppError):
-        registry.provider("mine")
-    assert not next(info for info in registry.providers() if info.name == "mine").available
+@pytest.mark.parametrize(
+    ("name", "fields", "environ", "expected"),
+    [
+        ("openai", {}, {}, ("openai-responses", "https://api.openai.com/v1")),
+        ("openai", {}, {"OPENAI_BASE_URL": "http://h:1/v1"}, ("openai-chat", "http://h:1/v1")),
+        (
+            "openai",
+            {},
+            {"OPENAI_BASE_URL": "https://eu.api.openai.com/v1"},
+            ("openai-responses", "https://eu.api.openai.com/v1"),
+        ),
+        ("openai", {"base_url": "http://h:1"}, {}, ("openai-chat", "http://h:1/v1")),
+        (
+            "openai",
+            {"base_url": "http://h:1", "format": "openai-responses"},
+            {},
+            ("openai-responses", "http://h:1/v1"),
+        ),
+        ("openai", {"format": "openai-chat"}, {}, ("openai-chat", "https://api.openai.com/v1")),
+        ("mine", {"base_url": "https://api.openai.com/v1"}, {}, ("openai-responses", "https://api.openai.com/v1")),
+        ("mine", {"base_url": "https://notapi.openai.com/v1"}, {}, ("openai-chat", "https://notapi.openai.com/v1")),
+        ("xai", {}, {}, ("openai-responses", "https://api.x.ai/v1")),
+        ("gemini", {}, {}, ("gemini", "https://generativelanguage.googleapis.com/v1beta")),
+        (
+            "gemini",
+            {},
+            {"GEMINI_BASE_URL": "https://generativelanguage.googleapis.com/v1beta/openai/"},
+            ("gemini", "https://generativelanguage.googleapis.com/v1beta"),
+        ),
+        ("gemini", {}, {"GEMINI_BASE_URL": "http://h:1/openai"}, ("openai-chat", "http://h:1/openai")),
+        (
+            "gemini",
+            {"format": "openai-chat"},
+            {},
+            ("openai-chat", "https://generativelanguage.googleapis.com/v1beta/openai"),
+        ),
+        ("mine", {"base_url": "http://h:1", "format": "gemini"}, {}, ("gemini", "http://h:1/v1beta")),
+        ("mine", {"base_url": "http://h:1", "format": "anthropic-messages"}, {}, ("anthropic-messages", "http://h:1")),
+    ],
+)
+def test_the_format_follows_the_address(
+    name: str, fields: dict[str, Any], environ: dict[str, str], expected: tuple[str, str]
+) -> None:
+    specs = [spec(name, **fields)] if fields else []
+    info = next(info for info in ProviderRegistry(specs, environ).providers() if info.name == name)
+    assert (info.format, info.base_url) == expected
 
 
 def test_a_bad_entry_is_an_error_of_that_provider_only() -> None:
@@ -188,8 +228,13 @@ def test_config_wins_over_the_environment() -> None:
         ("anthropic", "http://h/x/v1/messages", "http://h/x"),
         ("groq", "https://api.groq.com", "https://api.groq.com/openai/v1"),
         ("groq", "https://api.groq.com/openai/v1", "https://api.groq.com/openai/v1"),
-        ("gemini", "https://g", "https://g/v1beta/openai"),
-        ("gemini", "https://g/v1beta/openai/", "https://g/v1beta/openai"),
+        ("openai", "http://h/v1/responses", "http://h/v1"),
+        ("gemini", "https://g", "https://g/v1beta"),
+        ("gemini", "https://g/v1beta/", "https://g/v1beta"),
+        ("gemini", "https://g/v1beta/openai/", "https://g/v1beta"),
+        ("gemini", "https://g/v1beta/models/gemini-x:streamGenerateContent", "https://g/v1beta"),
+        ("gemini", "https://g/v1/publishers/google", "https://g/v1/publishers/google"),
+        ("gemini", "http://h/proxy", "http://h/proxy/v1beta"),
         ("mistral", "https://api.mistral.ai", "https://api.mistral.ai/v1"),
         ("deepseek", "https://api.deepseek.com", "https://api.deepseek.com/v1"),
         ("vllm", "gpu-box:8000", "http://gpu-box:8000/v1"),
@@ -221,24 +266,41 @@ def test_dialects_follow_the_address_not_only_the_name() -> None:
     assert quirks_at("http://127.0.0.1:11434/v1", GENERIC) == GENERIC
 
 
+SAYS_OK: dict[str, tuple[bytes, str, str]] = {
+    "openai-chat": (sse(chunk({"content": "ok"}, "stop")), "/chat/completions", "authorization"),
+    "openai-responses": (named(*message(0, "ok"), end()), "/responses", "authorization"),
+    "anthropic-messages": (
+        named(
+            {"type": "message_start", "message": {"id": "m"}},
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "ok"}},
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+            {"type": "message_stop"},
+        ),
+        "/v1/messages",
+        "x-api-key",
+    ),
+    "gemini": (
+        stream(gemini_chunk(text("ok"), finish="STOP")),
+        "/v1beta/models/m-1:streamGenerateContent?alt=sse",
+        "x-goog-api-key",
+    ),
+}
+"""Per format: an answer, how the path ends, and the header with the key."""
+PREFIXES = {"groq": "/openai/v1", "openrouter": "/api/v1", "azure": "/openai/v1", "anthropic": "", "gemini": ""}
+
+
 @pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.name)
 async def test_every_named_provider_answers_at_the_address_in_its_variable(server: Loopback, vendor: Any) -> None:
     environ = {vendor.url_variables[0]: server.origin, vendor.key_variables[0]: "k-test"}
     registry = ProviderRegistry([], environ)
-    anthropic = vendor.format == "anthropic-messages"
-    if anthropic:
-        start = {"type": "message_start", "message": {"id": "m"}}
-        end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
-        server.script(Answer([named(start, end, {"type": "message_stop"})]))
-    else:
-        server.script(OK)
+    answer, ending, header = SAYS_OK[vendor.elsewhere or vendor.format]
+    server.script(Answer([answer]))
     ref = registry.resolve(f"{vendor.name}/m-1")
     got = await ask(registry.provider(ref.provider), ChatRequest(ref.model, (user("Hi"),)))
-    assert got.finished.stop is StopReason.STOP
+    assert (got.text, got.finished.stop) == ("ok", StopReason.STOP)
     request = server.requests[0]
-    ending = "/v1/messages" if anthropic else f"{vendor.url_suffix}/chat/completions"
-    assert request.path == ending
-    assert request.headers["x-api-key" if anthropic else "authorization"].endswith("k-test")
+    assert request.path == PREFIXES.get(vendor.name, "/v1") + ending
+    assert request.headers[vendor.key_header or header].endswith("k-test")
     await registry.aclose()
 
 

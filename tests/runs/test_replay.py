@@ -347,6 +347,21 @@ async def test_an_entry_that_cannot_be_understood_is_replaced(cached: Cached) ->
     assert (count, response["text"]) == (0, "two")
 
 
+async def test_retrying_asks_the_model_again_and_keeps_its_new_answer(cached: Cached) -> None:
+    await asked(cached, says("one"))
+    async with cached.stage() as stage:
+        stage.servers.add(tool("t"))
+        stage.model("a", says("two"))
+        run = stage.run("a")
+        run.send("Go")
+        await within(run.wait())
+        assert run.answer_text("c1") == "one"
+        run.retry("c1")
+        await within(run.wait())
+        assert run.answer_text("c1") == "two"
+    assert (await asked(cached, says("three")))[1]["text"] == "two"
+
+
 async def test_replays_compete_for_nothing(cached: Cached) -> None:
     await asked(cached, says("one"))
     async with cached.stage() as stage:

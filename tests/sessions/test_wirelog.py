@@ -135,7 +135,7 @@ async def test_tool_errors_and_refusals_count_as_failed(tmp_path: Path) -> None:
 
 
 async def test_secrets_of_the_entry_are_hidden_and_nothing_else(tmp_path: Path, peer: HttpPeer) -> None:
-    secret = "s3cr\"et-töken-1234"
+    secret = 's3cr"et-töken-1234'
     one = stdio(spec={"env": {"MY_API_KEY": secret, "LEVEL": "verbose"}})
     two = http(f"{peer.url}?api_key=query-secret-9", "two", headers={"Authorization": "Bearer header-secret-77"})
     async with SessionManager([one, two], wire_log=WireLog(tmp_path)) as manager:
@@ -191,7 +191,7 @@ async def test_event_streams_are_recorded_event_by_event(tmp_path: Path) -> None
     peer = await HttpPeer().up()
 
     def stream(number: object) -> Reply:
-        answer = {"jsonrpc": "2.0", "id": number, "result": {"content": []}}
+        answer: dict[str, object] = {"jsonrpc": "2.0", "id": number, "result": {"content": list[object]()}}
         events = f": ping\r\n\r\ndata: {json.dumps(progress)}\r\n\r\nid: 7\ndata: {json.dumps(answer)}\n\n"
         return Reply(200, events.encode(), "text/event-stream")
 
@@ -258,7 +258,9 @@ async def test_send_raw_sends_what_is_given_and_says_what_came(tmp_path: Path) -
     async with SessionManager([stdio(tools=ECHO)], wire_log=WireLog(tmp_path)) as manager:
         await until_status(manager, ServerStatus.READY)
         with causing("sent again from 1"):
-            result = await manager.send_raw("one", "tools/call", {"name": "echo", "arguments": {"text": "x", "n": None}})
+            result = await manager.send_raw(
+                "one", "tools/call", {"name": "echo", "arguments": {"text": "x", "n": None}}
+            )
         assert result["content"] == [{"type": "text", "text": "x"}]
         assert await manager.send_raw("one", "ping", None) == {}
         with pytest.raises(AppError) as refused:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -90,7 +90,11 @@ def test_filters(folder: Path, text: str, rows: list[int]) -> None:
     assert found is not None
     assert list(found) == rows
     # What is looked at as it arrives gives the same.
-    live = [n for n, item in enumerate(WireTail(folder).records()) if query.matches(item.line.head, item.raw, item.line.body_at)]
+    live = [
+        n
+        for n, item in enumerate(WireTail(folder).records())
+        if query.matches(item.line.head, item.raw, item.line.body_at)
+    ]
     assert live == rows
 
 
@@ -207,7 +211,7 @@ class Following:
 
 
 @asynccontextmanager
-async def following(feed: WireFeed) -> AsyncIterator[Following]:
+async def following(feed: WireFeed) -> AsyncGenerator[Following]:
     runner = Following(feed)
     runner.start()
     await runner.until(lambda: feed.loaded)

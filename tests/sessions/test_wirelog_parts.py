@@ -20,7 +20,10 @@ from tests.sessions.conftest import ORIGIN
     [
         (b'{"jsonrpc":"2.0","id":1,"method":"ping"}', Envelope("request", "ping", 1)),
         (b'{"id":"a","method":"tools/call","params":{"name":"x"}}', Envelope("request", "tools/call", "a", "x")),
-        (b'{"id":1,"method":"resources/read","params":{"uri":"f:/x"}}', Envelope("request", "resources/read", 1, "f:/x")),
+        (
+            b'{"id":1,"method":"resources/read","params":{"uri":"f:/x"}}',
+            Envelope("request", "resources/read", 1, "f:/x"),
+        ),
         (b'{"method":"notifications/x"}', Envelope("notification", "notifications/x")),
         (b'{"id":1,"result":{}}', Envelope("response", "", 1)),
         (b'{"id":1,"result":{"isError":true}}', Envelope("response", "", 1, failed=True)),
@@ -135,7 +138,11 @@ def spec(**fields: object) -> ServerSpec:
         ({"args": ("--api-key", "argument-secret", "--name", "plain-name")}, ["argument-secret"], ["plain-name"]),
         ({"args": ("--token=assigned-secret",)}, ["assigned-secret"], []),
         ({"url": "https://h/p?key=query-value&q=plain-query"}, ["query-value"], ["plain-query"]),
-        ({"auth": {"type": "client_credentials", "client_secret": "auth-secret"}}, ["auth-secret"], ["client_credentials"]),
+        (
+            {"auth": {"type": "client_credentials", "client_secret": "auth-secret"}},
+            ["auth-secret"],
+            ["client_credentials"],
+        ),
     ],
 )
 def test_what_of_an_entry_is_secret(entry: dict[str, object], hidden: list[str], kept: list[str]) -> None:

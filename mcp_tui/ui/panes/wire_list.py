@@ -136,6 +136,15 @@ class WireList(Widget, can_focus=True):
             self.post_message(self.Moved())
         self.refresh()
 
+    def filter_changed(self, numbers: Sequence[int]) -> None:
+        """Other rows are shown: what is looked at stays, in the middle of its new neighbours."""
+        at = bisect_left(numbers, self.cursor) if self.cursor is not None else len(numbers)
+        self.numbers = numbers
+        if at < len(numbers) - 1 and numbers[at] == self.cursor:
+            self.follow = False
+            self._set_top(at - self.size.height // 2)
+        self.rows_changed()
+
     def go_to(self, number: int) -> bool:
         """Put the cursor on a row; False when it is not among the shown ones."""
         at = bisect_left(self.numbers, number)
@@ -236,9 +245,11 @@ class WireList(Widget, can_focus=True):
         self.built += 1
         head, inks = row.head, self._inks
         server = min(self._server_width, max(6, width // 5))
-        room = width - 1 - _TIME - 1 - server - 1 - 1 - 1
+        room = width - 2 - _TIME - 1 - server - 1 - 1 - 1
         showing: list[tuple[str, int]] = []
-        for name, cells in (("ms", _MS), ("id", _ID), ("size", _SIZE)):
+        # An event has words instead of figures.
+        figures = () if head.kind == "event" and head.ms is None else (("ms", _MS), ("id", _ID), ("size", _SIZE))
+        for name, cells in figures:
             if room - cells - 1 >= 16:
                 showing.append((name, cells))
                 room -= cells + 1
@@ -246,7 +257,7 @@ class WireList(Widget, can_focus=True):
         tone = inks["bad"] if head.failed else inks["event"] if head.kind == "event" else Style.null()
         words = f"{FAILED if head.failed else ''}{title(head)}"
         segments = [
-            Segment(mark, inks["mark"]),
+            Segment(f"{mark} ", inks["mark"]),
             Segment(clock(head.order, self._day, self._zone).ljust(_TIME) + " ", inks["muted"]),
             Segment(fitted(clean_line(head.server), server) + " "),
             Segment(ARROWS[head.direction] + " ", inks.get(head.direction, inks["event"])),

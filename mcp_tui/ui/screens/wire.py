@@ -215,6 +215,7 @@ class WireScreen(ModeScreen):
 
     async def _filtered(self, text: str) -> None:
         if await self.feed.filter(text):
+            self.list.filter_changed(self.feed.numbers)
             self._paint()
 
     @on(CatalogFilter.Left)
