@@ -71,8 +71,18 @@ def compare(
       a fallback:  -m "openai/gpt-5.5 | groq/llama-3.3-70b-versatile"
                    (asked, and named, when the first cannot be had: no connection or key, 429, 5xx)
 
-    Prices are those of [prices."PROVIDER/MODEL"] (input, output and cached, US dollars per million tokens), else
-    the built-in table; costs that the provider did not report are marked ~. `mcp-tui usage` adds up all calls.
+    \b
+    In config.toml:
+      [models]    fast = "groq/llama-3.3-70b-versatile"
+      [sets]      duel = ["fast", "openai/gpt-5.5?effort=low"]
+      [prices."lab/qwen3"]   input = 0.2, output = 0.6, cached = 0.02: US dollars per million tokens; "lab/*"
+                  is every model of lab. Without an own price the built-in table counts.
+      [limits]    usd_per_run, usd_per_day; cache_days = 30, cache_mb = 200
+      [defaults]  cache = true, fallback = "fast"
+
+    Costs that the provider did not report are estimates, marked ~. `mcp-tui usage` adds up all calls. Under a limit
+    a request is sent only when the most it can cost still fits; without max_tokens it asks for at most 16,384
+    tokens of output, or what the limit leaves.
 
     Exit code 7 when some columns failed, and the failure's own code when all did.
     """

@@ -66,12 +66,14 @@ class EventStream:
             await self._read()
             deadline.reschedule(None)
 
-    async def events(self) -> AsyncGenerator[SseEvent, None]:
-        """ProviderError when the connection breaks or stays silent for `idle_s`."""
+    async def batches(self) -> AsyncGenerator[list[SseEvent], None]:
+        """The events as they come, all that one read brought at a time; a list may be empty.
+
+        ProviderError when the connection breaks or stays silent for `idle_s`.
+        """
         while True:
             ready, self._ready = self._ready, []
-            for event in ready:
-                yield event
+            yield ready
             if self._ended:
                 return
             await self._read()

@@ -99,10 +99,7 @@ class GeminiReply:
         self._model = ""
         self._id = ""
         self._out: list[ChatEvent] = []
-
-    @property
-    def done(self) -> bool:
-        return self._error is not None
+        self.done = False
 
     @property
     def settled(self) -> bool:
@@ -117,6 +114,7 @@ class GeminiReply:
             self._response(cast("JsonObject", decoded))
         elif (error := error_body(cast("object", decoded))) is not None or event.name == "error":
             self._error = error_info(self._subject, error or ErrorBody(event.data), status=None)
+            self.done = True
         return self._out
 
     def close(self) -> Iterable[ChatEvent]:
@@ -138,7 +136,7 @@ class GeminiReply:
             message=Message("assistant", tuple(self._blocks())),
             stop=stop,
             stop_raw=self._finish or self._blocked or None,
-            usage=usage_of(self._usage) if self._usage else None,
+            usage=usage_of(self._usage),
             error=error,
             refusal=refusal,
             model=self._model,
@@ -149,32 +147,44 @@ class GeminiReply:
     # --- events
 
     def _response(self, response: JsonObject) -> None:
-        self._model = encodable(_text(response.get("modelVersion"))) or self._model
-        self._id = encodable(_text(response.get("responseId"))) or self._id
-        # Cumulative, and corrected on the way; a chunk may leave figures out.
-        usage = _object(response.get("usageMetadata"))
-        self._usage |= {key: value for key, value in usage.items() if count(value) is not None}
-        feedback = _object(response.get("promptFeedback"))
-        self._blocked = encodable(_text(feedback.get("blockReason"))) or self._blocked
+        if not (self._model and self._id):
+            self._model = self._model or encodable(_text(response.get("modelVersion")))
+            self._id = self._id or encodable(_text(response.get("responseId")))
+        usage: Any = response.get("usageMetadata")
+        if isinstance(usage, dict):
+            # Cumulative, and corrected on the way; a chunk may leave figures out.
+            figures = cast("JsonObject", usage)
+            if None in figures.values():
+                figures = {key: value for key, value in figures.items() if value is not None}
+            self._usage.update(figures)
+        if "promptFeedback" in response:
+            feedback = _object(response["promptFeedback"])
+            self._blocked = encodable(_text(feedback.get("blockReason"))) or self._blocked
         for candidate in _objects(response.get("candidates")):
             if candidate.get("index") not in (0, None):
                 continue  # only one answer was asked for
-            for part in _objects(_object(candidate.get("content")).get("parts")):
-                self._part(part)
-            self._finish = encodable(_text(candidate.get("finishReason"))) or self._finish
-            self._finish_message = encodable(_text(candidate.get("finishMessage"))) or self._finish_message
+            content: Any = candidate.get("content")
+            if isinstance(content, dict):
+                for part in _objects(cast("JsonObject", content).get("parts")):
+                    self._part(part)
+            if "finishReason" in candidate:
+                self._finish = encodable(_text(candidate["finishReason"])) or self._finish
+                self._finish_message = encodable(_text(candidate.get("finishMessage"))) or self._finish_message
 
     def _part(self, part: JsonObject) -> None:
+        said: Any = part.get("text")
         if isinstance(part.get("functionCall"), dict):
             self._call(part)
-        elif isinstance(part.get("text"), str):
+        elif isinstance(said, str):
             thought = part.get("thought") is True
             last = self._content[-1] if self._content else None
-            joins = isinstance(last, _Run) and last.thought is thought and last.signed is None and _is_plain(part)
-            if not joins:
-                self._content.append(_Run(part, thought=thought))
-            if text := self._joiners[thought].feed(part["text"]):
-                self._say(text, thought=thought)
+            plain = len(part) == 1 or _is_plain(part)
+            if not (plain and isinstance(last, _Run) and last.thought is thought and last.signed is None):
+                last = _Run(part, thought=thought)
+                self._content.append(last)
+            if text := self._joiners[thought].feed(said):
+                last.pieces.append(text)
+                self._out.append(ReasoningDelta(text) if thought else TextDelta(text))
         elif part:
             self._content.append(part)
 
@@ -256,15 +266,19 @@ class GeminiReply:
         )
 
 
-def usage_of(usage: JsonObject) -> Usage:
-    """Thoughts are counted beside the candidates here, tool prompts beside the prompt; cached is in the prompt."""
-    return Usage(
+def usage_of(usage: JsonObject) -> Usage | None:
+    """Thoughts are counted beside the candidates here, tool prompts beside the prompt; cached is in the prompt.
+
+    None when there is no figure at all.
+    """
+    counted = Usage(
         _sum(usage.get("promptTokenCount"), usage.get("toolUsePromptTokenCount")),
         _sum(usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")),
         count(usage.get("cachedContentTokenCount")),
         None,
         count(usage.get("thoughtsTokenCount")),
     )
+    return counted if counted != Usage() else None
 
 
 def _sum(one: object, other: object) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from mcp_tui.core.chat import (
@@ -68,41 +68,45 @@ class OpenAiChatReply:
         self._error: ErrorInfo | None = None
         self._model = ""
         self._id = ""
-        self._done = False
         self._terminal = False
-
-    @property
-    def done(self) -> bool:
-        return self._done
+        self._out: list[ChatEvent] = []
+        self.done = False
 
     @property
     def settled(self) -> bool:
         return self._finish is not None
 
-    def feed(self, event: SseEvent) -> Iterator[ChatEvent]:
-        if event.data.strip() == "[DONE]":
-            self._done = self._terminal = True
-            return
+    def feed(self, event: SseEvent) -> Iterable[ChatEvent]:
+        self._out = []
+        if event.data == "[DONE]":
+            self.done = self._terminal = True
+            return self._out
         decoded: object = decode_event(event)
         if decoded is None and event.name != "error":
-            return
-        if isinstance(decoded, dict):
-            yield from self._chunk(cast("JsonObject", decoded))
+            return self._out
+        chunk = cast("JsonObject", decoded) if isinstance(decoded, dict) else None
+        if chunk is not None:
+            self._chunk(chunk)
+            if chunk.get("error") is None and chunk.get("object") == "chat.completion.chunk":
+                return self._out
         error = error_body(cast("object", decoded))
         if error is None and event.name == "error":
             error = ErrorBody(event.data)
         if error is not None:
             self._error = error_info(self._subject, error, status=None)
-            self._done = True
+            self.done = True
+        return self._out
 
-    def close(self) -> Iterator[ChatEvent]:
+    def close(self) -> Iterable[ChatEvent]:
+        self._out = []
         if held := self._reasoning_joiner.flush():
-            yield self._said_reasoning(held)
+            self._say_reasoning(held)
         if held := self._text_joiner.flush():
-            yield from self._said_text(held)
+            self._say_text(held)
         if self._splitter is not None:
-            yield from self._split(self._splitter.flush())
-        yield from self._calls.close()
+            self._split(self._splitter.flush())
+        self._out += self._calls.close()
+        return self._out
 
     def finished(self, attempts: int, broken: ErrorInfo | None) -> Finished:
         stop, error = self._stop(broken)
@@ -127,12 +131,14 @@ class OpenAiChatReply:
             attempts=attempts,
         )
 
-    def _chunk(self, chunk: JsonObject) -> Iterator[ChatEvent]:
-        self._model = self._model or encodable(_text(chunk.get("model")))
-        self._id = self._id or encodable(_text(chunk.get("id")))
-        self._note_usage(chunk)
+    def _chunk(self, chunk: JsonObject) -> None:
+        if not (self._model and self._id):
+            self._model = self._model or encodable(_text(chunk.get("model")))
+            self._id = self._id or encodable(_text(chunk.get("id")))
+        if chunk.get("usage") or "x_groq" in chunk:
+            self._note_usage(chunk)
         choices: Any = chunk.get("choices")
-        for item in cast("list[object]", choices) if isinstance(choices, list) else []:
+        for item in cast("list[object]", choices) if isinstance(choices, list) else ():
             if not isinstance(item, dict):
                 continue
             choice = cast("JsonObject", item)
@@ -140,9 +146,13 @@ class OpenAiChatReply:
                 continue  # only one answer was asked for
             delta: Any = choice.get("delta")
             if isinstance(delta, dict):
-                yield from self._delta(cast("JsonObject", delta))
+                self._delta(cast("JsonObject", delta))
+            if choice.get("usage"):
+                self._note_usage(chunk)
             # Repeated in two or three chunks by OpenRouter.
-            self._finish = encodable(_text(choice.get("finish_reason"))) or self._finish
+            finish: Any = choice.get("finish_reason")
+            if finish:
+                self._finish = encodable(_text(finish)) or self._finish
 
     def _note_usage(self, chunk: JsonObject) -> None:
         """The last usage that is not null counts; it may stand in every chunk, and in other places."""
@@ -158,21 +168,26 @@ class OpenAiChatReply:
                 self._usage = cast("JsonObject", usage)
                 return
 
-    def _delta(self, delta: JsonObject) -> Iterator[ChatEvent]:
-        thought = self._reasoning_in(delta)
+    def _delta(self, delta: JsonObject) -> None:
         content: Any = delta.get("content")
+        if len(delta) == 1 and isinstance(content, str):  # nearly every chunk
+            if text := self._text_joiner.feed(content):
+                self._say_text(text)
+            return
+        thought = self._reasoning_in(delta)
         text = _text(content)
         if isinstance(content, list):  # Mistral: parts, thinking and text mixed in one delta
             thinking, text = _parts(cast("list[object]", content))
             thought += thinking
         if thought and (thought := self._reasoning_joiner.feed(thought)):
-            yield self._said_reasoning(thought)
+            self._say_reasoning(thought)
         if text and (text := self._text_joiner.feed(text)):
-            yield from self._said_text(text)
+            self._say_text(text)
         if refusal := encodable(_text(delta.get("refusal"))):
             self._refusal.append(refusal)
-            yield RefusalDelta(refusal)
-        yield from self._calls.feed(delta)
+            self._out.append(RefusalDelta(refusal))
+        if "tool_calls" in delta or "function_call" in delta:
+            self._out += self._calls.feed(delta)
 
     def _reasoning_in(self, delta: JsonObject) -> str:
         """The new reasoning; servers that send it under two names are counted once."""
@@ -201,20 +216,24 @@ class OpenAiChatReply:
             elif value is not None:
                 last[key] = value
 
-    def _said_reasoning(self, text: str) -> ReasoningDelta:
+    def _say_reasoning(self, text: str) -> None:
         self._reasoning.append(text)
-        return ReasoningDelta(text)
+        self._out.append(ReasoningDelta(text))
 
-    def _said_text(self, text: str) -> Iterator[ChatEvent]:
-        yield from self._split(self._splitter.feed(text) if self._splitter is not None else ("", text))
+    def _say_text(self, text: str) -> None:
+        if self._splitter is not None and not self._splitter.passes:
+            self._split(self._splitter.feed(text))
+        else:
+            self._text.append(text)
+            self._out.append(TextDelta(text))
 
-    def _split(self, pieces: tuple[str, str]) -> Iterator[ChatEvent]:
+    def _split(self, pieces: tuple[str, str]) -> None:
         thought, text = pieces
         if thought:
-            yield self._said_reasoning(thought)
+            self._say_reasoning(thought)
         if text:
             self._text.append(text)
-            yield TextDelta(text)
+            self._out.append(TextDelta(text))
 
     def _reasoning_block(self, origin: JsonObject) -> ReasoningBlock | None:
         text = "".join(self._reasoning)

@@ -80,12 +80,11 @@ class OpenAiResponsesReply:
         self._error: ErrorInfo | None = None
         self._model = ""
         self._id = ""
-        self._done = self._said_done = False
+        self.done = self._said_done = False
         self._out: list[ChatEvent] = []
-
-    @property
-    def done(self) -> bool:
-        return self._done
+        self._number = 0
+        self._last = ""
+        self._counts = False
 
     @property
     def settled(self) -> bool:
@@ -94,11 +93,13 @@ class OpenAiResponsesReply:
     def feed(self, event: SseEvent) -> Iterable[ChatEvent]:
         self._out = []
         if event.data == "[DONE]":  # OpenRouter
-            self._done = self._said_done = True
+            self.done = self._said_done = True
             return self._out
         decoded = decode_event(event)
         if isinstance(decoded, dict):
-            self._read(event, cast("JsonObject", decoded))
+            data = cast("JsonObject", decoded)
+            if not self._is_repeated(event, data.get("sequence_number")):
+                self._read(event, data)
         elif event.name == "error":
             self._fail(ErrorBody(event.data))
         elif (error := error_body(decoded)) is not None:
@@ -131,6 +132,15 @@ class OpenAiResponsesReply:
 
     # --- events
 
+    def _is_repeated(self, event: SseEvent, number: object) -> bool:
+        """The same event once more, as some proxies send it; said only of servers that do count."""
+        if not isinstance(number, int):
+            return False
+        repeated = self._counts and number == self._number and event.data == self._last
+        self._counts = self._counts or number > self._number
+        self._number, self._last = number, event.data
+        return repeated
+
     def _read(self, event: SseEvent, data: JsonObject) -> None:
         kind = _text(data.get("type")) or event.name
         if (part := _DELTAS.get(kind)) is not None:
@@ -154,7 +164,7 @@ class OpenAiResponsesReply:
 
     def _fail(self, error: ErrorBody) -> None:
         self._error = error_info(self._subject, error, status=None)
-        self._done = True
+        self.done = True
 
     def _note_identity(self, response: JsonObject) -> None:
         self._model = encodable(_text(response.get("model"))) or self._model
@@ -178,7 +188,7 @@ class OpenAiResponsesReply:
         if self._status == "failed" or said == "failed" or error:
             body = error_body({"error": error}) if error else None
             self._fail(body or ErrorBody("", code="response_failed"))
-        self._done = True
+        self.done = True
 
     # --- items
 

@@ -17,7 +17,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def encodable(text: str) -> str:
     """The text with surrogate pairs joined and lone surrogates replaced by U+FFFD."""
-    if _SURROGATE.search(text) is None:
+    if text.isascii() or _SURROGATE.search(text) is None:
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
@@ -52,6 +52,8 @@ class SurrogateJoiner:
         self._held: str = ""
 
     def feed(self, text: str) -> str:
+        if text.isascii() and not self._held:
+            return text
         text = self._held + text
         self._held = ""
         if text and "\ud800" <= text[-1] <= "\udbff":

@@ -19,6 +19,11 @@ class ThinkSplitter:
         self._state = "start"
         self._held: str = ""
 
+    @property
+    def passes(self) -> bool:
+        """The answer began: from here on everything is text."""
+        return self._state == "text"
+
     def feed(self, delta: str) -> tuple[str, str]:
         """What became certain: (reasoning, text)."""
         if self._state == "text":

@@ -27,6 +27,8 @@ from mcp_tui.providers.retry import Retrier
 from mcp_tui.providers.sse import SseEvent
 
 _MAX_AMENDMENTS = 8
+_raw_decode = json.JSONDecoder().raw_decode
+"""json.loads without its questions about the text's type and encoding: this is asked for every event."""
 
 
 class MalformedEventError(Exception):
@@ -40,10 +42,12 @@ def decode_event(event: SseEvent) -> Any:
     was cut is incomplete, not wrong.
     """
     text = event.data.strip()
-    if text[:1] not in ("{", "["):
+    if not text.startswith(("{", "[")):
         return None
     try:
-        return json.loads(text)
+        value, end = _raw_decode(text)
+        # The rest is the exception; json.loads says what is wrong with it.
+        return value if end == len(text) else json.loads(text)
     except (ValueError, RecursionError) as error:
         if not event.complete:
             return None
@@ -146,10 +150,13 @@ class WireProvider:
                 return
             broken: ErrorInfo | None = None
             try:
-                async with aclosing(opened.events()) as events:
-                    async for event in events:
-                        for part in reply.feed(event):
-                            yield part
+                async with aclosing(opened.batches()) as batches:
+                    async for batch in batches:
+                        for event in batch:
+                            for part in reply.feed(event):
+                                yield part
+                            if reply.done:
+                                break
                         if reply.done:
                             break
                         if reply.settled:

@@ -107,6 +107,7 @@ class Engine:
 
     async def __aenter__(self) -> Engine:
         async with contextlib.AsyncExitStack() as stack:
+            self._stores.attend()
             stack.push_async_callback(self._stores.aclose)
             # Connecting takes longest: it starts first and goes on beside everything below. Only where the
             # demo server may be needed, that is known after looking for local models.

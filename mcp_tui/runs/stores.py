@@ -39,9 +39,12 @@ class Stores:
             )
         return self._responses
 
+    def attend(self) -> None:
+        """From now on faults are told on the running loop."""
+        self._loop = asyncio.get_running_loop()
+
     async def provider_keys(self) -> dict[str, str]:
         """From the keyring; a keyring that refuses is told, and nothing waits for it long."""
-        self._loop = asyncio.get_running_loop()
         try:
             return await asyncio.to_thread(ProviderKeys().load)
         except AppError as error:

@@ -338,6 +338,18 @@ async def test_unknown_events_items_and_fields_are_harmless(server: Loopback) ->
     assert got.finished.stop is StopReason.STOP
 
 
+@pytest.mark.parametrize(("numbers", "expected"), [((1, 2, 2, 3), "aab"), ((0, 0, 0, 0), "aaab")])
+async def test_an_event_a_proxy_repeats_counts_once_where_events_are_numbered(
+    server: Loopback, numbers: tuple[int, ...], expected: str
+) -> None:
+    deltas = [
+        event("output_text.delta", output_index=0, delta=said, sequence_number=number)
+        for said, number in zip("aaab", numbers, strict=True)
+    ]
+    got = await answered(server, *deltas, end())
+    assert got.text == got.finished.message.text == expected
+
+
 async def test_emoji_split_over_deltas_arrive_whole(server: Loopback) -> None:
     got = await answered(server, *message(0, "A\ud83d", "\ude00", "\ud83d"), end())
     assert got.text == got.finished.message.text == "A😀\ufffd"

@@ -59,6 +59,15 @@ def test_context_size_is_known_for_common_models() -> None:
     assert (model_info(GPT).context_tokens or 0) >= 100_000
 
 
+@pytest.mark.parametrize("ref", ["azure/gpt-5.5", "gemini/gemini-3.5-flash", "xai/grok-4.3", "openai/gpt-5.5"])
+def test_size_and_prices_are_known_in_every_format(ref: str) -> None:
+    provider, _, model = ref.partition("/")
+    info = model_info(ModelRef(provider, model))
+    assert (info.context_tokens or 0) >= 100_000
+    assert info.input_usd_per_mtok
+    assert info.output_usd_per_mtok
+
+
 def test_every_suggested_model_has_a_price() -> None:
     for vendor in VENDORS:
         for model in vendor.models:

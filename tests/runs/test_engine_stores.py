@@ -119,3 +119,16 @@ async def test_a_demo_takes_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Engine(Config(), EngineOptions(demo=True, headless=True, demo_speed=0), environ={}):
         pass
     assert asked == []
+
+
+async def test_a_ledger_that_cannot_be_written_is_told_once_and_the_answers_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answering(monkeypatch)
+    paths.data_dir().parent.mkdir(parents=True, exist_ok=True)
+    paths.data_dir().write_text("no directory")
+    notices: list[ErrorInfo] = []
+    async with engine(notices=notices) as running:
+        assert await ask(running) is None
+        assert await ask(running) is None
+    assert [notice.code for notice in notices] == ["usage_not_written"]

@@ -7,7 +7,6 @@ about 130 bytes, whatever its message is; methods, names and servers are shared 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -298,9 +297,3 @@ class IndexSnapshot:
             if term.in_body(buffer, offset - start + self.body_at[at], offset - start + length):
                 hits.add(at)
         return True
-
-
-def merged(known: array[int], base: int) -> array[int]:
-    """Numbers without those of rows that are gone."""
-    cut = bisect_left(known, base)
-    return known[cut:] if cut else known
