@@ -199,6 +199,11 @@ def is_out_of_money(status: int | None, body: ErrorBody) -> bool:
     return status == 402 or _NO_MONEY.search(body.words) is not None
 
 
+def is_beyond_it(status: int, body: ErrorBody) -> bool:
+    """A server error that says the server cannot do this at all; llama.cpp says so about images."""
+    return status == 501 or (status == 500 and "not supported" in body.message)
+
+
 def error_info(subject: Subject, body: ErrorBody, *, status: int | None) -> ErrorInfo:
     """The text for an error a provider reported, over HTTP or (status None) inside a stream."""
     name = subject.provider
@@ -237,7 +242,7 @@ def error_info(subject: Subject, body: ErrorBody, *, status: int | None) -> Erro
         return ErrorInfo(f"{name}: rate limit reached", detail, "wait a moment", ErrorKind.PROVIDER, code)
     if status == 413:
         return ErrorInfo(f"{name}: request too large", detail, "shorten the conversation", ErrorKind.PROVIDER, code)
-    if status is not None and status >= 500:
+    if status is not None and status >= 500 and not is_beyond_it(status, body):
         return ErrorInfo(f"{name} is failing", detail, "try again later", ErrorKind.PROVIDER, code)
     title = f"{name} refused the request" if status else f"{name} reported an error"
     return ErrorInfo(title, detail, "", ErrorKind.PROVIDER, code)

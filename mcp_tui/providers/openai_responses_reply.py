@@ -82,9 +82,9 @@ class OpenAiResponsesReply:
         self._id = ""
         self.done = self._said_done = False
         self._out: list[ChatEvent] = []
-        self._number = 0
-        self._last = ""
-        self._counts = False
+        self._number: int = 0
+        self._last: str = ""
+        self._counts: bool = False
 
     @property
     def settled(self) -> bool:
@@ -136,7 +136,7 @@ class OpenAiResponsesReply:
         """The same event once more, as some proxies send it; said only of servers that do count."""
         if not isinstance(number, int):
             return False
-        repeated = self._counts and number == self._number and event.data == self._last
+        repeated: bool = self._counts and number == self._number and event.data == self._last
         self._counts = self._counts or number > self._number
         self._number, self._last = number, event.data
         return repeated

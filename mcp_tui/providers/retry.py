@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 import tenacity
 
-from mcp_tui.providers.faults import ErrorBody, ProviderError, is_out_of_money
+from mcp_tui.providers.faults import ErrorBody, ProviderError, is_beyond_it, is_out_of_money
 
 MAX_ATTEMPTS = 4
 MAX_WAIT_S = 30.0
@@ -25,8 +25,8 @@ def is_retryable(status: int, headers: Mapping[str, str], body: ErrorBody) -> bo
     wish = headers.get("x-should-retry", "").strip().lower()
     if wish in ("true", "false"):
         return wish == "true"
-    if status == 501 or (status == 500 and "not supported" in body.message):
-        return False  # llama.cpp says so about images
+    if is_beyond_it(status, body):
+        return False
     return status in _RETRYABLE or status >= 500
 
 

@@ -13,7 +13,7 @@ import multiprocessing
 import socket
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,17 +21,20 @@ from mcp_tui.config.schema import WireFormat
 from mcp_tui.core.chat import ChatRequest, Finished, Message, StopReason, TextBlock, TextDelta
 from mcp_tui.providers.building import build
 from mcp_tui.providers.endpoint import Endpoint
+from mcp_tui.providers.wire import WireProvider
 
 SIZE_BYTES = 1_000_000
 _PIECE_BYTES = 16_384
 """What one read of a socket brings when a stream runs faster than it is read."""
-_WORDS = ("the ", "stream ", "of ", "tokens ", "**goes** ", "on, ", "naïve ", "and ", "`on`", "\n\n")
+_WORDS: tuple[str, ...] = ("the ", "stream ", "of ", "tokens ", "**goes** ", "on, ", "naïve ", "and ", "`on`", "\n\n")
 _REQUEST = ChatRequest("m", (Message("user", (TextBlock("Hi"),)),))
 
 
 def _chat() -> Iterator[dict[str, Any]]:
-    base = {"id": "chatcmpl-Ck2VwmdTDBsYyzHIsqFpR1wKQhGVu", "object": "chat.completion.chunk", "created": 1764000000,
-            "model": "gpt-5.5-2026-04-23", "service_tier": "default", "system_fingerprint": "fp_b547601dbd"}  # fmt: skip
+    base = {
+        "id": "chatcmpl-Ck2VwmdTDBsYyzHIsqFpR1wKQhGVu", "object": "chat.completion.chunk", "created": 1764000000,
+        "model": "gpt-5.5-2026-04-23", "service_tier": "default", "system_fingerprint": "fp_b547601dbd",
+    }  # fmt: skip
     for word in _forever():
         choice = {"index": 0, "delta": {"content": word}, "logprobs": None, "finish_reason": None}
         yield {**base, "choices": [choice], "usage": None}
@@ -41,8 +44,10 @@ def _responses() -> Iterator[dict[str, Any]]:
     item = "msg_0fabc13af1ee0049006a691dfebdc881a1ae18d027c313d8ce"
     yield {"type": "response.output_item.added", "output_index": 0, "item": {"id": item, "type": "message"}}
     for number, word in enumerate(_forever()):
-        yield {"type": "response.output_text.delta", "content_index": 0, "delta": word, "item_id": item,
-               "logprobs": [], "obfuscation": "yJXGKTBmb2UOz", "output_index": 0, "sequence_number": number}  # fmt: skip
+        yield {
+            "type": "response.output_text.delta", "content_index": 0, "delta": word, "item_id": item, "logprobs": [],
+            "obfuscation": "yJXGKTBmb2UOz", "output_index": 0, "sequence_number": number,
+        }  # fmt: skip
 
 
 def _messages() -> Iterator[dict[str, Any]]:
@@ -104,7 +109,7 @@ def stream_of(wire: WireFormat) -> bytes:
     return "".join(lines).encode()
 
 
-def _serve(listening: socket.socket, bodies: dict[str, bytes]) -> None:
+def _serve(listening: socket.socket, bodies: dict[WireFormat, bytes]) -> None:
     """Any POST whose path begins with a known key gets that body, in pieces."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -113,7 +118,7 @@ def _serve(listening: socket.socket, bodies: dict[str, bytes]) -> None:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 lines = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
                 await reader.readexactly(int(lines.get("content-length", "0")))
-                body = bodies[head.split(" ")[1].split("/")[1]]
+                body = next(body for wire, body in bodies.items() if head.split("/")[1] == wire)
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n")
                 writer.write(b"content-length: %d\r\n\r\n" % len(body))
                 for at in range(0, len(body), _PIECE_BYTES):
@@ -130,7 +135,7 @@ def _serve(listening: socket.socket, bodies: dict[str, bytes]) -> None:
 
 
 @contextmanager
-def _server(bodies: dict[str, bytes]) -> Iterator[str]:
+def _server(bodies: dict[WireFormat, bytes]) -> Generator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         process = multiprocessing.get_context("fork").Process(target=_serve, args=(listening, bodies), daemon=True)
         process.start()
@@ -165,20 +170,27 @@ async def _deliver_s(origin: str, wire: WireFormat) -> tuple[float, int]:
     """(CPU seconds, deltas) of a provider's stream, read to its end by one who only counts."""
     suffix = {"openai-chat": "/v1", "openai-responses": "/v1", "gemini": "/v1beta"}.get(wire, "")
     provider = build(Endpoint("benchmark", wire, f"{origin}/{wire}{suffix}", key="k", key_source="config"))
-    for _ in range(2):
-        deltas, characters = 0, 0
-        started = time.process_time()
-        async for event in provider.stream(_REQUEST):
-            if isinstance(event, TextDelta):
-                deltas += 1
-                characters += len(event.text)
-            elif isinstance(event, Finished) and (event.stop is not StopReason.STOP or event.error is not None):
-                raise RuntimeError(f"the stream did not end well: {event.stop}, {event.error}")
-            elif isinstance(event, Finished) and len(event.message.text) != characters:
-                raise RuntimeError("not all of the text was delivered")
-        spent = time.process_time() - started
+    await _drained(provider)  # imports and the connection
+    started = time.process_time()
+    deltas = await _drained(provider)
+    spent = time.process_time() - started
     await provider.aclose()
     return spent, deltas
+
+
+async def _drained(provider: WireProvider) -> int:
+    """The deltas of one stream. RuntimeError unless it ended well and all of its text came."""
+    deltas, characters = 0, 0
+    async for event in provider.stream(_REQUEST):
+        if isinstance(event, TextDelta):
+            deltas += 1
+            characters += len(event.text)
+        elif isinstance(event, Finished):
+            if event.stop is not StopReason.STOP or event.error is not None:
+                raise RuntimeError(f"the stream did not end well: {event.stop}, {event.error}")
+            if len(event.message.text) != characters:
+                raise RuntimeError("not all of the text was delivered")
+    return deltas
 
 
 async def _measure(origin: str, wire: WireFormat, rounds: int) -> tuple[float, float, int]:
@@ -196,8 +208,8 @@ async def _measure(origin: str, wire: WireFormat, rounds: int) -> tuple[float, f
 
 def measure(*, rounds: int = 7) -> dict[WireFormat, tuple[float, float, int]]:
     """Per format: CPU seconds of parsing alone, of delivering, and the number of deltas."""
-    bodies = {wire: stream_of(wire) for wire in _EVENTS}
-    with _server({str(wire): body for wire, body in bodies.items()}) as origin:
+    bodies: dict[WireFormat, bytes] = {wire: stream_of(wire) for wire in _EVENTS}
+    with _server(bodies) as origin:
         return {wire: asyncio.run(_measure(origin, wire, rounds)) for wire in bodies}
 
 

@@ -65,6 +65,8 @@ CASES: list[tuple[str, int, object, ErrorKind, str, str]] = [
     ("Azure filter", 400,
      {"error": {"code": "content_filter", "message": "The response was filtered", "param": "prompt", "status": 400}},
      ErrorKind.PROVIDER, "content_filter", "filtered"),
+    ("llama.cpp image", 500, {"error": {"code": 500, "message": "image input is not supported - hint: ..."}},
+     ErrorKind.PROVIDER, "http_500", "image input"),
     ("forbidden", 403, {"error": {"message": "Country not supported"}}, ErrorKind.AUTH, "http_403", "Country"),
     ("too large", 413, {"type": "error", "error": {"type": "request_too_large", "message": "big"}},
      ErrorKind.PROVIDER, "http_413", "big"),

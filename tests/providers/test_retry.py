@@ -132,6 +132,15 @@ def test_nonsense_waits_do_not_crash(value: str) -> None:
     assert waited is None or waited >= 0
 
 
+async def test_what_a_server_cannot_do_at_all_is_not_tried_again(server: Loopback) -> None:
+    server.script(error(500, {"error": {"message": "image input is not supported"}}), error(501, {}))
+    for _ in range(2):
+        got = await ask(chat(server.origin))
+        assert got.finished.attempts == 1
+        assert got.finished.error is not None
+        assert "refused the request" in got.finished.error.title
+
+
 def test_quota_words_inside_a_rate_limit_do_not_make_it_final() -> None:
     body = ErrorBody("Rate limit reached for requests per day", "requests", "rate_limit_exceeded")
     assert is_retryable(429, {}, body)

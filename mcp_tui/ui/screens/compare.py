@@ -11,7 +11,6 @@ from mcp_tui.core.state import Decision, ServerStatus
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.ui.host import host
-from mcp_tui.ui.panes.approval import ApprovalBar
 from mcp_tui.ui.panes.catalog import CatalogPane
 from mcp_tui.ui.panes.servers import ServersPane
 from mcp_tui.ui.screens.compare_sending import CompareSending
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from mcp_tui.providers.registry import ModelRef
     from mcp_tui.runs.engine import Engine
     from mcp_tui.ui.matrix_rows import ColumnView
+    from mcp_tui.ui.panes.approval import ApprovalBar
     from mcp_tui.ui.screens.params import ChosenParams
     from mcp_tui.ui.widgets.model_column import ModelColumn
 
@@ -104,13 +104,11 @@ class CompareScreen(CompareSending):
 
     # Approval
 
-    @on(ApprovalBar.Answered)
-    def _answered(self, event: ApprovalBar.Answered) -> None:
+    def on_approval_bar_answered(self, event: ApprovalBar.Answered) -> None:
         if self._engine is not None:
             self._engine.approvals.answer(event.question_id, event.decision, arguments=event.arguments)
 
-    @on(ApprovalBar.EditAsked)
-    def _edit_asked(self, event: ApprovalBar.EditAsked) -> None:
+    def on_approval_bar_edit_asked(self, event: ApprovalBar.EditAsked) -> None:
         from mcp_tui.ui.screens.arguments import ArgumentsScreen
 
         question = event.question

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from textual import on
@@ -21,7 +22,6 @@ from mcp_tui.core.state import ApprovalQuestion, ColumnStatus, ServerSnapshot
 from mcp_tui.core.text import clean
 from mcp_tui.ui.conversation import Conversation, best_columns
 from mcp_tui.ui.host import host
-from mcp_tui.ui.panes.approval import ApprovalBar
 from mcp_tui.ui.panes.catalog import CatalogPane
 from mcp_tui.ui.panes.columns import ColumnsArea
 from mcp_tui.ui.panes.prompt import PromptPane
@@ -32,6 +32,7 @@ from mcp_tui.ui.screens.mode import ModeScreen, RunStateChanged
 if TYPE_CHECKING:
     from mcp_tui.runs.engine import Engine
     from mcp_tui.runs.spec import ColumnSpec
+    from mcp_tui.ui.panes.approval import ApprovalBar
     from mcp_tui.ui.widgets.model_column import ModelColumn
 
 QUIET_S = 1.0
@@ -79,9 +80,15 @@ class ComparePanes(ModeScreen):
         self.servers_pane = ServersPane(clock=clock, id="servers")
         self.catalog_pane = CatalogPane(id="catalog")
         self.columns_area = ColumnsArea(id="columns")
-        self.approval_bar = ApprovalBar(clock=clock, id="approval")
         self.prompt_pane = PromptPane(clock=clock, id="prompt")
         self.demo_line = DemoLine(id="demo-line")
+
+    @cached_property
+    def approval_bar(self) -> ApprovalBar:
+        # Late: the first frame has nothing to approve.
+        from mcp_tui.ui.panes.approval import ApprovalBar
+
+        return ApprovalBar(clock=self._clock, id="approval")
 
     def compose_body(self) -> Iterable[Widget]:
         with Horizontal(id="compare-body"):
