@@ -1,4 +1,4 @@
-"""auth: sign in to a server, or out."""
+"""auth: sign in to a server, or out; store a provider's key, or remove it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,26 @@ from mcp_tui.cli import tasks
 from mcp_tui.cli.connect import chosen, failure, load_config, longest_connect_s
 from mcp_tui.cli.options import Settings, settings_of, source_options
 from mcp_tui.cli.output import notice, print_json
+from mcp_tui.cli.provider_key import provider_key, providers
 from mcp_tui.cli.sign_in import announced, attended, policy
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.names import closest
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
+from mcp_tui.core.text import clean_line
 from mcp_tui.sessions.sign_in import signs_in
 
 if TYPE_CHECKING:
-    from mcp_tui.config.schema import ServerSpec
+    from mcp_tui.config.schema import Config, ServerSpec
     from mcp_tui.sessions.manager import SessionManager
 
 
 @click.command()
-@click.argument("server")
-@click.option("--logout", is_flag=True, help="Forget the tokens and the registration of SERVER.")
+@click.argument("name", metavar="SERVER|PROVIDER")
+@click.option(
+    "--logout",
+    is_flag=True,
+    help="Forget the tokens and the registration of SERVER, or remove the stored key of PROVIDER.",
+)
 @click.option(
     "--timeout",
     "timeout_s",
@@ -37,14 +44,49 @@ if TYPE_CHECKING:
 )
 @source_options
 @click.pass_context
-def auth(context: click.Context, server: str, logout: bool, timeout_s: float | None) -> int:
-    """Sign in to SERVER with the browser, and remember it.
+def auth(context: click.Context, name: str, logout: bool, timeout_s: float | None) -> int:
+    """Sign in to SERVER with the browser, or store the key of PROVIDER in the system's keyring.
 
-    The address is printed too: open it on any machine, and where the browser cannot come back to this one, paste
-    the address it ended on. Exit code 3 when nobody signed in.
+    SERVER: the address is printed too: open it on any machine, and where the browser cannot come back to this one,
+    paste the address it ended on.
+
+    PROVIDER (openai, anthropic, groq, ..., or one of [providers]): the key is asked for and not shown, or read from
+    stdin. The configuration (api_key) and the environment (OPENAI_API_KEY, ...) come before it. A name that is
+    both is the server.
+
+    \b
+    mcp-tui auth docs                       sign in to the server docs
+    mcp-tui auth openai                     ask for the key
+    pass show openai | mcp-tui auth openai  the key from a password manager
+    mcp-tui auth openai --logout            remove it
+
+    Exit code 3 when nobody signed in, or the keyring refuses; 2 when there is nothing to sign in to, and for a
+    name that is neither.
     """
     settings = settings_of(context)
-    (spec,) = chosen(load_config(settings), server)
+    config = load_config(settings)
+    known = providers(config)
+    if all(spec.name != name for spec in config.servers):
+        if name in known:
+            return provider_key(settings, name, logout=logout)
+        raise _unknown(name, config, known)
+    if name in known:
+        notice(f"{name} is a server and a provider: this is about the server")
+    return _server(settings, config, name, logout=logout, timeout_s=timeout_s)
+
+
+def _unknown(name: str, config: Config, known: tuple[str, ...]) -> AppError:
+    servers = [spec.name for spec in config.servers]
+    near = closest(name, [*servers, *known])
+    hint = f"servers: {', '.join(servers) or 'none'}; providers: {', '.join(known)}"
+    if near is not None:
+        hint = f"did you mean {near}? {hint}"
+    detail = f"{name!r} is not configured as a server, and is no provider"
+    return AppError("Unknown name", detail, clean_line(hint), kind=ErrorKind.USAGE, code="unknown_name")
+
+
+def _server(settings: Settings, config: Config, server: str, *, logout: bool, timeout_s: float | None) -> int:
+    (spec,) = chosen(config, server)
     if not signs_in(spec):
         what = "it is a local process" if spec.transport == "stdio" else "its entry brings an Authorization header"
         raise AppError("Nothing to sign in to", f"{server}: {what}", kind=ErrorKind.USAGE, code="no_sign_in")

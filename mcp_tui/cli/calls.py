@@ -54,8 +54,15 @@ def call(
 ) -> int:
     """Call TOOL of SERVER.
 
-    KEY=VALUE is read by the tool's schema; KEY:=JSON gives any JSON value. Exit code 5 when the tool answers
-    an error.
+    KEY=VALUE is read by the tool's schema; KEY:=JSON gives any JSON value.
+
+    \b
+    mcp-tui call demo add a=2 b=3 --demo
+    mcp-tui call fs read_text_file path=README.md --output copy.md
+    mcp-tui call fs edit_file --args @arguments.json --json
+
+    Exit code 5 when the tool answers an error or the server rejects the call, 3 when the server wants a sign-in,
+    4 when it cannot be reached or does not answer in time.
     """
     settings = settings_of(context)
     given = parse_object(args_text, what="--args")
@@ -78,7 +85,10 @@ def call(
 @source_options
 @click.pass_context
 def read(context: click.Context, server: str, uri: str, timeout_s: float | None, output: str | None) -> int:
-    """Read the resource URI of SERVER."""
+    """Read the resource URI of SERVER: its text, or with --output also binary data.
+
+    Exit code 5 when the server rejects it, 3 when it wants a sign-in, 4 when it cannot be reached.
+    """
     settings = settings_of(context)
     result = tasks.run(_read(settings, server, uri, timeout_s))
     if settings.json:
@@ -105,7 +115,10 @@ def prompt(
     args_text: str | None,
     timeout_s: float | None,
 ) -> int:
-    """Get the prompt NAME of SERVER. Its arguments are texts."""
+    """Get the prompt NAME of SERVER. Its arguments are texts.
+
+    Exit code 5 when the server rejects it, 3 when it wants a sign-in, 4 when it cannot be reached.
+    """
     settings = settings_of(context)
     arguments = _texts(parse_object(args_text, what="--args") or {})
     for pair in pairs:

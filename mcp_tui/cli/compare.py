@@ -84,7 +84,13 @@ def compare(
     a request is sent only when the most it can cost still fits; without max_tokens it asks for at most 16,384
     tokens of output, or what the limit leaves.
 
-    Exit code 7 when some columns failed, and the failure's own code when all did.
+    Without -m, the models of [defaults], else of the providers with a key, else the demo models.
+
+    \b
+    mcp-tui compare "What time is it, and add 2 and 3" --demo
+    git diff | mcp-tui compare - --system "Review this" -m fast -m anthropic --max-cost 0.10 --export review.md
+
+    Exit code 7 when some columns failed; when all did, the failure's own code (2, 4, 6), or 6 when they differ.
     """
     settings = settings_of(context)
     text = read_text(prompt, what="Prompt")

@@ -19,7 +19,7 @@ from mcp_tui.core.types import JsonObject
 _EXAMPLE = "for example: mcp-tui config add time -- uvx mcp-server-time"
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
+@click.command(short_help="Add a server to servers.toml.", context_settings={"ignore_unknown_options": False})
 @click.argument("name")
 @click.argument("target", nargs=-1, metavar="[URL | [--] COMMAND [ARG]...]")
 @click.option("--env", "env", metavar="NAME=VALUE", multiple=True, help="A variable of the process. Repeatable.")

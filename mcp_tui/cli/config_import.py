@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _ALL = "all"
 
 
-@click.command("import")
+@click.command("import", short_help="List the servers of other clients, or copy them.")
 @click.argument("client", required=False)
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--write", is_flag=True, help="Copy everything that was found into servers.toml.")

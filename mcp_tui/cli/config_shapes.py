@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mcp_tui.core.types import JsonObject
 
 
-@click.command()
+@click.command(short_help="Print servers in the shape of another client.")
 @click.argument("servers", nargs=-1, required=True, metavar="SERVER...")
 @click.option("--as", "shape", metavar="SHAPE", required=True, help="claude, cursor, vscode, codex, ...")
 @source_options

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mcp_tui.config.clients.places import ClientFile
 
 
-@click.command()
+@click.command(short_help="Let the servers of project files start.")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("--revoke", is_flag=True, help="Trust it no longer.")
 @json_option

@@ -30,9 +30,7 @@ _CONNECT_SLACK_S = 5.0
 """On top of the longest connect deadline: a process start and the first catalog."""
 
 
-def load_config(
-    settings: Settings, *, report: bool = True, ask_for: Callable[[str], bool] | None = None
-) -> Config:
+def load_config(settings: Settings, *, report: bool = True, ask_for: Callable[[str], bool] | None = None) -> Config:
     """The merged configuration; with `report`, problems that belong to no entry are warnings on stderr.
 
     --demo replaces the servers by the demo server. ask_for: servers that are about to be used; on a terminal the
@@ -96,9 +94,7 @@ def _prompt(wanted: InputSpec) -> str:
         text += clean_line(f" [{', '.join(wanted.options)}]")
         return str(click.prompt(text, default=wanted.default, type=choices, show_choices=False, err=True))
     shown = bool(wanted.default) and not wanted.password
-    return str(
-        click.prompt(text, default=wanted.default, hide_input=wanted.password, show_default=shown, err=True)
-    )
+    return str(click.prompt(text, default=wanted.default, hide_input=wanted.password, show_default=shown, err=True))
 
 
 def untrusted(server: ServerSnapshot) -> bool:

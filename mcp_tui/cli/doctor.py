@@ -48,8 +48,9 @@ class Check:
 def doctor(context: click.Context, server: str | None) -> int:
     """Check this machine, the configuration, keys and every server, or only SERVER.
 
-    Prints what to do about each problem. Exit code 2 for a problem of the configuration, 3 when a server wants
-    a sign-in, 4 when one cannot be reached.
+    Prints what to do about each problem. Keys are looked for, not tried: `mcp-tui models` asks the providers.
+    Exit code 2 for a problem of this machine or the configuration, 3 when a server wants a sign-in, 4 when one
+    cannot be reached; 0 when there are warnings at most.
     """
     settings = settings_of(context)
     checks = [*_machine(), *_terminal(), *_folders()]
@@ -158,15 +159,29 @@ def _failed(name: str, info: ErrorInfo) -> Check:
 
 def _keys(config: Config) -> list[Check]:
     from mcp_tui.providers.registry import ProviderRegistry
+    from mcp_tui.store.keys import ProviderKeys
 
     registry = ProviderRegistry(config.providers, os.environ)
+    checks: list[Check] = []
+    try:
+        registry.use_stored_keys(ProviderKeys().load())
+    except AppError as error:
+        # The variables and the configuration may still have every key that is needed.
+        checks.append(replace(_failed("keyring", error.info), status="warn", kind=None))
     with_key = [
         info for info in registry.providers() if info.available and not info.demo and info.key_source != "none needed"
     ]
     if not with_key:
-        fix = "set a key such as ANTHROPIC_API_KEY or OPENAI_API_KEY; without one the demo models answer"
-        return [Check("providers", "warn", "no provider has a key", fix)]
-    return [Check(f"provider {info.name}", "ok", f"key from {info.key_source}") for info in with_key]
+        fix = (
+            "set a key such as ANTHROPIC_API_KEY or OPENAI_API_KEY, or store one with `mcp-tui auth PROVIDER`; "
+            "without one the demo models answer"
+        )
+        return [*checks, Check("providers", "warn", "no provider has a key", fix)]
+    return checks + [Check(f"provider {info.name}", "ok", f"key from {_source(info.key_source)}") for info in with_key]
+
+
+def _source(key_source: str) -> str:
+    return "the keyring" if key_source == "keyring" else key_source
 
 
 def _servers(config: Config, name: str | None) -> list[Check]:

@@ -58,7 +58,11 @@ def servers(context: click.Context) -> int:
 @source_options
 @click.pass_context
 def tools(context: click.Context, server: str | None) -> int:
-    """Tools of all servers, or of SERVER."""
+    """Tools of all servers, or of SERVER.
+
+    A server that failed is an error on stderr, and the others are still listed. Exit code 3 when one wants a
+    sign-in, 4 when one cannot be reached, the higher of the two for both.
+    """
 
     def as_json(snapshots: Snapshots) -> JsonObject:
         return {"tools": [{**t.raw, "server": s.name} for s in snapshots for t in s.catalog.tools]}
@@ -79,7 +83,7 @@ def tools(context: click.Context, server: str | None) -> int:
 @source_options
 @click.pass_context
 def resources(context: click.Context, server: str | None) -> int:
-    """Resources and resource templates of all servers, or of SERVER."""
+    """Resources and resource templates of all servers, or of SERVER. Exit codes as of `mcp-tui tools`."""
 
     def as_json(snapshots: Snapshots) -> JsonObject:
         return {
@@ -105,7 +109,7 @@ def resources(context: click.Context, server: str | None) -> int:
 @source_options
 @click.pass_context
 def prompts(context: click.Context, server: str | None) -> int:
-    """Prompts of all servers, or of SERVER."""
+    """Prompts of all servers, or of SERVER. Exit codes as of `mcp-tui tools`."""
 
     def as_json(snapshots: Snapshots) -> JsonObject:
         return {"prompts": [{**p.raw, "server": s.name} for s in snapshots for p in s.catalog.prompts]}

@@ -10,11 +10,14 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from mcp_tui.cli.options import dashboard_options, settings_of, version_option
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _COMMANDS = {
     "servers": ("listing:servers", "Servers, their state and what they offer."),
@@ -29,7 +32,7 @@ _COMMANDS = {
     "models": ("models:models", "Providers, their keys and models."),
     "usage": ("usage:usage", "What model calls used and cost, by model, provider or day."),
     "config": ("settings:config", "Show the configuration; add, import and copy servers; trust project files."),
-    "auth": ("auth:auth", "Sign in to a server with the browser, or sign out."),
+    "auth": ("auth:auth", "Sign in to a server with the browser, or store the key of a provider."),
     "doctor": ("doctor:doctor", "Check this machine, the configuration, keys and servers."),
     "serve": ("serve:serve", "Run a bundled MCP server."),
 }
@@ -52,7 +55,8 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS:
+        # Completing what was typed so far must not fail.
+        if args and args[0] not in _COMMANDS and not ctx.resilient_parsing:
             from mcp_tui.cli.failures import AppUsageError
             from mcp_tui.core.names import known_names_hint
 
@@ -62,6 +66,15 @@ class LazyGroup(click.Group):
                 known_names_hint(args[0], _COMMANDS, what="commands", limit=len(_COMMANDS)),
             )
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands without their modules, then the options of the group."""
+        from click.shell_completion import CompletionItem
+
+        commands = [
+            CompletionItem(name, help=text) for name, (_, text) in _COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -82,8 +95,17 @@ def cli(context: click.Context) -> int:
     Without a command: the dashboard. The commands do the same work for scripts: with --json, JSON goes to
     stdout and nothing else does.
 
-    Exit codes: 0 ok, 1 fault, 2 usage or configuration, 3 sign-in needed, 4 unreachable, 5 the tool answered
-    an error, 6 the provider failed, 7 some columns failed, 130 cancelled.
+    \b
+    mcp-tui --demo                                   try it, without keys and servers
+    mcp-tui --server "time=uvx mcp-server-time" -m openai/gpt-4.1 -m groq/llama-3.3-70b-versatile
+    mcp-tui tools --config .vscode/mcp.json          what the servers of another client offer
+    mcp-tui compare "What time is it?" --demo --json
+
+    Exit codes: 0 ok, 1 unexpected fault, 2 usage or configuration, 3 sign-in needed or keyring refused, 4 server
+    or provider unreachable, 5 the tool answered an error, 6 the provider refused or failed, 7 some columns failed,
+    130 cancelled.
+
+    Completion: eval "$(_MCP_TUI_COMPLETE=bash_source mcp-tui)", or zsh_source, or fish_source piped to source.
     """
     settings = settings_of(context)
     if context.invoked_subcommand is not None:

@@ -11,7 +11,7 @@ import click
 
 from mcp_tui.cli import tasks
 from mcp_tui.cli.connect import load_config
-from mcp_tui.cli.options import Settings, run_options, settings_of
+from mcp_tui.cli.options import Settings, settings_of, source_options
 from mcp_tui.cli.output import error_object, notice, print_json, say, styled, table, warn
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.names import known_names_hint
@@ -20,15 +20,21 @@ if TYPE_CHECKING:
     from mcp_tui.providers.registry import ProviderInfo, ProviderRegistry
 
 _LIST_TIMEOUT_S = 10.0
+_DEMO_URL = "loopback"
 
 
 @click.command()
 @click.argument("provider", required=False)
 @click.option("--offline", is_flag=True, help="Ask no provider; show what is configured and suggested.")
-@run_options
+@source_options
 @click.pass_context
 def models(context: click.Context, provider: str | None, offline: bool) -> int:
-    """Providers with their keys, and the models of those that can be used, or of PROVIDER."""
+    """Providers with their keys, and the models of those that can be used, or of PROVIDER.
+
+    KEY says where the key comes from: its variable, config (api_key in [providers.NAME]), keyring (stored with
+    `mcp-tui auth PROVIDER`), none needed, or missing. A provider that does not answer is a warning and keeps its
+    suggested models; exit code 2 for an unknown PROVIDER.
+    """
     settings = settings_of(context)
     found = tasks.run(_models(settings, provider, offline=offline))
     if settings.json:
@@ -48,7 +54,10 @@ def models(context: click.Context, provider: str | None, offline: bool) -> int:
         if p["error"] is not None:
             warn(ErrorInfo(f"{p['name']}: {p['error']['title']}", p["error"]["detail"], p["error"]["hint"]))
     if provider is None and not settings.demo and not any(p["available"] and not p["demo"] for p in found):
-        notice("no provider has a key: the demo models answer (set a key such as OPENAI_API_KEY)")
+        notice(
+            "no provider has a key: the demo models answer "
+            "(set a key such as OPENAI_API_KEY, or store one with `mcp-tui auth openai`)"
+        )
     return 0
 
 
@@ -62,15 +71,28 @@ async def _models(settings: Settings, name: str | None, *, offline: bool) -> lis
     from mcp_tui.providers.registry import ProviderRegistry
 
     config = load_config(settings)
-    # The demo models' address exists only while a run is on: it is not shown.
+    # The demo models' address exists only while a run is on: it is shown as _DEMO_URL.
     registry = ProviderRegistry(config.providers, os.environ, demo_base_url="http://127.0.0.1")
     try:
+        if not settings.demo:
+            registry.use_stored_keys(await _stored_keys())
         if not (offline or settings.demo):
             await registry.detect_local()
         infos = _chosen(registry.providers(), name, demo_only=settings.demo)
         return list(await asyncio.gather(*(_provider(registry, info, offline=offline) for info in infos)))
     finally:
         await registry.aclose()
+
+
+async def _stored_keys() -> dict[str, str]:
+    """From the keyring; one that refuses is a warning."""
+    from mcp_tui.store.keys import ProviderKeys
+
+    try:
+        return await asyncio.to_thread(ProviderKeys().load)
+    except AppError as error:
+        warn(error.info)
+        return {}
 
 
 def _chosen(infos: Sequence[ProviderInfo], name: str | None, *, demo_only: bool) -> list[ProviderInfo]:
@@ -98,7 +120,7 @@ async def _provider(registry: ProviderRegistry, info: ProviderInfo, *, offline: 
     return {
         "name": info.name,
         "format": info.format,
-        "base_url": "" if info.demo else mask.url(info.base_url),
+        "base_url": _DEMO_URL if info.demo else mask.url(info.base_url),
         "key_source": info.key_source,
         "available": info.available,
         "demo": info.demo,

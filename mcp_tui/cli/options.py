@@ -61,7 +61,7 @@ _config = click.option(
     multiple=True,
     expose_value=False,
     callback=_add("config_files"),
-    help="Read servers from FILE too: TOML, or the JSON of another MCP client. Repeatable.",
+    help="Read FILE too: TOML like config.toml, or the JSON of another MCP client. Repeatable.",
 )
 _server = click.option(
     "--server",
@@ -70,7 +70,7 @@ _server = click.option(
     multiple=True,
     expose_value=False,
     callback=_add("servers"),
-    help="Add a server. Repeatable.",
+    help='Add a server, such as "fs=npx -y PACKAGE ." or docs=https://HOST/mcp. Repeatable.',
 )
 _demo = click.option(
     "--demo",
@@ -97,7 +97,7 @@ _theme = click.option(
     metavar="NAME",
     expose_value=False,
     callback=_set("theme"),
-    help="Colours of the dashboard.",
+    help="Colours of the dashboard: a built-in theme, or one of yours.",
 )
 json_option = click.option(
     "--json",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,15 +11,17 @@ from mcp_tui.cli.options import Settings
 from mcp_tui.cli.output import notice, print_json
 from mcp_tui.core.errors import AppError, ErrorKind
 
+if TYPE_CHECKING:
+    from mcp_tui.config.schema import Config
+
 _MAX_KEY_CHARS = 4096
 
 
-def is_provider(settings: Settings, name: str) -> bool:
-    """Whether a key can be stored under this name: a built-in provider, or one of the configuration."""
-    from mcp_tui.cli.connect import load_config
+def providers(config: Config) -> tuple[str, ...]:
+    """Names a key can be stored under: the built-in providers, then those of the configuration."""
     from mcp_tui.providers.vendors import BY_NAME
 
-    return name in BY_NAME or any(spec.name == name for spec in load_config(settings, report=False).providers)
+    return tuple(dict.fromkeys((*BY_NAME, *(spec.name for spec in config.providers))))
 
 
 def provider_key(settings: Settings, provider: str, *, logout: bool) -> int:

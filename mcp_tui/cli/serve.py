@@ -10,13 +10,18 @@ import click
 _SERVERS = {"demo": "mcp_tui.servers.demo"}
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+# Options after the name are the server's own, --help too.
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("name", type=click.Choice(list(_SERVERS)))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[--http HOST:PORT]")
 def serve(name: str, arguments: tuple[str, ...]) -> int:
     """Run a bundled MCP server: over stdio, or over streamable HTTP with --http HOST:PORT.
 
     demo: tools, resources and prompts to try things with; it reaches nothing outside its process.
+
+    \b
+    mcp-tui serve demo                           for a client that starts it
+    mcp-tui serve demo --http 127.0.0.1:8765     then: mcp-tui tools --server demo=http://127.0.0.1:8765/mcp
     """
     sys.argv = [f"mcp-tui serve {name}", *arguments]
     try:

@@ -30,14 +30,16 @@ config.add_command(copy)
 config.add_command(trust)
 
 
-@config.command()
-@click.option(
-    "--as", "shape", metavar="SHAPE", help="Print all servers as the file of another client would hold them."
-)
+@config.command(short_help="Everything that is configured, and where it comes from.")
+@click.option("--as", "shape", metavar="SHAPE", help="Print all servers as the file of another client would hold them.")
 @source_options
 @click.pass_context
 def show(context: click.Context, shape: str | None) -> int:
-    """Everything that is configured, where each entry comes from, and what is wrong. Secrets are masked."""
+    """Everything that is configured, where each entry comes from, and what is wrong. Secrets are masked.
+
+    Servers, providers, models, sets, prices, limits, defaults and keys. Exit code 0 also when an entry is wrong:
+    `mcp-tui doctor` judges; 2 when a file cannot be read at all.
+    """
     settings = settings_of(context)
     if shape is not None:
         return print_shaped(load_config(settings, report=False), shape, None)
@@ -49,7 +51,7 @@ def show(context: click.Context, shape: str | None) -> int:
     return 0
 
 
-@config.command()
+@config.command(short_help="The files that are read, and the other directories.")
 @source_options
 @click.pass_context
 def path(context: click.Context) -> int:
@@ -81,11 +83,13 @@ def path(context: click.Context) -> int:
 def _shown(context: click.Context) -> JsonObject:
     from dataclasses import asdict
 
+    from mcp_tui.cli.config_models import model_sections
     from mcp_tui.config import mask
 
     merged = load_config(settings_of(context), report=False)
     used = {spec.name: spec.origin.label for spec in merged.servers}
     defaults = {name: value for name, value in asdict(merged.defaults).items() if value not in (None, "", ())}
+    defaults = {name: _without_tokens(value) for name, value in defaults.items()}
     if "imports" in defaults:
         defaults["import"] = defaults.pop("imports")
     return {
@@ -104,21 +108,28 @@ def _shown(context: click.Context) -> JsonObject:
             spec.name: {**mask.provider(spec), "source": spec.origin.label, **_problem(spec.problem)}
             for spec in merged.providers
         },
+        **model_sections(merged),
         "defaults": defaults,
         "keys": dict(merged.keys),
-        "shadowed": [
-            {"server": name, "source": label, "used": used.get(name)} for name, label in merged.shadowed
-        ],
+        "shadowed": [{"server": name, "source": label, "used": used.get(name)} for name, label in merged.shadowed],
         "untrusted": [
             {"file": str(file.path), "changed": file.changed, "servers": list(file.servers)}
             for file in merged.untrusted
         ],
         "inputs": [
-            {"id": wanted.id, "servers": list(wanted.servers), "variable": wanted.variable}
-            for wanted in merged.inputs
+            {"id": wanted.id, "servers": list(wanted.servers), "variable": wanted.variable} for wanted in merged.inputs
         ],
         "problems": [error_object(problem) for problem in merged.problems],
     }
+
+
+def _without_tokens(value: Any) -> Any:
+    from mcp_tui.config import mask
+
+    if isinstance(value, tuple):
+        return [_without_tokens(item) for item in value]  # pyright: ignore[reportUnknownVariableType]  any setting
+    # Enums are texts too, and have no token in them.
+    return mask.text(value) if type(value) is str else value
 
 
 def _problem(problem: Any) -> JsonObject:
@@ -126,6 +137,8 @@ def _problem(problem: Any) -> JsonObject:
 
 
 def _print(value: JsonObject) -> None:
+    from mcp_tui.cli.config_models import SECTIONS, print_model_sections, toml
+
     for section in ("servers", "providers"):
         for name, entry in value[section].items():
             origin = f"{entry.pop('from')}, {entry.pop('source')}" if "from" in entry else entry.pop("source")
@@ -134,16 +147,17 @@ def _print(value: JsonObject) -> None:
             say(styled(f"[{section}.{name}]", bold=True) + source)
             problem = entry.pop("problem", None)
             for key, item in entry.items():
-                say(f"{clean_line(key)} = {clean_line(_toml(item))}")
+                say(f"{clean_line(key)} = {clean_line(toml(item))}")
             if problem is not None:
                 text = " ".join(part for part in (problem["detail"], problem["hint"]) if part)
                 say(styled(f"# problem: {text}", fg="yellow"))
             say()
+    print_model_sections(value)
     for section in ("defaults", "keys"):
         if value[section]:
             say(styled(f"[{section}]", bold=True))
             for key, item in value[section].items():
-                say(f"{clean_line(key)} = {clean_line(_toml(item))}")
+                say(f"{clean_line(key)} = {clean_line(toml(item))}")
             say()
     for lost in value["shadowed"]:
         winner = f" by {lost['used']}" if lost["used"] else ""
@@ -152,18 +166,9 @@ def _print(value: JsonObject) -> None:
         since = "changed since it was trusted" if file["changed"] else "is not trusted"
         names = ", ".join(file["servers"])
         say(styled(f"# {file['file']} {since}; `mcp-tui config trust` lets these start: {names}", fg="yellow"))
-    if not any(value[section] for section in ("servers", "providers", "keys")):
+    if not any(value[section] for section in ("servers", "providers", "keys", *SECTIONS)):
         say(styled("# nothing is configured yet; `mcp-tui config path` lists the files that would be read", dim=True))
     for problem in value["problems"]:
         from mcp_tui.core.errors import ErrorInfo
 
         warn(ErrorInfo(problem["title"], problem["detail"], problem["hint"]))
-
-
-def _toml(value: Any) -> str:
-    import json
-
-    if isinstance(value, dict):
-        pairs: list[str] = [f"{json.dumps(str(key))} = {_toml(item)}" for key, item in value.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  any JSON
-        return f"{{ {', '.join(pairs)} }}"
-    return json.dumps(value, ensure_ascii=False)

@@ -68,6 +68,13 @@ def wire(
     """Messages to and from all servers, or SERVER, as they went over the wire; secrets read ***.
 
     The log is written by the dashboard and by every command that connects, and survives both.
+
+    \b
+    mcp-tui wire demo --method tools/ --since 1h
+    mcp-tui wire --grep error --limit 0 --json
+    mcp-tui wire -f
+
+    Exit code 2 for a SERVER of which nothing was logged, 130 when --follow is interrupted.
     """
     from mcp_tui.sessions.wirelog.files import default_folder
     from mcp_tui.sessions.wirelog.query import Query

@@ -27,7 +27,7 @@ from typing import Any, cast
 from mcp_tui.config.document import Document
 from mcp_tui.config.expand import Scope
 from mcp_tui.config.reader import EntryError, EntryReader, usage
-from mcp_tui.config.schema import Limits, PriceSpec
+from mcp_tui.config.schema import Limits, Origin, PriceSpec
 from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.types import JsonObject
@@ -48,6 +48,7 @@ class ModelSections:
     sets: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     prices: dict[str, PriceSpec] = field(default_factory=dict[str, PriceSpec])
     limits: dict[str, float] = field(default_factory=dict[str, float])
+    origins: dict[tuple[str, str], Origin] = field(default_factory=dict[tuple[str, str], Origin])
 
     def read(self, document: Document, scope: Scope, problems: list[ErrorInfo]) -> None:
         """Faults go to `problems`; AppError for a limit of spending that cannot be read, because a program that
@@ -63,6 +64,7 @@ class ModelSections:
             "sets": self.sets,
             "prices": self.prices,
             "limits": replace(Limits(), **cast("dict[str, Any]", self.limits)),
+            "origins": self.origins,
         }
 
     def _read_names(self, document: Document, scope: Scope, problems: list[ErrorInfo]) -> None:
@@ -74,6 +76,8 @@ class ModelSections:
                     self._read_name(reader, section, name)
                 except EntryError as fault:
                     problems.append(fault.info)
+                else:
+                    self._came_from(document, section, name)
 
     def _read_name(self, reader: EntryReader, section: str, name: str) -> None:
         if not name.strip() or _NOT_IN_NAMES & set(name):
@@ -106,6 +110,7 @@ class ModelSections:
                 problems.append(fault.info)
             else:
                 self.prices.setdefault(name, spec)
+                self._came_from(document, "prices", name)
 
     def _read_limits(self, document: Document, scope: Scope, problems: list[ErrorInfo]) -> None:
         table = _table(document, "limits", problems)
@@ -116,6 +121,11 @@ class ModelSections:
         except EntryError as fault:
             raise AppError.of(fault.info) from fault
         self.limits = given | self.limits
+        for name in given:
+            self._came_from(document, "limits", name)
+
+    def _came_from(self, document: Document, section: str, name: str) -> None:
+        self.origins.setdefault((section, name), document.origin((section, name)))
 
 
 def _refuse_unknown(reader: EntryReader, table: JsonObject, known: tuple[str, ...]) -> None:

@@ -172,6 +172,8 @@ class Config:
     prices: Mapping[str, PriceSpec] = field(default_factory=dict[str, PriceSpec])
     """`provider/model` or `provider/*` -> the person's own price."""
     limits: Limits = field(default_factory=Limits)
+    origins: Mapping[tuple[str, str], Origin] = field(default_factory=dict[tuple[str, str], Origin], compare=False)
+    """(section, name) -> where it stands, for what is in `models`, `sets`, `prices` and `limits`."""
     sources: tuple[Path, ...] = ()
     """Files that were read, first wins."""
     problems: tuple[ErrorInfo, ...] = ()

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Literal, Protocol
 
 import anyio
@@ -31,7 +32,7 @@ from mcp_tui.sessions.authorisation.authoriser import Authoriser
 from mcp_tui.sessions.changes import Changes
 from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.elicitation import Dialogs, Elicit
-from mcp_tui.sessions.exchange import CURRENT, Exchange, exchanging
+from mcp_tui.sessions.exchange import CURRENT, Exchange, Recording, exchanging
 from mcp_tui.sessions.faults import DENIED, Fault, Remedy, connect_fault, cut, http_fault, place
 from mcp_tui.sessions.health import Health
 from mcp_tui.sessions.listing import ALL_KINDS, Kind, Lists
@@ -99,7 +100,7 @@ class Connection:
         self.facts: ServerFacts | None = None
         self.latency_ms: float | None = None
         self.in_flight = 0
-        self.slots = anyio.Semaphore(MAX_CONCURRENT)
+        self.slots = anyio.Semaphore(MAX_CONCURRENT, fast_acquire=True)
         self.lists = Lists(spec)
         self._mode: Mode = mode
         self.host = host
@@ -403,25 +404,53 @@ class Connection:
 
     # ------------------------------------------------------------------ calls
 
-    @asynccontextmanager
-    async def calling(self, method: str, deadline: Deadline) -> AsyncGenerator[Exchange]:
+    def calling(self, method: str, deadline: Deadline) -> _Calling:
         """One request of a person or model: counted, limited, its clock paused during dialogs."""
-        self.in_flight += 1
-        self.host.changed()
+        return _Calling(self, Exchange(method, clock=deadline), deadline)
+
+    @property
+    def dialogs(self) -> Dialogs | None:
+        return self._dialogs
+
+
+class _Calling:
+    """What `Connection.calling` enters. A class, because a generator costs every call noticeably more."""
+
+    def __init__(self, connection: Connection, exchange: Exchange, deadline: Deadline) -> None:
+        self._connection = connection
+        self._exchange = exchange
+        self._deadline = deadline
+        self._recording = Recording(exchange)
+
+    async def __aenter__(self) -> Exchange:
+        connection = self._connection
+        connection.in_flight += 1
+        connection.host.changed()
         try:
-            async with self.slots:
-                with exchanging(method) as exchange:
-                    exchange.clock = deadline
-                    if self._dialogs is not None:
-                        self._dialogs.call_started(exchange, deadline)
-                    try:
-                        yield exchange
-                    finally:
-                        if self._dialogs is not None:
-                            self._dialogs.call_ended(exchange)
+            await connection.slots.acquire()
+        except BaseException:
+            self._left()
+            raise
+        self._recording.__enter__()
+        if connection.dialogs is not None:
+            connection.dialogs.call_started(self._exchange, self._deadline)
+        return self._exchange
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection = self._connection
+        try:
+            if connection.dialogs is not None:
+                connection.dialogs.call_ended(self._exchange)
         finally:
-            self.in_flight -= 1
-            self.host.changed()
+            self._recording.__exit__(kind, error, trace)
+            connection.slots.release()
+            self._left()
+
+    def _left(self) -> None:
+        self._connection.in_flight -= 1
+        self._connection.host.changed()
 
 
 def _exit_info(crash: CrashCard | None, spec: ServerSpec) -> ErrorInfo:

@@ -8,10 +8,9 @@ its sender's context), so a context variable connects the two ends.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from mcp_tui.core.errors import ErrorInfo
@@ -71,12 +70,25 @@ class Exchange:
 CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 
-@contextmanager
-def exchanging(method: str) -> Generator[Exchange]:
+class Recording:
     """Requests sent in this block (and by tasks started in it) are recorded on the exchange."""
-    exchange = Exchange(method)
-    token = CURRENT.set(exchange)
-    try:
-        yield exchange
-    finally:
-        CURRENT.reset(token)
+
+    __slots__ = ("_exchange", "_token")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._token: Token[Exchange | None] | None = None
+
+    def __enter__(self) -> Exchange:
+        self._token = CURRENT.set(self._exchange)
+        return self._exchange
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._token is not None:
+            CURRENT.reset(self._token)
+
+
+def exchanging(method: str) -> Recording:
+    return Recording(Exchange(method))

@@ -231,9 +231,7 @@ def _more_scope(exchange: Exchange) -> ErrorInfo | None:
         return None
     scope = re.search(r'scope="([^"]*)"', exchange.challenge)
     asked = f"The server asks for {cut(scope[1])}" if scope else "The server asks for more than was granted"
-    return ErrorInfo(
-        "More access is needed", asked, "Sign in again to grant it", ErrorKind.AUTH, "insufficient_scope"
-    )
+    return ErrorInfo("More access is needed", asked, "Sign in again to grant it", ErrorKind.AUTH, "insufficient_scope")
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -43,8 +43,8 @@ class Tap:
         self._pending: dict[str | int, tuple[str, Exchange | None]] = {}
 
     def sending(self, item: SessionMessage) -> None:
+        """It is about to be handed to the transport."""
         message = item.message
-        method = ""
         if isinstance(message, JSONRPCRequest):
             method = message.method
             if self._recorder is not None:
@@ -55,11 +55,16 @@ class Tap:
             else:
                 exchange = None
             self._pending[message.id] = (method, exchange)
-        elif isinstance(message, JSONRPCNotification):
-            method = message.method
-            if method == "notifications/cancelled" and message.params:
-                self._pending.pop(message.params.get("requestId", ""), None)
-        self._record("out", method, message)
+        elif (
+            isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled" and message.params
+        ):
+            self._pending.pop(message.params.get("requestId", ""), None)
+
+    def sent(self, item: SessionMessage) -> None:
+        """Kept after it was handed over, so that the server works on it meanwhile."""
+        message = item.message
+        asks = isinstance(message, JSONRPCRequest | JSONRPCNotification)
+        self._record("out", message.method if asks else "", message)
 
     def received(self, item: SessionMessage | Exception) -> SessionMessage | Exception:
         if isinstance(item, Exception):
@@ -98,7 +103,8 @@ class Tap:
         return "" if given is None else given
 
     def _record(self, direction: Literal["out", "in"], method: str, message: JSONRPCMessage) -> None:
-        body = {key: value for key, value in message.__dict__.items() if key in message.model_fields_set}
+        given = message.model_fields_set
+        body = {key: value for key, value in message.__dict__.items() if key in given}
         if isinstance(message, JSONRPCError):
             body["error"] = message.error.model_dump(by_alias=True, exclude_unset=True)
         self._ring.add(direction, method, body.get("id"), body)
@@ -156,7 +162,10 @@ class _TappedWrites:
 
     async def send(self, item: SessionMessage, /) -> None:
         self._tap.sending(item)
-        await self._inner.send(item)
+        try:
+            await self._inner.send(item)
+        finally:
+            self._tap.sent(item)
 
     async def aclose(self) -> None:
         await self._inner.aclose()

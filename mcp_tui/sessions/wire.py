@@ -58,12 +58,16 @@ def estimated_size(value: Any, limit: int = MAX_ENTRY_BYTES) -> int:
     return total
 
 
+_Kept = tuple[int, float, Literal["out", "in"], str, str | int | None, JsonObject | None, int, str]
+"""The fields of a `WireEntry`, which is only made for who looks."""
+
+
 class WireRing:
     """Appending costs no serialisation: entries keep the decoded message the SDK works with anyway."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._entries: deque[WireEntry] = deque()
+        self._entries: deque[_Kept] = deque()
         self._total = 0
         self._count = 0
 
@@ -80,11 +84,11 @@ class WireRing:
             message, note = None, note or "too large to keep"
         kept = size if message is not None else _NODE_BYTES
         self._count += 1
-        self._entries.append(WireEntry(self._count, self._clock(), direction, method, message_id, message, size, note))
+        self._entries.append((self._count, self._clock(), direction, method, message_id, message, size, note))
         self._total += kept
         while len(self._entries) > MAX_ENTRIES or self._total > MAX_TOTAL_BYTES:
-            old = self._entries.popleft()
-            self._total -= old.size_bytes if old.message is not None else _NODE_BYTES
+            *_, old, old_size, _ = self._entries.popleft()
+            self._total -= old_size if old is not None else _NODE_BYTES
 
     def entries(self) -> tuple[WireEntry, ...]:
-        return tuple(self._entries)
+        return tuple(WireEntry(*kept) for kept in self._entries)

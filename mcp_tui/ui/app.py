@@ -111,11 +111,22 @@ class McpTuiApp(App[None]):
 
     # Start and end
 
+    @property
+    def css_generation(self) -> int:
+        """Which change of styles the framework is at; a new screen that knows it is not styled twice."""
+        return self._css_update_count
+
     def _first_theme(self) -> None:
         """Set before the app runs: a change later would parse and apply every style a second time."""
         self._load_themes()
         wanted = self.options.theme or self._preferences.text("theme")
-        self.set_reactive(App.theme, wanted if wanted in self.themes else DEFAULT_THEME)
+        theme = self.themes.get(wanted, self.themes[DEFAULT_THEME])
+        self.set_reactive(App.theme, theme.name)
+        self.stylesheet.set_variables(self.get_css_variables())
+        if theme.ansi:
+            # Terminal colours also switch off the conversion to RGB, which only the change of a theme does.
+            self.set_reactive(App.theme, DEFAULT_THEME)
+            self.theme = theme.name
 
     def on_mount(self) -> None:
         self._bridge = EngineBridge(

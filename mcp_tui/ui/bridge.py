@@ -53,7 +53,7 @@ class Listeners:
     servers: Callable[[tuple[ServerSnapshot, ...]], None]
     questions: Callable[[tuple[ApprovalQuestion, ...]], None]
     warned: Callable[[ErrorInfo], None] | None = None
-    """A changed file cannot be used; everything stays as it was."""
+    """A changed file cannot be used, or a file of ours; everything goes on without it."""
     ask: Callable[[InputSpec], Awaitable[str | None]] | None = None
     """Answers an input of the configuration; None: the person would not say."""
 
@@ -68,6 +68,7 @@ class EngineBridge:
         self._task: asyncio.Task[None] | None = None
         self._answers: Answers | None = None
         self._watching: ConfigWatch | None = None
+        self._noticed: set[ErrorInfo] = set()
         self._asking = asyncio.Lock()
         """One question at a time, also when the configuration changes meanwhile."""
 
@@ -124,7 +125,7 @@ class EngineBridge:
         engine_options = runs.EngineOptions(demo=options.demo, demo_speed=options.demo_speed)
         if self._stop.is_set():
             return
-        async with runs.Engine(config, engine_options, environ=os.environ) as engine:
+        async with runs.Engine(config, engine_options, environ=os.environ, notice=self._notice) as engine:
             beside = None if options.demo else asyncio.create_task(self._watch(engine, read), name="config")
             try:
                 await self._follow(engine)
@@ -162,6 +163,12 @@ class EngineBridge:
         async with self._asking:
             if await ask_all(config, answers, ask):
                 self.look_now()
+
+    def _notice(self, info: ErrorInfo) -> None:
+        """A fault the engine lives with, such as of the usage ledger; it may come back at every call."""
+        if info not in self._noticed:
+            self._noticed.add(info)
+            self._warn(info)
 
     def _warn(self, info: ErrorInfo) -> None:
         if self._listeners.warned is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -12,7 +13,6 @@ from mcp_tui.ui.catalog_rows import Off
 
 if TYPE_CHECKING:
     from mcp_tui.core.chat import ModelParams
-    from mcp_tui.providers.registry import ModelRef
     from mcp_tui.runs.engine import Engine, Run
     from mcp_tui.runs.spec import Attachment, ColumnSpec
     from mcp_tui.ui.widgets.metrics_line import Best
@@ -28,19 +28,25 @@ class Cost:
     is_estimate: bool = False
 
 
+def comparable_cost(metrics: Metrics) -> float | None:
+    """Replayed steps cost nothing: with them the sum says nothing about the model."""
+    return None if metrics.cached_steps else metrics.cost_usd
+
+
 def best_columns(metrics: dict[str, Metrics]) -> dict[str, set[Best]]:
     """Column id -> which of `ttft`, `speed`, `cost` it is best in. Columns that share the best value are all best.
 
-    With nothing to compare, or all alike, nothing is best.
+    With nothing to compare, or all alike, nothing is best. A replayed answer competes with nobody, and where a part
+    was replayed the cost does not count.
     """
     best: dict[str, set[Best]] = {column: set() for column in metrics}
     measures: tuple[tuple[Best, Callable[[Metrics], float | None], bool], ...] = (
         ("ttft", lambda m: m.ttft_ms, False),
         ("speed", lambda m: m.tokens_per_s, True),
-        ("cost", lambda m: m.cost_usd, False),
+        ("cost", comparable_cost, False),
     )
     for name, value, most in measures:
-        known = {column: v for column, m in metrics.items() if (v := value(m)) is not None}
+        known = {column: v for column, m in metrics.items() if not m.cached and (v := value(m)) is not None}
         if len(set(known.values())) < 2:
             continue
         winner = max(known.values()) if most else min(known.values())
@@ -111,14 +117,15 @@ class Conversation:
         if self.run is not None:
             self.run.retry(column)
 
-    def add(self, ref: ModelRef) -> ColumnSpec:
-        used = {spec.label for spec in self._columns}
-        label, number = str(ref), 2
+    def add(self, spec: ColumnSpec) -> ColumnSpec:
+        """The same with an id and a label of its own in this conversation."""
+        used = {known.label for known in self._columns}
+        # The number told it apart from the columns it was made with; here others count.
+        name = re.sub(r" #[0-9]+\Z", "", spec.label)
+        label, number = name, 2
         while label in used:
-            label, number = f"{ref} #{number}", number + 1
-        from mcp_tui.runs.spec import ColumnSpec
-
-        spec = ColumnSpec(f"c{self._next}", ref, label, system=self._engine.config.defaults.system)
+            label, number = f"{name} #{number}", number + 1
+        spec = replace(spec, id=f"c{self._next}", label=label)
         self._next += 1
         if self.run is not None:
             self.run.add_column(spec)

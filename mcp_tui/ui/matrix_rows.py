@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from rich.cells import cell_len
 
 from mcp_tui.core import json_text
 from mcp_tui.core.media import duration_text
 from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics
 from mcp_tui.core.text import clean_line
+from mcp_tui.ui.conversation import comparable_cost
 from mcp_tui.ui.status import Tone, column_state, money
 from mcp_tui.ui.widgets import glyphs
+from mcp_tui.ui.widgets.metrics_line import replayed_text
+from mcp_tui.ui.widgets.rows import shorten
 
 _MAX_ARGUMENTS = 60
+_LEAST_CELLS = 20
+"""Narrower than this a cell says nothing; then the table scrolls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +92,83 @@ _METRICS: tuple[tuple[str, _Value, _Text, str], ...] = (
 def matrix(columns: Sequence[ColumnView]) -> list[Row]:
     states = [column_state(column.status) for column in columns]
     rows = [Row("status", "status", tuple(Cell(str(state), state.tone) for state in states))]
+    rows.extend(_text_rows(columns))
     rows.extend(_metric_rows(columns))
     rows.extend(_call_rows(columns))
     return rows
+
+
+def fitted(labels: Sequence[str], rows: Sequence[Row], room: int) -> tuple[list[str], list[Row]]:
+    """Labels and cells cut so that all columns together take at most `room` cells, as far as that leaves something.
+
+    Columns that need little keep it; the others share the rest.
+    """
+    wanted = [
+        max([cell_len(label), *(_width(row.cells[index]) for row in rows if row.cells)])
+        for index, label in enumerate(labels)
+    ]
+    left, share = room, 0
+    for done, width in enumerate(sorted(wanted)):
+        share = left // (len(wanted) - done)
+        if width > share:
+            break
+        left -= width
+    else:
+        return list(labels), list(rows)
+    most = max(share, _LEAST_CELLS)
+    cut = [replace(row, cells=tuple(_cut(cell, most) for cell in row.cells)) for row in rows]
+    return [shorten(label, most) for label in labels], cut
+
+
+def _width(cell: Cell) -> int:
+    return cell_len(cell.text) + (cell_len(glyphs.BEST) + 1 if cell.best else 0)
+
+
+def _cut(cell: Cell, most: int) -> Cell:
+    over = _width(cell) - most
+    return cell if over <= 0 else replace(cell, text=shorten(cell.text, cell_len(cell.text) - over))
+
+
+def _text_rows(columns: Sequence[ColumnView]) -> list[Row]:
+    """Who answered, and what else there is to know of the newest turn; only what somebody has."""
+    found: list[Row] = []
+    texts: tuple[tuple[str, _Text], ...] = (
+        ("replayed", lambda m: replayed_text(m)),
+        ("fallback", lambda m: clean_line(m.fallback)),
+        ("notes", lambda m: clean_line(" ".join(m.notes))),
+    )
+    for title, text in texts:
+        shown = [text(column.metrics) for column in columns]
+        if any(shown):
+            found.append(Row(title, title, tuple(Cell(text or "-", "warn" if text else "muted") for text in shown)))
+    return found
 
 
 def _metric_rows(columns: Sequence[ColumnView]) -> list[Row]:
     rows: list[Row] = []
     for title, value, text, best in _METRICS:
         values = [value(column.metrics) for column in columns]
-        known = [v for v in values if v is not None]
-        if not known:
+        if not any(values):
+            # Nobody knows, or all are zero: nothing to compare.
             continue
+        rivals = [_rival(title, column.metrics, v) for column, v in zip(columns, values, strict=True)]
+        known = [v for v in rivals if v is not None]
         top = (max if best == "max" else min)(known) if best and len(set(known)) > 1 else None
         cells = tuple(
-            Cell(text(column.metrics) or "-", None if v is not None else "muted", top is not None and v == top)
-            for column, v in zip(columns, values, strict=True)
+            Cell(text(column.metrics) or "-", None if v is not None else "muted", top is not None and rival == top)
+            for column, v, rival in zip(columns, values, rivals, strict=True)
         )
         rows.append(Row(title, title, cells))
     return rows
+
+
+def _rival(title: str, metrics: Metrics, value: float | None) -> float | None:
+    """The value as far as it says something about the model: a replayed answer competes with nobody."""
+    if metrics.cached:
+        return None
+    if title == "cost":
+        return comparable_cost(metrics)
+    return None if title == "time" and metrics.cached_steps else value
 
 
 def _call_rows(columns: Sequence[ColumnView]) -> list[Row]:

@@ -139,6 +139,8 @@ def test_an_unknown_server_is_named(cli: Cli) -> None:
     result = cli("--server", "a=https://127.0.0.1:9/mcp", "auth", "b")
     assert result.code == 2
     assert "'b' is not configured" in result.err
+    assert "servers: a; providers: " in result.err
+    assert "openai" in result.err
 
 
 def test_a_bad_auth_entry_is_an_error_of_that_entry(cli: Cli, configured: Configure) -> None:

@@ -114,6 +114,15 @@ def test_demo_compares_three_models_with_real_tool_calls(spawned: Cli) -> None:
     assert value["comparison"]["count"] == len(value["responses"])
 
 
+def test_a_second_demo_comparison_is_answered_from_the_cache(spawned: Cli) -> None:
+    first, second = (spawned("compare", "Add 2 and 3", "--demo", "--cache", "--json") for _ in range(2))
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+    before, after = first.json["responses"], second.json["responses"]
+    assert [response["cached"] for response in before] == [False] * 3
+    assert [response["cached"] for response in after] == [True] * 3
+    assert [response["text"] for response in after] == [response["text"] for response in before]
+
+
 def test_text_of_one_model_and_a_denied_call(cli: Cli, tmp_path: Path) -> None:
     export = tmp_path / "out.md"
     result = cli("compare", "Restart the checkout service", "--demo", "-m", "swift", "--export", str(export))

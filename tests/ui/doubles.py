@@ -43,8 +43,10 @@ from mcp_tui.core.state import (
     Usage,
 )
 from mcp_tui.core.types import JsonObject
-from mcp_tui.providers.registry import ModelRef, ProviderInfo
+from mcp_tui.providers.registry import ModelRef, ProviderInfo, ProviderRegistry
 from mcp_tui.runs.engine import Engine
+from mcp_tui.runs.lineup import columns_for
+from mcp_tui.runs.model_names import ModelNames
 from mcp_tui.runs.spec import Attachment, ColumnSpec, RunSpec
 from mcp_tui.ui import app as app_module
 from mcp_tui.ui.app import McpTuiApp
@@ -266,12 +268,12 @@ class FakeRegistry:
     def provider(self, name: str) -> FakeProvider:
         return FakeProvider(self.listed[name])
 
-    def resolve(self, text: str) -> ModelRef:
+    def resolve(self, text: str, *, usable: bool = True) -> ModelRef:
         provider, _, model = text.partition("/")
         info = next((info for info in self.infos if info.name == provider), None)
         if info is None:
             raise AppError("Unknown provider", provider, "known: openai, groq", kind=ErrorKind.USAGE)
-        if not info.available:
+        if usable and not info.available:
             raise AppError("No key", f"{provider} needs a key", "set GROQ_API_KEY", kind=ErrorKind.AUTH)
         return ModelRef(provider, model)
 
@@ -370,8 +372,11 @@ class FakeEngine:
         self.runs: list[FakeRun] = []
 
     def default_columns(self, models: Sequence[str] = ()) -> tuple[ColumnSpec, ...]:
-        if self.problem is not None:
+        if self.problem is not None and not models:
             raise self.problem
+        if models:
+            names = ModelNames(self.config, cast("ProviderRegistry", self.registry))
+            return columns_for(names.select(models), self.config.defaults.system)
         return tuple(
             ColumnSpec(f"c{number}", ModelRef(*label.split("/", 1)), label, ModelParams())
             for number, label in enumerate(self.labels, 1)
@@ -436,6 +441,7 @@ class Stage:
 
     async def type(self, text: str) -> None:
         names = {" ": "space", "\n": "ctrl+j", "/": "slash", "@": "at", ":": "colon", ".": "full_stop", "-": "minus"}
+        names |= {"?": "question_mark", "=": "equals_sign", "|": "vertical_line"}
         for character in text:
             await self.pilot.press(names.get(character, character))
         await self.settle()

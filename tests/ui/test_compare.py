@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
+import pytest
+from rich.cells import cell_len
+from textual.widgets import Input
+
+from mcp_tui.config.schema import Config
 from mcp_tui.core.chat import ModelParams
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.events import CallChanged, StepStarted, TextAppended
 from mcp_tui.core.state import CallStatus, ColumnStatus, Metrics, Usage
 from mcp_tui.demo import DEMO_PROMPT
 from mcp_tui.ui.conversation import best_columns
-from mcp_tui.ui.matrix_rows import ColumnView, matrix
+from mcp_tui.ui.matrix_rows import ColumnView, fitted, matrix
 from mcp_tui.ui.screens.dialog import ConfirmScreen
 from mcp_tui.ui.screens.diff import DiffScreen, difference
 from mcp_tui.ui.screens.matrix import MatrixScreen
@@ -261,6 +266,14 @@ def test_best_needs_something_to_compare_and_ties_are_shared() -> None:
     assert best_columns({"a": Metrics(), "b": figures(1, 1, 1)}) == {"a": set(), "b": set()}
 
 
+def test_a_replayed_answer_is_never_best() -> None:
+    replayed = replace(figures(1, 900, 0), steps=2, cached_steps=2)
+    two = {"b": figures(5, 2, 3), "c": figures(6, 1, 4)}
+    assert best_columns({"a": replayed, **two}) == {"a": set(), **best_columns(two)}
+    partly = replace(replayed, cached_steps=1)
+    assert best_columns({"a": partly, **two}) == {"a": {"ttft", "speed"}, "b": {"cost"}, "c": set()}
+
+
 async def test_the_header_hears_of_live_runs_cost_and_tools() -> None:
     async with stage() as s:
         run = await s.send("go")
@@ -337,6 +350,74 @@ async def test_a_written_model_no_list_holds_is_taken_and_an_unreachable_list_is
         await s.press("enter")
         await s.work_done()
         assert s.screen.columns_area.columns[-1].label == "openai/brand-new"
+
+
+OWN = Config(models={"fast": "openai/gpt-mini?temperature=0.2"}, sets={"duel": ("fast", "openai/gpt-large")})
+
+
+@pytest.mark.parametrize(
+    ("written", "labels"),
+    [
+        ("fast", ["openai/gpt-mini temperature=0.2"]),
+        ("duel", ["openai/gpt-mini temperature=0.2", "openai/gpt-large"]),
+        ("openai/gpt-mini?effort=high", ["openai/gpt-mini effort=high"]),
+        ("fast?temperature=1", ["openai/gpt-mini temperature=1"]),
+        ("groq/llama | openai/gpt-large", ["groq/llama #2"]),
+    ],
+)
+async def test_the_picker_takes_what_the_command_line_takes(written: str, labels: list[str]) -> None:
+    engine = FakeEngine()
+    engine.config = OWN
+    async with stage(engine) as s:
+        await focus(s, 1)
+        await s.press("plus")
+        await s.type(written)
+        await s.press("enter")
+        await s.work_done()
+        columns = s.screen.columns_area.columns
+        assert [column.label for column in columns][3:] == labels
+        assert len({column.column_id for column in columns}) == len(columns)
+        run = await s.send("go")
+        spec = run.spec.columns[3]
+        assert spec.label == labels[0]
+        assert [str(choice.ref) for choice in spec.fallback] == (["openai/gpt-large"] if "|" in written else [])
+
+
+async def test_short_names_and_sets_are_listed_with_what_they_mean() -> None:
+    engine = FakeEngine()
+    engine.config = OWN
+    async with stage(engine) as s:
+        await focus(s, 1)
+        await s.press("plus")
+        await s.work_done()
+        shown = s.shown()
+        assert "short names and sets" in shown
+        assert "fast + openai/gpt-large" in shown and "openai/gpt-mini?temperature=0.2" in shown
+
+
+async def test_a_wrong_parameter_is_refused_in_the_picker() -> None:
+    async with stage() as s:
+        await focus(s, 1)
+        await s.press("plus")
+        assert isinstance(s.top, ModelPicker)
+        s.top.query_one(Input).value = "openai/gpt-mini?temprature=1"
+        await s.settle()
+        await s.press("enter")
+        assert isinstance(s.top, ModelPicker)
+        assert "`temprature` is not known" in s.shown()
+
+
+async def test_a_listed_model_is_never_read_as_parameters() -> None:
+    async with stage() as s:
+        s.engine.registry.listed["openai"] = ("odd?system=obey",)
+        await focus(s, 1)
+        await s.press("plus")
+        await s.work_done()
+        await s.type("odd")
+        await s.press("enter")
+        await s.work_done()
+        spec = (await s.send("go")).spec.columns[3]
+        assert (spec.ref.model, spec.system) == ("odd?system=obey", "")
 
 
 async def test_minus_removes_and_asks_when_an_answer_would_go() -> None:
@@ -421,6 +502,60 @@ def test_matrix_lines_calls_up_by_step_and_marks_other_arguments() -> None:
     assert cells[0].text == cells[1].text == "✓ ok 12ms  path=a"
     assert cells[2].text == "✗ error 3ms  ≠ path=b" and cells[2].tone == "bad"
     assert cells[3].text == "-"
+
+
+def test_matrix_leaves_out_what_is_zero_everywhere() -> None:
+    none = Metrics(Usage(10, 20, 0, None, 0), steps=1)
+    rows = {row.title.strip() for row in matrix([view("x", metrics=none), view("y", metrics=none)])}
+    assert {"input", "output", "steps"} <= rows
+    assert not {"cached", "reasoning", "calls", "attempts", "fallback", "notes", "replayed"} & rows
+    some = replace(none, usage=Usage(10, 20, 5, None, 0))
+    assert "cached" in {row.title.strip() for row in matrix([view("x", metrics=none), view("y", metrics=some)])}
+
+
+def test_matrix_tells_of_replays_fallbacks_and_notes() -> None:
+    replayed = Metrics(Usage(10, 20), cost_usd=0.0, duration_ms=1.0, steps=2, cached_steps=2)
+    partly = Metrics(Usage(10, 20), cost_usd=0.0001, duration_ms=2.0, steps=3, cached_steps=1)
+    other = replace(figures(400, 80, 0.01), fallback="groq/llama because Rate limited", notes=("Cut to 100 tokens",))
+    rows = {
+        row.title.strip(): row.cells
+        for row in matrix([view("a", metrics=replayed), view("b", metrics=partly), view("c", metrics=other)])
+    }
+    assert [cell.text for cell in rows["replayed"]] == ["cached", "1 of 3 steps cached", "-"]
+    assert rows["fallback"][2].text == "groq/llama because Rate limited"
+    assert rows["notes"][2].text == "Cut to 100 tokens"
+    assert not any(cell.best for cells in rows.values() for cell in cells)
+
+
+def test_matrix_columns_share_the_room_and_small_ones_keep_theirs() -> None:
+    wide = call("1", "fs", "read", {"path": "a" * 50}, CallStatus.OK, duration_ms=12.0)
+    rows = matrix([view("x", wide), view("y", wide), view("z")])
+    labels, same = fitted(["x", "y", "z"], rows, 500)
+    assert same == rows and labels == ["x", "y", "z"]
+    _, cut = fitted(["x", "y", "z"], rows, 80)
+    widths = [max(cell_len(row.cells[at].text) for row in cut if row.cells) for at in range(3)]
+    assert sum(widths) <= 80 and widths[0] == widths[1] >= 35
+    assert cut[-1].cells[0].text.endswith("…") and cut[-1].cells[0].text.startswith("✓ ok 12ms  path=aaa")
+    _, least = fitted(["x", "y", "z"], rows, 10)
+    assert cell_len(least[-1].cells[0].text) == 20
+
+
+@pytest.mark.parametrize("size", [(160, 45), (120, 35)])
+async def test_the_matrix_scrolls_sideways_only_when_it_must(size: tuple[int, int]) -> None:
+    async with stage(size=size) as s:
+        run = await s.send("go")
+        play(run, "finished")
+        for column in ("c1", "c2", "c3"):
+            run.tell(CallChanged(column, call("n", "fs", "read", {"path": f"{column}{'x' * 80}"}, CallStatus.OK)))
+        await focus(s, 1)
+        await s.press("m")
+        screen = s.top
+        assert isinstance(screen, MatrixScreen)
+        assert not screen.table.show_horizontal_scrollbar
+        assert "fs.read" in s.shown()
+        await s.pilot.resize_terminal(60, 24)
+        await s.settle()
+        assert screen.table.show_horizontal_scrollbar
 
 
 def test_matrix_marks_best_and_leaves_out_what_nobody_knows() -> None:

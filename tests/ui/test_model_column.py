@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rich.cells import cell_len
 from rich.style import Style
@@ -63,6 +65,13 @@ def test_estimates_and_demo_are_said() -> None:
     assert metrics_text(estimate, 80, demo=False) == "~10 tok/s · ~<$0.0001 · ~12.3k↑ ~64↓"
     assert metrics_text(METRICS, 40, demo=True) == "0.41s first · 83 tok/s · demo"
     assert token_count(9999) == "9999" and token_count(1_250_000) == "1.2M"
+
+
+def test_a_replayed_answer_says_so_first() -> None:
+    replayed = Metrics(Usage(1204, 310), cost_usd=0.0, cost_is_estimate=False, steps=2, cached_steps=2)
+    assert metrics_text(replayed, 80, demo=False) == "cached · $0 · 1204↑ 310↓ · 2 steps"
+    assert metrics_text(replace(replayed, steps=3), 12, demo=False) == ""
+    assert metrics_text(replace(replayed, steps=3), 30, demo=False) == "2 of 3 steps cached · $0"
 
 
 @pytest.mark.parametrize(

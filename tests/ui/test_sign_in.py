@@ -41,6 +41,26 @@ async def test_the_same_key_stops_waiting() -> None:
         assert s.top is s.screen
 
 
+async def test_escape_stops_waiting_and_only_then_leaves_the_pane() -> None:
+    async with stage(servers=(remote(url=URL), server("t"))) as s:
+        s.screen.servers_pane.focus()
+        await s.press("escape")
+        assert s.engine.manager.signed == [("cancel", "s")]
+        assert s.screen.servers_pane.has_focus
+        await s.servers((remote(), server("t")))
+        await s.press("escape")
+        assert s.engine.manager.signed == [("cancel", "s")]
+        assert s.screen.prompt_pane.editor.has_focus
+
+
+async def test_escape_on_another_server_leaves_the_sign_in_alone() -> None:
+    async with stage(servers=(remote(url=URL), server("t"))) as s:
+        s.screen.servers_pane.focus()
+        await s.press("down", "escape")
+        assert s.engine.manager.signed == []
+        assert s.screen.prompt_pane.editor.has_focus
+
+
 async def test_waiting_for_the_browser_shows_for_how_long() -> None:
     async with stage(servers=(remote(url=URL),)) as s:
         pane = s.screen.servers_pane

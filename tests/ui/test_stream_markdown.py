@@ -181,6 +181,14 @@ def test_answer_text_is_the_cleaned_markdown_of_the_newest_turn() -> None:
     assert shown.answer_text() == "# New text\n\ntail"
 
 
+@pytest.mark.parametrize("width", range(9))
+def test_a_row_is_cut_wherever_its_spans_end(width: int) -> None:
+    row = Row([("ab", Style()), ("cd", Style()), ("多", Style()), ("e", Style())])
+    shown = row.segments(width, Style())
+    assert sum(segment.cell_length for segment in shown) == width
+    assert "abcd"[:width] in "".join(segment.text for segment in shown)
+
+
 def test_a_retried_turn_replaces_what_was_shown_of_it() -> None:
     shown = StreamDocument(lambda: 0.0)
     for turn, prompt, text in ((1, "one", "first answer"), (2, "two", "second answer"), (2, "two", "better")):

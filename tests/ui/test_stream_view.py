@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from textual.geometry import Offset
 from textual.selection import Selection
 
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.core.events import ReasoningAppended, StatusChanged, StepStarted, TextAppended, TurnStarted
-from mcp_tui.core.state import CallStatus, ColumnStatus
+from mcp_tui.core.events import (
+    MetricsChanged,
+    ReasoningAppended,
+    StatusChanged,
+    StepStarted,
+    TextAppended,
+    TurnStarted,
+)
+from mcp_tui.core.state import CallStatus, ColumnStatus, Metrics
+from mcp_tui.runs.availability import FALLBACK
 from tests.ui.stream_harness import ColumnApp, call, column_app, joined
 
 HOSTILE = "a[/x]b [@click=app.bell()]hi[/] \x1b]52;c;aGFjaw==\x07\x1b]0;title\x07\x1b[2J\x9b31m\u202eevil end"
@@ -357,6 +367,38 @@ async def test_a_retry_counts_down_and_stays_as_one_line() -> None:
         assert "retry in 2s" in app.screen_rows()[0]
         app.feed(StatusChanged("c1", ColumnStatus.STREAMING), text("ok"))
         assert app.view.plain_rows() == ["» retried: Rate limited", "", "ok"]
+
+
+async def test_another_model_that_takes_over_is_named_and_stays_named() -> None:
+    async with column_app() as (app, _):
+        why = ErrorInfo("fallback: groq/llama because Rate limited", "HTTP 429", "wait", code=FALLBACK)
+        app.feed(StatusChanged("c1", ColumnStatus.RETRYING, why))
+        told = "» fallback: groq/llama because Rate limited, HTTP 429"
+        assert app.view.plain_rows() == [told]
+        app.feed(StatusChanged("c1", ColumnStatus.STREAMING), text("ok"))
+        app.feed(StatusChanged("c1", ColumnStatus.DONE))
+        assert app.view.plain_rows() == [told, "", "ok"]
+
+
+async def test_notes_stand_in_the_column_once_and_never_inside_a_paragraph() -> None:
+    async with column_app() as (app, _):
+        first = Metrics(notes=("Answers are limited to 100 tokens",))
+        app.feed(MetricsChanged("c1", first), MetricsChanged("c1", first))
+        assert app.view.plain_rows() == ["· Answers are limited to 100 tokens"]
+        app.feed(StatusChanged("c1", ColumnStatus.STREAMING), text("one "))
+        app.feed(MetricsChanged("c1", replace(first, notes=(*first.notes, "second\x1b[2J"))), text("paragraph"))
+        app.feed(StatusChanged("c1", ColumnStatus.DONE))
+        rows = ["· Answers are limited to 100 tokens", "", "one paragraph", "", "· second"]
+        assert [row.rstrip() for row in app.view.plain_rows()] == rows
+
+
+async def test_a_new_turn_does_not_repeat_the_notes_of_the_last() -> None:
+    async with column_app() as (app, _):
+        app.feed(MetricsChanged("c1", Metrics(notes=("limited",))), StatusChanged("c1", ColumnStatus.DONE))
+        app.feed(TurnStarted("c1", 2, "again"), StatusChanged("c1", ColumnStatus.CONNECTING))
+        assert sum("limited" in row for row in app.view.plain_rows()) == 1
+        app.feed(MetricsChanged("c1", Metrics(notes=("limited",))))
+        assert sum("limited" in row for row in app.view.plain_rows()) == 2
 
 
 async def test_steps_keep_their_texts_apart() -> None:

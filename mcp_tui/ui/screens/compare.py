@@ -17,8 +17,8 @@ from mcp_tui.ui.screens.compare_sending import CompareSending
 from mcp_tui.ui.screens.mode import TrustAsked
 
 if TYPE_CHECKING:
-    from mcp_tui.providers.registry import ModelRef
     from mcp_tui.runs.engine import Engine
+    from mcp_tui.runs.spec import ColumnSpec
     from mcp_tui.ui.matrix_rows import ColumnView
     from mcp_tui.ui.panes.approval import ApprovalBar
     from mcp_tui.ui.screens.params import ChosenParams
@@ -92,6 +92,17 @@ class CompareScreen(CompareSending):
             return False
         return True
 
+    def _stop_sign_in(self) -> bool:
+        """Of the selected server. False when none waits for the browser."""
+        server = self.servers_pane.current
+        if server is None or not server.sign_in_url or self._engine is None:
+            return False
+        try:
+            self._engine.manager.cancel_sign_in(server.name)
+        except AppError as error:
+            self._toast(error.info.line(), "warning")
+        return True
+
     def _set_enabled(self, server: str, enabled: bool) -> None:
         if self._engine is not None:
             self._engine.manager.set_enabled(server, enabled)
@@ -156,13 +167,15 @@ class CompareScreen(CompareSending):
         self.columns_area.toggle_maximised()
 
     def action_back(self) -> None:
-        """One step back: what is being read, the bar, the sidebar, a live column, a big one, the editor."""
+        """One step back: what is being read, the bar, a sign-in, the sidebar, a live column, a big one, the editor."""
         if self._stop_delivery():
             return
         column = self._focused_column()
         conversation = self._conversation
         if self.approval_bar.has_focus:
             self._return_focus()
+        elif self.servers_pane.has_focus and self._stop_sign_in():
+            return
         elif self.query_one("#sidebar").has_focus_within:
             self.remove_class("-sidebar-open")
             self.prompt_pane.editor.focus()
@@ -240,19 +253,26 @@ class CompareScreen(CompareSending):
     def action_add_model(self) -> None:
         from mcp_tui.ui.screens.model_picker import ModelPicker
 
-        if self._engine is not None:
-            host(self).push_screen(ModelPicker(self._engine.registry), self._model_chosen)
+        engine = self._engine
+        if engine is not None:
+            picker = ModelPicker(engine.registry, engine.config, engine.default_columns)
+            host(self).push_screen(picker, self._models_chosen)
 
-    def _model_chosen(self, ref: ModelRef | None) -> None:
-        if ref is None or self._conversation is None:
+    def _models_chosen(self, chosen: tuple[ColumnSpec, ...] | None) -> None:
+        if self._conversation is None:
             return
+        added: list[ColumnSpec] = []
         try:
-            spec = self._conversation.add(ref)
+            added.extend(self._conversation.add(spec) for spec in chosen or ())
         except AppError as error:
             self._toast(error.info.line(), "error")
-            return
-        self.run_worker(self.columns_area.add_column(self._new_column(spec)), group="columns")
-        self._changed()
+        if added:
+            self.run_worker(self._add_columns(added), group="columns")
+            self._changed()
+
+    async def _add_columns(self, specs: list[ColumnSpec]) -> None:
+        for spec in specs:
+            await self.columns_area.add_column(self._new_column(spec))
 
     def action_remove_column(self) -> None:
         column = self._column()

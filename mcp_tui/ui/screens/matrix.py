@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
@@ -15,11 +16,15 @@ from textual.widgets import DataTable
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
 from mcp_tui.ui.ink import ink
-from mcp_tui.ui.matrix_rows import Cell, ColumnView, Row, matrix
+from mcp_tui.ui.matrix_rows import Cell, ColumnView, Row, fitted, matrix
 from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.glyphs import BEST
 
 REFRESH_S = 0.5
+_WIDEST = 0.98
+"""Of the screen, as in the style."""
+_AROUND = 5
+"""Border, padding and the vertical scrollbar."""
 
 
 class MatrixScreen(ModalScreen[None]):
@@ -61,13 +66,23 @@ class MatrixScreen(ModalScreen[None]):
 
     def _show(self) -> None:
         columns = self._read()
-        labels = tuple(clean_line(column.label) for column in columns)
         rows = matrix(columns)
+        shown, rows = fitted([clean_line(column.label) for column in columns], rows, self._room(rows, len(columns)))
+        labels = tuple(shown)
         if labels != self._labels or [row.key for row in rows] != [row.key for row in self._rows]:
             self._rebuild(labels, rows)
         else:
             self._update(rows)
         self._labels, self._rows = labels, rows
+
+    def _room(self, rows: list[Row], columns: int) -> int:
+        """Cells for the columns' texts when the table is as wide as it may get."""
+        padding = 2 * self.table.cell_padding
+        titles = max(cell_len(row.title) for row in rows)
+        return int(self.size.width * _WIDEST) - _AROUND - titles - padding * (columns + 1)
+
+    def on_resize(self) -> None:
+        self._show()
 
     def _rebuild(self, labels: tuple[str, ...], rows: list[Row]) -> None:
         place = self.table.cursor_coordinate

@@ -75,6 +75,12 @@ class ModeScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (140, "-wide")]
     """-narrow: the sidebar is folded away unless asked for."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        # A new screen is styled with the newest styles anyway. Without this the framework takes it for an old one,
+        # and parses every style file twice more before the first frame (25 ms).
+        self._css_update_count = getattr(host(self), "css_generation", self._css_update_count)
+
     def compose(self) -> ComposeResult:
         # The framework sets these on the first resize, after the children: every style would be applied twice.
         size = host(self).size

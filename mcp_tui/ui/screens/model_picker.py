@@ -1,9 +1,9 @@
-"""Choose a model to add: every provider's models, and what is missing where one cannot be used."""
+"""Choose a model to add: short names and sets, every provider's models, what is missing where one cannot be used."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,14 +19,18 @@ from textual.widgets import Input, Static
 from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.providers.registry import ModelRef
+from mcp_tui.providers.vendors import BY_NAME
 from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.row_list import RowList, fill
 
 if TYPE_CHECKING:
+    from mcp_tui.config.schema import Config
     from mcp_tui.providers.registry import ProviderInfo, ProviderRegistry
+    from mcp_tui.runs.spec import ColumnSpec
 
 LIST_TIMEOUT_S = 10.0
-_KEY_VARIABLES = {"gemini": "GEMINI_API_KEY"}
+_OWN = "short names and sets"
+"""The heading, which no provider is called."""
 
 
 def missing(provider: ProviderInfo) -> str:
@@ -34,7 +38,10 @@ def missing(provider: ProviderInfo) -> str:
     if provider.available:
         return ""
     if provider.key_source == "":
-        return f"set {_KEY_VARIABLES.get(provider.name, provider.name.upper() + '_API_KEY')}"
+        vendor = BY_NAME.get(provider.name)
+        if vendor is not None and vendor.key_variables:
+            return f"set {vendor.key_variables[0]}"
+        return f"set api_key in [providers.{clean_line(provider.name)}]"
     return "not running here"
 
 
@@ -44,6 +51,12 @@ class _Row:
     text: str
     aside: str
     ref: ModelRef | None = None
+    name: str = ""
+    """A short name or set of the configuration."""
+
+    @property
+    def choice(self) -> str:
+        return self.name or (str(self.ref) if self.ref else "")
 
 
 class ModelList(RowList):
@@ -56,13 +69,15 @@ class ModelList(RowList):
 
     def row_key(self, index: int) -> str:
         row = self.rows[index] if self.rows else None
-        return "" if row is None else str(row.ref) if row.ref else row.provider
+        return "" if row is None else row.choice or row.provider
 
     def row_text(self, index: int, width: int) -> Text:
         muted = self.part("row-list--muted")
         if not self.rows:
             return Text("no such model in the lists; enter tries the name as you wrote it", muted)
         row = self.rows[index]
+        if row.name:
+            return fill(Text(f"  {row.text}", end=""), Text(row.aside, muted), width)
         if row.ref is None:
             return fill(Text(row.text, self.part("row-list--strong"), end=""), Text(row.aside, muted), width)
         return fill(Text(f"  {row.text}", "" if not row.aside else muted, end=""), Text(row.aside, muted), width)
@@ -72,8 +87,12 @@ class ModelList(RowList):
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
 
 
-class ModelPicker(ModalScreen[ModelRef | None]):
-    """None when the person went back. Models are asked for at every provider that can be used, all at once."""
+class ModelPicker(ModalScreen["tuple[ColumnSpec, ...] | None"]):
+    """The columns to add: several for a set, None when the person went back.
+
+    Models are asked for at every provider that can be used, all at once. What is written may be anything that `-m`
+    takes.
+    """
 
     CSS_PATH = sheets("compare_dialogs")
     BINDINGS = [
@@ -84,14 +103,24 @@ class ModelPicker(ModalScreen[ModelRef | None]):
         Binding("pagedown", "page(1)", show=False, priority=True),
     ]
 
-    def __init__(self, registry: ProviderRegistry) -> None:
+    def __init__(
+        self,
+        registry: ProviderRegistry,
+        config: Config,
+        columns: Callable[[Sequence[str]], tuple[ColumnSpec, ...]],
+    ) -> None:
+        """columns: for names as `-m` takes them; AppError names what is wrong."""
         super().__init__()
         self._registry = registry
+        self._columns = columns
+        self._own = {**{name: " + ".join(models) for name, models in config.sets.items()}, **config.models}
+        """Short names win over sets."""
+        self._system = config.defaults.system
         self._providers: Sequence[ProviderInfo] = registry.providers()
         self._models: dict[str, tuple[str, ...]] = {p.name: p.models for p in self._providers}
         self._faults: dict[str, ErrorInfo] = {}
         self._asking: set[str] = set()
-        self._filter = Input(placeholder="filter, or write PROVIDER/MODEL", compact=True)
+        self._filter = Input(placeholder="filter, or write PROVIDER/MODEL?effort=low | PROVIDER/MODEL", compact=True)
         self._list = ModelList()
         self._list.can_focus = False
         self._note = Static(classes="fault", markup=False)
@@ -132,7 +161,7 @@ class ModelPicker(ModalScreen[ModelRef | None]):
     def _rebuild(self) -> None:
         key = self._list.current_key
         terms = self._filter.value.casefold().split()
-        rows: list[_Row] = []
+        rows = self._own_rows(terms)
         for provider in sorted(self._providers, key=lambda p: not p.available):
             lack = missing(provider)
             found = [
@@ -147,6 +176,14 @@ class ModelPicker(ModalScreen[ModelRef | None]):
         self._list.rows = rows
         self._list.rows_replaced(key)
 
+    def _own_rows(self, terms: list[str]) -> list[_Row]:
+        written = self._filter.value.strip()
+        found = [name for name in self._own if all(term in name.casefold() for term in terms)]
+        # What was written in full comes before what merely contains it.
+        found.sort(key=lambda name: name != written)
+        rows = [_Row(_OWN, clean_line(name), clean_line(self._own[name]), name=name) for name in found]
+        return [_Row(_OWN, _OWN, ""), *rows] if rows else []
+
     def _aside(self, provider: ProviderInfo) -> str:
         if lack := missing(provider):
             return f"◇ {lack}"
@@ -160,7 +197,7 @@ class ModelPicker(ModalScreen[ModelRef | None]):
 
     def _to_first_model(self) -> None:
         for index, row in enumerate(self._list.rows):
-            if row.ref is not None:
+            if row.choice:
                 self._list.cursor = index
                 return
 
@@ -187,15 +224,23 @@ class ModelPicker(ModalScreen[ModelRef | None]):
 
     def _choose(self) -> None:
         row = self._list.current
-        if row is not None and row.ref is None:
-            return
-        text = str(row.ref) if row is not None else self._filter.value.strip()
+        text = row.choice if row is not None else self._filter.value.strip()
         if not text:
             return
         try:
-            self.dismiss(self._registry.resolve(text))
+            self.dismiss(self._columns([text]) if row is None or row.ref is None else self._listed(row.ref))
         except AppError as error:
             self._note.update(Content(clean(f"! {error.info.line()}")))
+
+    def _listed(self, ref: ModelRef) -> tuple[ColumnSpec, ...]:
+        text = str(ref)
+        if text not in self._own and not any(sign in text for sign in "?|"):
+            return self._columns([text])
+        # A name from a provider's list is only a name, whatever it would mean if a person wrote it.
+        from mcp_tui.runs.spec import ColumnSpec
+
+        ref = self._registry.resolve(text)
+        return (ColumnSpec("", ref, str(ref), system=self._system),)
 
     def on_click(self, event: events.Click) -> None:
         if event.widget is self:

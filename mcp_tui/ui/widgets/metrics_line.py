@@ -34,6 +34,9 @@ def figures(metrics: Metrics, *, demo: bool, best: AbstractSet[str] = frozenset(
     usage = metrics.usage
     about = "~" if metrics.usage_is_estimate else ""
     found: list[Figure] = []
+    if metrics.cached_steps:
+        # First: what follows then says little or nothing about the model.
+        found.append(Figure("replayed", replayed_text(metrics), replayed_text(metrics)))
     if metrics.ttft_ms is not None:
         first = f"{metrics.ttft_ms / 1000:.2f}s"
         found.append(Figure("ttft", f"{first} first", first, "ttft" in best))
@@ -76,6 +79,13 @@ def fit(found: list[Figure], width: int) -> list[tuple[Figure, str]]:
 
 def metrics_text(metrics: Metrics, width: int, *, demo: bool, best: AbstractSet[str] = frozenset()) -> str:
     return SEPARATOR.join(text for _, text in fit(figures(metrics, demo=demo, best=best), width))
+
+
+def replayed_text(metrics: Metrics) -> str:
+    """How much was answered from the response cache; "" for nothing."""
+    if not metrics.cached_steps:
+        return ""
+    return "cached" if metrics.cached else f"{metrics.cached_steps} of {metrics.steps} steps cached"
 
 
 def cost_text(metrics: Metrics, *, demo: bool) -> str:

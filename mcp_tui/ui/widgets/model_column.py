@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from time import monotonic
 from typing import ClassVar
 
@@ -117,6 +118,8 @@ class ModelColumn(Widget, can_focus=True):
         self._took_s: float | None = None
         self._retry_at: float | None = None
         self._notice: NoticeItem | None = None
+        self._notes: tuple[str, ...] = ()
+        """Of the newest turn, as far as they stand in the stream."""
         self._turn = 0
         self._gone = False
         """Unmounted: a last paint may still ask for lines, but the component styles are lost."""
@@ -148,6 +151,7 @@ class ModelColumn(Widget, can_focus=True):
                 self._set_status(status, error, retry_at)
             case MetricsChanged(metrics=metrics):
                 self._metrics = metrics
+                self._tell_notes()
         self._refresh_frame()
 
     def _start_turn(self, turn: int, prompt: str) -> None:
@@ -156,6 +160,9 @@ class ModelColumn(Widget, can_focus=True):
         self._began_at, self._took_s, self._retry_at = self._clock(), None, None
         self._error = None
         self._notice = None
+        self._notes = ()
+        # The figures of the turn before stay until there are new ones; its notes do not.
+        self._metrics = replace(self._metrics, notes=(), fallback="")
         self._view.start_turn(turn, prompt)
         self._set_status(ColumnStatus.CONNECTING, None, None)
 
@@ -175,7 +182,17 @@ class ModelColumn(Widget, can_focus=True):
             told = (ColumnStatus.INCOMPLETE, ColumnStatus.ERROR, ColumnStatus.CANCELLED)
             if status in told and before is not status:
                 self._notice = self._view.add_notice(status, error)
+        self._tell_notes()
         self._keep_time()
+
+    def _tell_notes(self) -> None:
+        # A line in the middle of a paragraph would cut it in two.
+        if self._status is ColumnStatus.STREAMING:
+            return
+        for note in self._metrics.notes:
+            if note not in self._notes:
+                self._view.add_note(note)
+        self._notes = self._metrics.notes
 
     def mark_best(self, best: AbstractSet[Best]) -> None:
         """At the end of a run: the figures in which this column did best, of `ttft`, `speed`, `cost`."""

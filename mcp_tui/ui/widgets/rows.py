@@ -117,8 +117,9 @@ class Row:
                 continue
             size = cell_len(text)
             if used + size > width:
-                segments.extend(Segment(part, style) for part in chop_cells(text, width - used)[:1] if part)
-                used = sum(segment.cell_length for segment in segments)
+                if used < width:  # nothing can be chopped to no cells
+                    segments.extend(Segment(part, style) for part in chop_cells(text, width - used)[:1] if part)
+                    used = sum(segment.cell_length for segment in segments)
                 break
             segments.append(Segment(text, style))
             used += size

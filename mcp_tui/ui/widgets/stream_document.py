@@ -18,6 +18,7 @@ from mcp_tui.ui.widgets.stream_items import (
     CallItem,
     Item,
     Layout,
+    NoteItem,
     NoticeItem,
     PromptItem,
     ReasoningItem,
@@ -117,7 +118,7 @@ class StreamDocument:
             item.call = call
             self.invalidate(item)
 
-    def add_notice(self, notice: NoticeItem) -> None:
+    def add_notice(self, notice: NoticeItem | NoteItem) -> None:
         self._close()
         self._append(notice)
 

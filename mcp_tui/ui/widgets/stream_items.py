@@ -10,6 +10,7 @@ from rich.style import Style
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.state import CallRecord, ColumnStatus
 from mcp_tui.core.text import clean, clean_line
+from mcp_tui.runs.availability import FALLBACK
 from mcp_tui.ui.widgets import glyphs
 from mcp_tui.ui.widgets.call_details import ALL_ROWS, SHOWN_ROWS, detail_rows, error_rows
 from mcp_tui.ui.widgets.call_line import call_row
@@ -84,7 +85,7 @@ def gap_before(before: Item | None, item: Item) -> int:
         return 0 if isinstance(before, CallItem | ReasoningItem) and not before.fold else 1
     if isinstance(before, ReasoningItem) and not before.fold:
         return 0
-    if isinstance(before, NoticeItem) and isinstance(item, NoticeItem):
+    if isinstance(before, NoticeItem | NoteItem) and isinstance(item, NoticeItem | NoteItem):
         return 0
     return 1
 
@@ -234,7 +235,7 @@ class CallItem(Item):
 
 
 class NoticeItem(Item):
-    """Something that happened to the turn, in words: a retry, an early end, an error, a stop."""
+    """Something that happened to the turn, in words: a retry, another model, an early end, an error, a stop."""
 
     kind = "notice"
 
@@ -256,6 +257,10 @@ class NoticeItem(Item):
         palette = layout.palette
         glyph, word = glyphs.COLUMN[self.status]
         error = self.error
+        if error is not None and error.code == FALLBACK:
+            # It stays true for the rest of the turn: never muted, never "retried".
+            text = f"{clean_line(error.title)}{f', {clean_line(error.detail)}' if error.detail else ''}"
+            return _led(wrap([(text, palette.warning)], layout.width - 2), glyph, palette.warning, layout)
         if self.status is ColumnStatus.RETRYING:
             when = f"retry in {glyphs.elapsed(self.retry_at - now + 0.999)}" if self.retry_at is not None else "retried"
             style = palette.warning if self.live else palette.muted
@@ -268,6 +273,20 @@ class NoticeItem(Item):
         rows = error_rows(error, layout.width - 2, palette)
         title = wrap([(clean_line(error.title), style + BOLD)], layout.width - 2)
         return _led([*title, *rows[len(title) :]], glyph, style, layout)
+
+
+class NoteItem(Item):
+    """What the person should know about the turn's requests."""
+
+    kind = "notice"
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = clean_line(text)
+
+    def layout(self, layout: Layout, now: float) -> list[Row]:
+        style = layout.palette.muted
+        return _led(wrap([(self.text, style)], layout.width - 2), glyphs.NOTE, style, layout)
 
 
 def _led(rows: list[Row], glyph: str, style: Style, layout: Layout) -> list[Row]:

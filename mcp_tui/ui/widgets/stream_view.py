@@ -28,7 +28,7 @@ from mcp_tui.ui.widgets import glyphs
 from mcp_tui.ui.widgets.frame_clock import FrameClock
 from mcp_tui.ui.widgets.rows import Palette, Row, shorten
 from mcp_tui.ui.widgets.stream_document import Changes, StreamDocument
-from mcp_tui.ui.widgets.stream_items import CallItem, Item, Layout, NoticeItem
+from mcp_tui.ui.widgets.stream_items import CallItem, Item, Layout, NoteItem, NoticeItem
 
 GUTTER = 1
 """Cells left of the text; the current item is marked there."""
@@ -106,6 +106,10 @@ class StreamView(Widget, can_focus=False):
         self._document.add_notice(notice)
         self._mark()
         return notice
+
+    def add_note(self, text: str) -> None:
+        self._document.add_notice(NoteItem(text))
+        self._mark()
 
     def settle_notice(self, notice: NoticeItem) -> None:
         """A retry's wait ended."""
