@@ -67,9 +67,7 @@ def test_the_question_of_trust_looks(snap_compare: Snap) -> None:
 
 def test_the_question_for_an_input_looks(snap_compare: Snap) -> None:
     async def scene(s: Stage) -> None:
-        wanted = InputSpec(
-            "tracker-key", PROJECT, "The key of the tracker", servers=("tracker", "db")
-        )
+        wanted = InputSpec("tracker-key", PROJECT, "The key of the tracker", servers=("tracker", "db"))
         s.app.push_screen(InputValueScreen(wanted))
         await s.settle()
         field = s.top.query_one(Input)

@@ -11,7 +11,7 @@ from rich.style import Style
 from mcp_tui.core.state import CallStatus
 from mcp_tui.ui.widgets.code_body import CodeBody
 from mcp_tui.ui.widgets.markdown_blocks import LONGEST_BLOCK, BlockSplitter
-from mcp_tui.ui.widgets.rows import Palette, wrap
+from mcp_tui.ui.widgets.rows import Palette, Row, wrap
 from mcp_tui.ui.widgets.stream_document import StreamDocument
 from mcp_tui.ui.widgets.stream_items import Layout
 from tests.ui.stream_harness import call

@@ -13,8 +13,7 @@ from textual.widgets.option_list import Option
 from mcp_tui.config import paths
 from mcp_tui.config.schema import InputSpec
 from mcp_tui.ui import safe
-
-_MUTED = "$text-muted"
+from mcp_tui.ui.status import MUTED
 
 
 class InputValueScreen(ModalScreen[str | None]):
@@ -40,12 +39,13 @@ class InputValueScreen(ModalScreen[str | None]):
         with Vertical() as box:
             box.border_title = safe.label(f"Value of {wanted.id}")
             yield Static(safe.block(wanted.description or wanted.id))
-            yield Static(safe.label(f"{servers or 'a server'} wants it; from {paths.shown(wanted.path)}", _MUTED))
+            want = "want" if len(wanted.servers) > 1 else "wants"
+            yield Static(safe.label(f"{servers or 'a server'} {want} it; from {paths.shown(wanted.path)}", MUTED))
             if wanted.options:
                 yield OptionList(*(Option(safe.label(option)) for option in wanted.options))
             else:
                 yield Input(wanted.default, password=wanted.password, compact=True)
-            yield Static(Content.styled("enter uses it until mcp-tui ends · esc not now", _MUTED))
+            yield Static(Content.styled("enter uses it until mcp-tui ends · esc not now", MUTED))
 
     def on_mount(self) -> None:
         if self._wanted.default in self._wanted.options:
