@@ -20,10 +20,17 @@ from textual.pilot import Pilot
 
 _HERE = Path(__file__).resolve().parent
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_FLAGS = (
-    "--headless --no-sandbox --disable-gpu --no-first-run --hide-scrollbars --disable-background-networking "
-    "--disable-component-update --disable-sync --force-device-scale-factor=1.25"
-).split()
+_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--force-device-scale-factor=1.25",
+]
 _DEADLINE_S = 60.0
 
 

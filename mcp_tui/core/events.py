@@ -65,11 +65,5 @@ class MetricsChanged:
 
 
 ColumnEvent: TypeAlias = (
-    TurnStarted
-    | StepStarted
-    | TextAppended
-    | ReasoningAppended
-    | CallChanged
-    | StatusChanged
-    | MetricsChanged
+    TurnStarted | StepStarted | TextAppended | ReasoningAppended | CallChanged | StatusChanged | MetricsChanged
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -79,7 +80,8 @@ class ModeScreen(Screen[None]):
         super().__init__()
         # A new screen is styled with the newest styles anyway. Without this the framework takes it for an old one,
         # and parses every style file twice more before the first frame (25 ms).
-        self._css_update_count = getattr(host(self), "css_generation", self._css_update_count)
+        with suppress(RuntimeError):  # built before an app runs: then there is nothing to save
+            self._css_update_count = getattr(host(self), "css_generation", self._css_update_count)
 
     def compose(self) -> ComposeResult:
         # The framework sets these on the first resize, after the children: every style would be applied twice.
