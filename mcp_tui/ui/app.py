@@ -128,6 +128,11 @@ class McpTuiApp(App[None]):
             self.set_reactive(App.theme, DEFAULT_THEME)
             self.theme = theme.name
 
+    def on_load(self) -> None:
+        # From Python 3.12 on the framework makes tasks start eagerly, in the middle of whoever creates them: an input
+        # is then mounted before its screen is on the stack, and a column runs before its turn was announced.
+        asyncio.get_running_loop().set_task_factory(None)
+
     def on_mount(self) -> None:
         self._bridge = EngineBridge(
             self.options,

@@ -6,7 +6,8 @@ from pathlib import Path, PurePath
 
 _FOLDER = Path(__file__).resolve().parent / "styles"
 
-FIRST_FRAME = ("approval", "catalog", "columns", "compare", "model_column", "prompt", "servers")
+FIRST_FRAME = ("approval", "catalog", "columns", "compare", "matrix", "model_column", "prompt", "servers")
+"""The matrix is among them because a screen resolves its own component classes before its style files are read."""
 
 
 def sheets(*names: str) -> list[str | PurePath]:

@@ -74,12 +74,13 @@ async def test_an_answer_that_is_no_response_fails_its_call_at_once(name: str) -
         assert "not a valid JSON-RPC response" in caught.value.info.detail
 
 
-async def test_an_answer_too_deep_to_read_ends_at_the_deadline() -> None:
+async def test_an_answer_too_deep_to_read_fails_its_call_alone() -> None:
     async with SessionManager([stdio(tools=TOOLS)]) as manager:
         await until_status(manager, ServerStatus.READY)
         with pytest.raises(AppError) as caught:
             await manager.call_tool("one", "deep", {}, timeout_s=0.5)
-        assert caught.value.info.code == "timeout"
+        # Newer interpreters read it, and the protocol's types refuse it; older ones cannot read it at all.
+        assert caught.value.info.code in ("timeout", "rejected")
         assert (await manager.call_tool("one", "echo", {"text": "on"})).content[0]["text"] == "on"
 
 

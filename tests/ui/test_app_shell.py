@@ -52,6 +52,7 @@ async def test_demo_becomes_ready_and_leaving_ends_its_child() -> None:
         assert psutil.pid_exists(pid)
         await until(lambda: "demo" in header(app), pilot)
         assert "1/1 servers" in header(app)
+        assert asyncio.get_running_loop().get_task_factory() is None
     assert not psutil.pid_exists(pid)
 
 

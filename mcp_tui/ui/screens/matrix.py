@@ -17,7 +17,6 @@ from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
 from mcp_tui.ui.ink import ink
 from mcp_tui.ui.matrix_rows import Cell, ColumnView, Row, fitted, matrix
-from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.glyphs import BEST
 
 REFRESH_S = 0.5
@@ -30,7 +29,6 @@ _AROUND = 5
 class MatrixScreen(ModalScreen[None]):
     """`read` gives the columns as they are now; asked twice a second while `live` says so."""
 
-    CSS_PATH = sheets("matrix")
     BINDINGS = [*keys.bindings("matrix"), Binding("escape,q", "app.pop_screen", "close", show=False)]
     COMPONENT_CLASSES = {
         "matrix--title",
