@@ -6,7 +6,7 @@ import pytest
 
 from mcp_tui.config.expand import Scope, UnresolvedError, expand
 
-_SCOPE = Scope({"A": "one", "EMPTY": "", "TRICK": "${A}", "HOME": "/home/me"}, Path("/work/project"))
+_SCOPE = Scope({"A": "one", "EMPTY": "", "TRICK": "${A}", "HOME": "/home/me"}, Path("/srv/project"))
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ _SCOPE = Scope({"A": "one", "EMPTY": "", "TRICK": "${A}", "HOME": "/home/me"}, P
         ("${TRICK}", "${A}"),
         ("$${A} ${A}", "${A} one"),
         ("${userHome}/x", "/home/me/x"),
-        ("${workspaceFolder} ${workspaceFolderBasename}${/}", "/work/project project/"),
+        ("${workspaceFolder} ${workspaceFolderBasename}${/}", "/srv/project project/"),
     ],
 )
 def test_expansion(text: str, expected: str) -> None:
