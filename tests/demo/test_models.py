@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -25,11 +26,12 @@ LONG: dict[str, object] = {
 DEADLINE_S = 20.0
 
 
-async def first_lines(response: httpx.Response) -> None:
-    """Until the answer has begun."""
-    async for line in response.aiter_lines():
+async def first_lines(response: httpx.Response) -> AsyncIterator[str]:
+    """Until the answer has begun. Keep what is returned: dropping the iterator closes the response."""
+    lines = response.aiter_lines()
+    async for line in lines:
         if '"content":"I' in line or '"content":" ' in line:
-            return
+            return lines
     raise AssertionError("the stream ended at once")
 
 
@@ -80,7 +82,7 @@ async def test_leaving_during_a_stream_ends_it_in_the_middle() -> None:
 async def test_a_client_that_leaves_stops_the_generation() -> None:
     async with DemoModels(speed=0.2) as models, httpx.AsyncClient(timeout=DEADLINE_S) as http:
         async with http.stream("POST", f"{models.base_url}/v1/chat/completions", json=LONG) as response:
-            await first_lines(response)
+            _lines = await first_lines(response)
             assert models.active_streams == 1
         await no_streams(models)
         assert (await http.get(f"{models.base_url}/v1/models")).status_code == 200
@@ -92,7 +94,7 @@ async def test_streams_do_not_wait_for_one_another() -> None:
         httpx.AsyncClient(timeout=DEADLINE_S) as http,
         http.stream("POST", f"{models.base_url}/v1/chat/completions", json=LONG) as response,
     ):
-        await first_lines(response)
+        _lines = await first_lines(response)
         assert (await http.get(f"{models.base_url}/anthropic/v1/models")).status_code == 200
         assert models.active_streams == 1
 
@@ -101,7 +103,7 @@ async def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     async with httpx.AsyncClient(timeout=DEADLINE_S) as http, DemoModels(speed=0.2) as models:
         await http.get(f"{models.base_url}/nowhere")
         async with http.stream("POST", f"{models.base_url}/v1/chat/completions", json=LONG) as response:
-            await first_lines(response)
+            _lines = await first_lines(response)
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")
 
