@@ -222,7 +222,8 @@ async def test_the_older_transport_connects_calls_and_comes_back(peer: HttpPeer)
         assert server.transport == "sse"
         assert (await manager.call_tool("one", "echo", {"text": "hi"})).content[0]["text"] == "hi"
         slow = asyncio.create_task(manager.call_tool("one", "sleep", {"seconds": 2}))
-        await until(manager, lambda server: server.calls_in_flight == 1 and len(peer.calls("tools/call")) == 2)
+        await until(manager, lambda server: server.calls_in_flight == 1)
+        await until_true(lambda: len(peer.calls("tools/call")) == 2)
         await peer.down()
         with pytest.raises(AppError) as caught:
             await slow

@@ -9,7 +9,7 @@ import pytest
 from mcp_tui.core.errors import AppError
 from mcp_tui.core.state import CatalogDiff, ServerStatus
 from mcp_tui.sessions.manager import SessionManager
-from tests.sessions.conftest import http, stdio, until, until_status
+from tests.sessions.conftest import http, stdio, until, until_status, until_true
 from tests.sessions.http_peer import HttpPeer
 from tests.sessions.servers.peer import tool
 
@@ -126,7 +126,7 @@ async def test_a_burst_of_list_changed_is_one_refresh_with_a_diff() -> None:
 async def test_changes_are_followed_on_the_change_stream_and_caught_up_after_it_ended(hang_up: bool) -> None:
     async with SessionManager([stdio(modern=True, tools=[tool("change")])]) as manager:
         await until_status(manager, ServerStatus.READY)
-        await until(manager, lambda server: any(entry.method.endswith("acknowledged") for entry in manager.wire("one")))
+        await until_true(lambda: any(entry.method.endswith("acknowledged") for entry in manager.wire("one")))
         new = [tool("change"), tool("new")]
         await manager.call_tool("one", "change", {"tools": new, "hang_up": hang_up})
         after = await until(manager, lambda server: server.diff is not None)
