@@ -213,7 +213,7 @@ KEYS: tuple[Key, ...] = (
     Key("matrix", "close", "m", "app.pop_screen", "close", "Back to the columns"),
     #
     Key("items", "filter", "slash", "focus_filter", "filter", "Filter by name or description"),
-    Key("items", "open", "enter", "open_item", "open", "Open; a tool without arguments runs"),
+    Key("items", "open", "enter", "open_entry", "open", "Open; a tool without arguments runs"),
     Key("items", "refresh", "r", "refresh_catalog", "reload", "Fetch the catalog again"),
     Key("items", "left", "left,h", "previous_tab", "previous tab", "Tools, resources, prompts", False),
     Key("items", "right", "right,l", "next_tab", "next tab", "Tools, resources, prompts", False),

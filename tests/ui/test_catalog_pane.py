@@ -7,7 +7,8 @@ from time import process_time
 
 from mcp_tui.core.state import Catalog, ServerStatus, ToolHints
 from mcp_tui.ui.catalog_rows import CatalogRows, toggled_server, toggled_tool
-from mcp_tui.ui.panes.catalog import CatalogPane, CatalogTabs
+from mcp_tui.ui.panes.browser import CatalogTabs
+from mcp_tui.ui.panes.catalog import CatalogPane
 from tests.ui.doubles import example_servers, server, stage, tool
 
 

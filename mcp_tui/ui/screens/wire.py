@@ -31,7 +31,7 @@ from mcp_tui.sessions.wirelog.files import default_folder
 from mcp_tui.sessions.wirelog.index import Row
 from mcp_tui.sessions.wirelog.record import Whole
 from mcp_tui.ui.host import host
-from mcp_tui.ui.panes.catalog import CatalogFilter
+from mcp_tui.ui.panes.browser import CatalogFilter
 from mcp_tui.ui.panes.wire_detail import MessagePane
 from mcp_tui.ui.panes.wire_list import WireList
 from mcp_tui.ui.screens.dialog import ConfirmScreen
