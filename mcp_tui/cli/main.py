@@ -30,7 +30,11 @@ _COMMANDS = {
     "compare": ("compare:compare", "One prompt to several models, with the tools of all servers."),
     "wire": ("wire:wire", "Messages to and from servers, as they went over the wire."),
     "models": ("models:models", "Providers, their keys and models."),
+    "history": ("runs:history", "Runs that were saved: list, search, delete."),
+    "export": ("runs:export", "A saved run as Markdown, JSON or HTML."),
+    "replay": ("runs:replay", "Print a saved run as it streamed."),
     "usage": ("usage:usage", "What model calls used and cost, by model, provider or day."),
+    "cache": ("cache:cache", "Answers kept to be replayed: how many, how large; forget them."),
     "config": ("settings:config", "Show the configuration; add, import and copy servers; trust project files."),
     "auth": ("auth:auth", "Sign in to a server with the browser, or store the key of a provider."),
     "doctor": ("doctor:doctor", "Check this machine, the configuration, keys and servers."),
@@ -123,6 +127,9 @@ def cli(context: click.Context) -> int:
     for file in settings.config_files:
         if not Path(file).exists():
             raise AppUsageError("Configuration", f"{file} does not exist", "")
+    if not sys.stderr.isatty():
+        # The framework draws on the original stderr; `2>FILE` is for what goes wrong, not for the screen.
+        sys.__dict__["__stderr__"] = sys.__stdout__
     # Until the engine is up nearly everything that is made stays: collecting in between only delays the first frame.
     gc.disable()
     from mcp_tui.ui.app import run_dashboard

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
@@ -40,19 +41,39 @@ def drain_until_exit(leader: int, process: subprocess.Popen[bytes]) -> int:
     return process.wait(DEADLINE_S)
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
-def test_signal_ends_the_dashboard_and_its_children(name: str) -> None:
+def opened(stderr: IO[bytes] | None = None) -> tuple[int, subprocess.Popen[bytes]]:
+    """The dashboard in a terminal of its own: the terminal's other end, and the process."""
     leader, follower = pty.openpty()
-    command = str(Path(sys.executable).with_name("mcp-tui"))
     process = subprocess.Popen(
-        [command, "--demo"],
+        [str(Path(sys.executable).with_name("mcp-tui")), "--demo"],
         stdin=follower,
         stdout=follower,
-        stderr=follower,
+        stderr=follower if stderr is None else stderr,
         env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "35"},
         start_new_session=True,
     )
     os.close(follower)
+    return leader, process
+
+
+def test_the_screen_is_drawn_on_the_terminal_also_when_stderr_goes_to_a_file(tmp_path: Path) -> None:
+    with (tmp_path / "errors").open("wb") as errors:
+        leader, process = opened(errors)
+        try:
+            read_until(leader, b"1/1 servers")
+            process.send_signal(signal.SIGTERM)
+            assert drain_until_exit(leader, process) == 128 + signal.SIGTERM
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            os.close(leader)
+    assert b"\x1b" not in (tmp_path / "errors").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_signal_ends_the_dashboard_and_its_children(name: str) -> None:
+    leader, process = opened()
     try:
         read_until(leader, b"1/1 servers")
         children = psutil.Process(process.pid).children(recursive=True)
