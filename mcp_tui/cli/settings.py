@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mcp_tui.cli.config_edit import add, remove
+from mcp_tui.cli.config_example import example
 from mcp_tui.cli.config_import import import_servers
 from mcp_tui.cli.config_shapes import copy, print_shaped
 from mcp_tui.cli.config_trust import trust
@@ -28,6 +29,7 @@ config.add_command(add)
 config.add_command(remove)
 config.add_command(copy)
 config.add_command(trust)
+config.add_command(example)
 
 
 @config.command(short_help="Everything that is configured, and where it comes from.")

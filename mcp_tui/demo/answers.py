@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mcp_tui.core.types import JsonObject
+from mcp_tui.demo import triage
 from mcp_tui.demo.dialog import Call, Dialog, Outcome
 from mcp_tui.demo.evidence import (
     cell,
@@ -36,6 +37,8 @@ class Note:
     quote: str = ""
     language: str = ""
     failed: bool = False
+    proves: bool = False
+    """The quote is worth more than that of other notes."""
 
 
 def thoughts(dialog: Dialog, prompt: Prompt, calls: Sequence[Call]) -> str:
@@ -100,7 +103,7 @@ def _terse(dialog: Dialog, prompt: Prompt, notes: Sequence[Note]) -> str:
 
 def _workmanlike(dialog: Dialog, prompt: Prompt, notes: Sequence[Note]) -> str:
     parts = ["### What I did", "\n".join(f"{n}. {code(note.tool)}: {note.line}" for n, note in enumerate(notes, 1))]
-    quoted = next((note for note in notes if note.quote), None)
+    quoted = _proof(notes)
     if quoted is not None:
         parts.append(fence(quoted.quote, quoted.language, max_lines=8))
     conclusion = _conclusion(dialog)
@@ -129,10 +132,10 @@ def _thorough(dialog: Dialog, prompt: Prompt, notes: Sequence[Note]) -> str:
     table = ["| Call | What it shows |", "|---|---|"]
     table += [f"| {cell(code(note.tool))} | {note.line.replace('|', chr(92) + '|')} |" for note in notes]
     parts.append("\n".join(table))
-    quotes = [note for note in notes if note.quote]
-    if quotes:
+    quoted = _proof(notes)
+    if quoted is not None:
         parts.append("### Evidence")
-        parts.append(fence(quotes[0].quote, quotes[0].language, max_lines=16))
+        parts.append(fence(quoted.quote, quoted.language, max_lines=16))
     if log_finding(dialog.outcomes) is not None:
         parts.append("### What I would do")
         change = change_line(dialog.outcomes)
@@ -143,6 +146,12 @@ def _thorough(dialog: Dialog, prompt: Prompt, notes: Sequence[Note]) -> str:
     if failed:
         parts.append(f"*{len(failed)} of {len(notes)} calls gave no result: treat this as incomplete.*")
     return "\n\n".join(parts)
+
+
+def _proof(notes: Sequence[Note]) -> Note | None:
+    """The note to quote from, if any has text to quote."""
+    quotes = [note for note in notes if note.quote]
+    return next((note for note in quotes if note.proves), quotes[0] if quotes else None)
 
 
 def _introduction(persona: Persona) -> str:
@@ -199,7 +208,7 @@ def _log_note(name: str, outcome: Outcome) -> Note | None:
         return Note(name, f"a change: {code(change)}", change) if change else None
     share = f"**all {found.count}**" if found.count == found.total else f"**{found.count}** of {found.total}"
     line = f"{share} errors are from `{found.service}`, {found.first} to {found.last}: “{one_line(found.message, 60)}”"
-    return Note(name, line, "\n".join(found.lines))
+    return Note(name, line, "\n".join(found.lines), proves=True)
 
 
 def _metric_note(name: str, outcome: Outcome) -> Note | None:
@@ -237,7 +246,7 @@ def _facts(data: JsonObject, prefix: str = "") -> list[tuple[str, str]]:
     """Leaves of an object, one level deep: `payment.status`."""
     found: list[tuple[str, str]] = []
     for key, value in data.items():
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
             found.append((f"{prefix}{key}", str(value)))
         elif isinstance(value, dict) and not prefix:
             found += _facts(value, f"{key}.")  # pyright: ignore[reportUnknownArgumentType]  # decoded JSON
@@ -255,7 +264,8 @@ def _conclusion(dialog: Dialog) -> str:
         first = measured[0]
         text += f", and its `{first.metric}` reached {shown(first.peak, first.unit)} at the same time"
     change = change_line(dialog.outcomes)
-    return f"{text}. It began after {code(change)}." if change else f"{text}."
+    text = f"{text}. It began after {code(change)}." if change else f"{text}."
+    return f"{text} {triage.verdict(dialog.outcomes)}".rstrip()
 
 
 def _acted(dialog: Dialog) -> bool:

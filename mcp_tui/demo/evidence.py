@@ -14,7 +14,7 @@ from mcp_tui.demo.dialog import Outcome
 from mcp_tui.demo.prompt import tidy
 from mcp_tui.demo.toolbox import base_name, words_of
 
-_LINE = re.compile(r"^(\d\d:\d\d(?::\d\d)?)\s+([A-Za-z]+)\s+(\S+)\s+(.+)$", re.MULTILINE)
+_LINE = re.compile(r"^(?:\d{4}-\d\d-\d\d[ T])?(\d\d:\d\d(?::\d\d)?)\S*\s+([A-Za-z]+)\s+(\S+?):?\s+(.+)$", re.MULTILINE)
 _VARIABLE = re.compile(r"[ ,;]*\b\w+=\S+|\b[0-9a-f]{8,}\b")
 _CHANGE = re.compile(r"\b(?:deploy\w*|roll(?:ed)?[ -]?out|config\w*|release[ds]?|migrat\w+)\b", re.IGNORECASE)
 _DENIED = re.compile(
@@ -83,7 +83,7 @@ def number_of(outcome: Outcome) -> float | None:
 def log_finding(outcomes: Iterable[Outcome]) -> LogFinding | None:
     rows: list[tuple[str, str, str, str]] = []
     for outcome in outcomes:
-        if not outcome.is_error and "log" in "".join(words_of(base_name(outcome.name))):
+        if not outcome.is_error and _is_log(outcome):
             rows.extend(row for row in _log_rows(outcome.text) if row not in rows)
     worst = [row for row in rows if row[1].upper() in ("ERROR", "CRITICAL", "FATAL")]
     worst = worst or [row for row in rows if row[1].upper().startswith("WARN")]
@@ -94,6 +94,12 @@ def log_finding(outcomes: Iterable[Outcome]) -> LogFinding | None:
     same = sorted(row for row in worst if (row[2], _VARIABLE.sub("", row[3]).strip()) == (service, message))
     lines = tuple(f"{time} {level.upper():<7} {name} {text}" for time, level, name, text in same[:3])
     return LogFinding(service, message, count, len(worst), same[0][0], same[-1][0], lines)
+
+
+def _is_log(outcome: Outcome) -> bool:
+    path = outcome.arguments.get("path")
+    named = isinstance(path, str) and path.endswith(".log")
+    return named or "log" in "".join(words_of(base_name(outcome.name)))
 
 
 def change_line(outcomes: Iterable[Outcome]) -> str | None:

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.imports import load
 from mcp_tui.demo.pace import Stopwatch
 
 if TYPE_CHECKING:
@@ -139,6 +140,9 @@ class _ServerThread(threading.Thread):
             self._tell(self.ended)
 
     async def _serve(self) -> None:
+        # The MCP SDK, which another thread may be importing now, needs uvicorn too.
+        load("uvicorn")
+        load("mcp_tui.demo.app")
         import uvicorn
 
         from mcp_tui.demo.app import StreamCount, build_app

@@ -5,6 +5,7 @@
 | what time, date, clock | `current_time`, with the zone of a city that is named |
 | add, sum, plus, `2 + 3` with two or more numbers | `add`, as often as needed |
 | log, error, fail, incident ... | `search_logs`, then `query_metrics` |
+| log and issue | the log file, issues, the table that is named, and `create_issue` when it is new: see triage.py |
 | metrics, error rate, latency, requests | `query_metrics` |
 | fix it, repair, restart | `restart_service`: `builder`, or everybody when "restart" is said |
 | ticket | `create_ticket` |
@@ -35,6 +36,9 @@ _ADD = re.compile(r"\b(?:add|sum|plus)\b|\d\s*\+\s*-?\d")
 _INCIDENT = re.compile(
     r"\b(?:logs?|errors?(?! rates?\b)|fail(?:s|ed|ing|ures?)?|incidents?|broken|outage|crash\w*|wrong|problems?)\b"
 )
+_LOG = re.compile(r"\blogs?\b")
+_ISSUE = re.compile(r"\bissues?\b")
+_TABLE = re.compile(r"\b(?!the\b|this\b|that\b|a\b)([A-Za-z_]\w*)[`\"']? table\b|\btable [`\"']?([A-Za-z_]\w*)")
 _METRICS = re.compile(r"\b(?:metrics?|error rates?|latenc\w+|requests|throughput|p95)\b")
 _RESTART = re.compile(r"\b(?:restart|reboot)\b")
 _FIX = re.compile(r"\b(?:fix (?:it|this|that|them|the)|repair|resolve|mitigate|restart|reboot)\b")
@@ -77,6 +81,8 @@ class Prompt:
     time: bool
     add: bool
     incident: bool
+    triage: bool
+    """Log and issues belong together: several servers are needed."""
     metrics: bool
     fix: bool
     restart: bool
@@ -89,6 +95,7 @@ class Prompt:
     """Length of the long appendix, 0 = none."""
     numbers: tuple[float, ...]
     order_id: str | None
+    table: str | None
     zone: str | None
     seconds: float | None
 
@@ -107,6 +114,7 @@ def read_prompt(text: str) -> Prompt:
     low = text.lower()
     numbers = tuple(number for number in map(float, _NUMBER.findall(text)) if math.isfinite(number))
     found_order = _ORDER_ID.search(text)
+    found_table = _TABLE.search(text)
     seconds = _SECONDS.search(low)
     words = _WORDS_WANTED.search(low)
     long = _LONG.search(low) is not None
@@ -115,6 +123,7 @@ def read_prompt(text: str) -> Prompt:
         time=_TIME.search(low) is not None,
         add=_ADD.search(low) is not None and len(numbers) >= 2,
         incident=_INCIDENT.search(low) is not None,
+        triage=_LOG.search(low) is not None and _ISSUE.search(low) is not None,
         metrics=_METRICS.search(low) is not None,
         fix=_FIX.search(low) is not None,
         restart=_RESTART.search(low) is not None,
@@ -125,6 +134,7 @@ def read_prompt(text: str) -> Prompt:
         no_tools=_NO_TOOLS.search(low) is not None,
         appendix_words=min(int(words[1]) if words else 1200, 20_000) if long else 0,
         numbers=numbers,
+        table=next((name for name in found_table.groups() if name), None) if found_table else None,
         order_id=found_order[0].upper() if found_order else None,
         zone=_zone(text),
         seconds=float(seconds[1]) if seconds else None,

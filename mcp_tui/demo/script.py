@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mcp_tui.core.types import JsonObject
+from mcp_tui.demo import triage
 from mcp_tui.demo.answers import answer, intention, thoughts
 from mcp_tui.demo.dialog import Call, Dialog, OfferedTool, Outcome, Utterance
 from mcp_tui.demo.evidence import log_finding, metric_finding, number_of
@@ -118,6 +119,9 @@ def _wishes(tools: Sequence[OfferedTool], prompt: Prompt, persona: Persona) -> l
     named = named_tools(tools, prompt)
     if named:
         return [Wish(tool, lambda scene, tool=tool: fill_named(tool, scene.prompt)) for tool in named]
+    if prompt.triage and find_tool(tools, "search_issues", "list_issues") is not None:
+        _wish_triage(wishes)
+        return wishes.found
     if prompt.time:
         wishes.add(("current_time", "get_time"), {"timezone": prompt.zone} if prompt.zone else {})
     if prompt.add:
@@ -139,6 +143,15 @@ def _wishes(tools: Sequence[OfferedTool], prompt: Prompt, persona: Persona) -> l
             tool, arguments = picked
             wishes.found.append(Wish(tool, lambda _: arguments))
     return wishes.found
+
+
+def _wish_triage(wishes: _Wishes) -> None:
+    for step in triage.steps(wishes.tools, wishes.prompt):
+
+        def arguments(scene: Scene, step: triage.Step = step) -> JsonObject | None:
+            return step.arguments(scene.outcomes)
+
+        wishes.add(step.names, arguments, follows=step.follows)
 
 
 def _wish_sums(wishes: _Wishes, prompt: Prompt) -> None:

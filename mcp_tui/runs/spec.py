@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mcp_tui.core.chat import ModelParams
 from mcp_tui.core.state import ApprovalPolicy
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.registry import ModelRef
 from mcp_tui.runs.switches import WHOLE_SERVER, is_on
+
+if TYPE_CHECKING:
+    from mcp_tui.sessions.requests import Answering
 
 __all__ = ["WHOLE_SERVER", "Attachment", "ColumnSpec", "EngineOptions", "RunSpec", "is_on"]
 
@@ -21,6 +25,10 @@ class EngineOptions:
     """Nobody answers questions: what would ask is denied, and reported through `notice`."""
     demo_speed: float = 1.0
     """1 = realistic timing; 0 = no delays (tests)."""
+    models_only: bool = False
+    """Models without any MCP server; and no demo stands in where no provider has a key."""
+    answering: Answering | None = None
+    """Headless: who answers what servers ask; None: nobody. The dashboard has `Engine.requests` for it."""
 
 
 @dataclass(frozen=True, slots=True)

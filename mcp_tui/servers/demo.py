@@ -5,45 +5,45 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import signal
 import sys
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.prompts.base import UserMessage
-from mcp.shared.exceptions import MCPDeprecationWarning
 from mcp_types import (
     Annotations,
     Completion,
     CompletionArgument,
     CompletionContext,
     EmbeddedResource,
-    EmptyResult,
     PromptReference,
     ResourceTemplateReference,
-    SetLevelRequestParams,
     TextResourceContents,
     ToolAnnotations,
 )
 from pydantic import Field
 
 from mcp_tui import __version__
-from mcp_tui.servers import lighthouse
+from mcp_tui.servers import hosting, lighthouse
+from mcp_tui.servers.changes import ChangeBus
 from mcp_tui.servers.chart import chart
 from mcp_tui.servers.demo_tools import DeskTools, find_order
+from mcp_tui.servers.log_messages import serve_log_levels
 
 if TYPE_CHECKING:
-    from mcp.server.context import ServerRequestContext
+    from mcp_tui.servers.showcase.offer import Showcase
 
 ACTIVITY_URI = "lighthouse://activity"
 _INSTRUCTIONS = f"""Operations desk of Lighthouse, a small web shop with the services {", ".join(lighthouse.SERVICES)}.
 Logs, metrics and orders are a recording of one day ({lighthouse.DAY}, until 15:00); `current_time` and `add` are real.
 Look first: `search_logs`, then `query_metrics`. The runbook is the resource `lighthouse://runbook`.
 `restart_service` interrupts customers: say why. Nothing here reaches outside this process."""
+
+_DESCRIPTION = """The operations desk of Lighthouse, a made-up web shop: tools, resources and prompts to try.
+
+It reaches nothing outside its process. Without --http it speaks MCP on stdin and stdout."""
 
 _SEVERITIES = ("low", "medium", "high", "critical")
 _AUDIENCES = ("customers", "engineers", "executives", "support")
@@ -175,7 +175,7 @@ def _choices(reference: PromptReference | ResourceTemplateReference, argument: s
     return known.get((reference.name, argument), ())
 
 
-def _add_completion(server: MCPServer[Any]) -> None:
+def _add_completion(server: MCPServer[Any], showcase: Showcase | None) -> None:
     @server.completion()
     async def complete(  # pyright: ignore[reportUnusedFunction]  # registered by its decorator
         ref: PromptReference | ResourceTemplateReference,
@@ -183,75 +183,62 @@ def _add_completion(server: MCPServer[Any]) -> None:
         context: CompletionContext | None,
     ) -> Completion:
         typed = argument.value.lower()
-        values = [value for value in _choices(ref, argument.name) if value.lower().startswith(typed)]
+        known = None if showcase is None else showcase.choices(ref, argument.name, context)
+        if known is None:
+            known = _choices(ref, argument.name)
+        values = [value for value in known if value.lower().startswith(typed)]
         return Completion(values=values[:100], total=len(values), has_more=len(values) > 100)
 
 
-def _add_log_levels(server: MCPServer[Any], tools: DeskTools) -> None:
-    async def set_level(_: ServerRequestContext[Any], params: SetLevelRequestParams) -> EmptyResult:
-        tools.log_level = params.level
-        return EmptyResult()
-
-    # MCPServer has no public way to serve logging/setLevel, which clients of the older protocol may send to a
-    # server that logs, and without which the logging capability would not be announced to them.
-    lowlevel = server._lowlevel_server  # pyright: ignore[reportPrivateUsage]
-    lowlevel.add_request_handler("logging/setLevel", SetLevelRequestParams, set_level)
-
-
-def build_server() -> MCPServer[Any]:
-    """A server with a desk of its own."""
+def build_server(showcase: Showcase | None = None) -> MCPServer[Any]:
+    """A server with a desk of its own. showcase: adds everything else a server can do."""
     desk = lighthouse.Desk()
+    bus = ChangeBus() if showcase is None else showcase.bus
     server: MCPServer[Any] = MCPServer(
         "lighthouse",
-        title="Lighthouse desk (demo)",
+        title="Lighthouse desk (demo)" if showcase is None else "Lighthouse desk (demo, showcase)",
         description="A made-up web shop to try things out with.",
-        instructions=_INSTRUCTIONS,
+        instructions=_INSTRUCTIONS if showcase is None else f"{_INSTRUCTIONS}\n{showcase.instructions}",
         version=__version__,
+        website_url=None if showcase is None else "https://example.com/lighthouse",
+        icons=None if showcase is None else list(showcase.icons),
         log_level="WARNING",
+        lifespan=None if showcase is None else showcase.lifespan,
+        subscriptions=bus,
     )
     tools = DeskTools(desk, ACTIVITY_URI)
     _add_tools(server, tools)
     _add_resources(server, desk)
     _add_prompts(server)
-    _add_completion(server)
-    _add_log_levels(server, tools)
+    _add_completion(server, showcase)
+    serve_log_levels(server)
+    if showcase is None:
+        bus.attend(server)
+    else:
+        showcase.attend(server)
     return server
 
 
-def _endpoint(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    try:
-        return host.strip("[]") or "127.0.0.1", int(port)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT") from None
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m mcp_tui.servers.demo", description=__doc__)
+    parser = hosting.new_parser("demo", _DESCRIPTION)
     parser.add_argument(
-        "--http",
-        metavar="HOST:PORT",
-        type=_endpoint,
-        nargs="?",
-        const=("127.0.0.1", 8000),
-        help="serve streamable HTTP on /mcp instead of stdio (default 127.0.0.1:8000)",
+        "--showcase",
+        action="store_true",
+        help="offer everything a server can do: all kinds of content, questions to the client, progress, log messages, "
+        "lists that change, tasks ... to try a client with",
     )
-    options = parser.parse_args(arguments)
-    # Log messages are deprecated from 2026-07-28 on, and still what clients want to see working.
-    warnings.filterwarnings("ignore", category=MCPDeprecationWarning)
-    server = build_server()
-    if options.http is None:
-        # Python's own handler would wait for the thread that reads stdin, until the next line comes.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        server.run("stdio")
-    else:
-        host, port = options.http
-        print(f"demo server: http://{f'[{host}]' if ':' in host else host}:{port}/mcp", file=sys.stderr)
-        try:
-            server.run("streamable-http", host=host, port=port)
-        except KeyboardInterrupt:
-            return 130  # uvicorn has shut down in order, then raises the signal again
-    return 0
+    parser.add_argument(
+        "--conformance",
+        action="store_true",
+        help="like --showcase, and the tools, resources and prompts that the official conformance suite calls by name",
+    )
+    options = hosting.parse(parser, arguments)
+    if not (options.showcase or options.conformance):
+        return hosting.run(build_server(), options)
+    from mcp_tui.servers.showcase.offer import Showcase
+
+    server = build_server(Showcase(conformance=options.conformance))
+    return hosting.run(server, options, changing=("tools", "resources", "prompts"))
 
 
 if __name__ == "__main__":

@@ -6,21 +6,22 @@ import math
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp.server.mcpserver.utilities.types import Image
-from mcp_types import CallToolResult, ContentBlock, LoggingLevel, ResourceLink, TextContent
+from mcp_types import CallToolResult, LoggingLevel, ResourceLink, TextContent
 from pydantic import BaseModel, Field
 
 from mcp_tui.servers import lighthouse
 from mcp_tui.servers.chart import ChartKind, chart
 from mcp_tui.servers.lighthouse import DAY, Desk, Grouping, Level, Metric, Service, Window
+from mcp_tui.servers.log_messages import log
+from mcp_tui.servers.results import answer
 
-_LEVELS: tuple[LoggingLevel, ...] = get_args(LoggingLevel)
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -138,12 +139,6 @@ def find_order(order_id: str) -> OrderDetails:
     )
 
 
-def _answer(data: BaseModel, *more: ContentBlock) -> CallToolResult:
-    """Structured content, and the same as one line of JSON for clients that read text only."""
-    text = TextContent(type="text", text=data.model_dump_json())
-    return CallToolResult(content=[text, *more], structured_content=data.model_dump(mode="json"))
-
-
 def _tidy(value: float) -> float | int:
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
@@ -152,12 +147,9 @@ class DeskTools:
     def __init__(self, desk: Desk, activity_uri: str) -> None:
         self._desk = desk
         self._activity_uri = activity_uri
-        self.log_level: LoggingLevel = "debug"
-        """Set by logging/setLevel of the older protocol; one level for the process."""
 
     async def _log(self, ctx: Context[Any, Any], level: LoggingLevel, text: str) -> None:
-        if _LEVELS.index(level) >= _LEVELS.index(self.log_level):
-            await ctx.log(level, text, logger_name="lighthouse")  # pyright: ignore[reportDeprecated]  # still shown
+        await log(ctx, level, text, logger="lighthouse")
 
     async def _record(self, ctx: Context[Any, Any], line: str) -> None:
         self._desk.note(line)
@@ -233,7 +225,7 @@ class DeskTools:
                 group = {"region": region} if region else {}
                 groups.append(Series(group=group, points=points, latest=points[-1], peak=max(points)))
         unit = lighthouse.UNITS[metric]
-        return _answer(MetricResult(metric=metric, unit=unit, window=window, until=f"{DAY}T15:00", series=groups))
+        return answer(MetricResult(metric=metric, unit=unit, window=window, until=f"{DAY}T15:00", series=groups))
 
     async def get_order(
         self, order_id: Annotated[str, Field(description='Such as "LH-1043".')]
@@ -249,7 +241,7 @@ class DeskTools:
             name=order.id,
             mime_type="application/json",
         )
-        return _answer(order, link)
+        return answer(order, link)
 
     async def draw_chart(
         self,
@@ -311,7 +303,7 @@ class DeskTools:
             details=details,
         )
         await self._record(ctx, f"ticket {ticket.id} ({priority}): {title}; {len(body)} characters")
-        return _answer(ticket)
+        return answer(ticket)
 
     async def restart_service(
         self,
@@ -328,7 +320,7 @@ class DeskTools:
         self._desk.restarted.add(service)
         await self._record(ctx, f"{service} restarted{' by force' if force else ''}: {reason}")
         loaded = "last good configuration loaded, payments.pool_size 40"
-        return _answer(
+        return answer(
             Restart(
                 service=service,
                 status="running",
