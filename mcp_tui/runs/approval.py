@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.state import ApprovalPolicy, ApprovalQuestion, Decision, ToolInfo
 from mcp_tui.core.types import JsonObject
+from mcp_tui.store.approvals import KeptApprovals
 
 
 class Ruling(Enum):
@@ -55,6 +58,28 @@ class Applicant:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class RememberedTool:
+    """A tool that runs without asking."""
+
+    server: str
+    tool: str
+    since: float | None
+    """Seconds since the epoch it has been kept; None = until the program ends."""
+    current: bool
+    """It holds for the server as it is configured now."""
+
+
+def program_of(spec: ServerSpec) -> str:
+    """sha256 hex of what the entry starts or connects to. Values of variables are not part of it."""
+    entry = spec.entry or {}
+    what = [spec.transport, spec.command, spec.args, spec.cwd, spec.url, entry.get("env"), entry.get("headers")]
+    if entry:
+        # As it stands in the file: a rotated token is not another program.
+        what[1:5] = [entry.get(name) for name in ("command", "args", "cwd", "url")]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
 @dataclass(slots=True)
 class _Waiter:
     applicant: Applicant
@@ -81,10 +106,17 @@ class ApprovalDesk:
         notice: Callable[[ErrorInfo], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         trusted: Collection[str] = (),
+        kept: KeptApprovals | None = None,
+        programs: Mapping[str, str] | None = None,
     ) -> None:
-        """`trusted`: names of the servers whose read-only hints are believed."""
+        """`trusted`: names of the servers whose read-only hints are believed; `programs`: server -> `program_of`.
+
+        Without `kept` nothing is remembered longer than this lives.
+        """
         self._headless = headless
         self._trusted = frozenset(trusted)
+        self._kept = kept
+        self._programs = dict(programs or {})
         self._notice = notice
         self._clock = clock
         self._pending: dict[str, _Pending] = {}
@@ -94,11 +126,16 @@ class ApprovalDesk:
         self._listener_ids = itertools.count()
         self._announced = False
 
-    def servers_changed(self, trusted: Collection[str], changed: Collection[str]) -> None:
-        """`changed`: servers that may be another program now. What was remembered of them counts no more."""
+    def servers_changed(
+        self, trusted: Collection[str], changed: Collection[str], programs: Mapping[str, str] | None = None
+    ) -> None:
+        """`changed`: servers that may be another program now. What was said about them counts no more; what was
+        kept counts for the program it was said about."""
         self._trusted = frozenset(trusted)
-        for server, tool in [key for key in self._remembered if key[0] in changed]:
-            self.forget(server, tool)
+        self._programs = dict(programs or {})
+        for key in [key for key in self._remembered if key[0] in changed]:
+            del self._remembered[key]
+        self._changed()
 
     def pending(self) -> tuple[ApprovalQuestion, ...]:
         return tuple(pending.question for pending in self._pending.values())
@@ -106,32 +143,67 @@ class ApprovalDesk:
     def answer(self, question_id: str, decision: Decision, *, arguments: JsonObject | None = None) -> None:
         """`arguments` replaces what the model asked for (edited). Unknown ids are ignored: it was answered.
 
-        ALWAYS also lets the other waiting calls of the same tool definition run, with their own arguments.
+        ALWAYS and KEEP also let the other waiting calls of the same tool definition run, with their own arguments.
         """
         pending = self._pending.get(question_id)
         if pending is None:
             return
         tool = pending.question.tool
-        if decision is Decision.ALWAYS:
+        lasting = decision in (Decision.ALWAYS, Decision.KEEP)
+        if lasting:
             self._remembered[(tool.server, tool.name)] = tool
+        if decision is Decision.KEEP:
+            self._keep(tool)
         self._settle(pending, allowed=decision is not Decision.DENY, arguments=arguments)
-        if decision is Decision.ALWAYS:
+        if lasting:
             for other in [p for p in self._pending.values() if self.remembers(p.question.tool)]:
                 self._settle(other, allowed=True, arguments=None)
         self._changed()
 
-    def remembered(self) -> tuple[ToolInfo, ...]:
-        """Tools that run without asking, as they were defined when the person said so."""
-        return tuple(self._remembered.values())
+    def _keep(self, tool: ToolInfo) -> None:
+        program = self._programs.get(tool.server)
+        if self._kept is None or program is None:
+            return
+        try:
+            self._kept.keep(tool.server, tool.name, tool.digest, program)
+        except OSError as error:
+            self._not_written(error, "The approval counts until you quit")
+
+    def _not_written(self, error: OSError, hint: str) -> None:
+        if self._notice is not None and self._kept is not None:
+            self._notice(ErrorInfo("Approvals could not be saved", f"{self._kept.path}: {error}", hint))
+
+    def remembered(self) -> tuple[RememberedTool, ...]:
+        """Tools that run without asking as long as their definition is the one the person said so to."""
+        kept = {(one.server, one.tool): one for one in (self._kept.all() if self._kept is not None else ())}
+        session = [RememberedTool(*key, since=None, current=True) for key in self._remembered if key not in kept]
+        return (
+            *session,
+            *(
+                RememberedTool(*key, since=one.since, current=self._programs.get(one.server) == one.program)
+                for key, one in kept.items()
+            ),
+        )
 
     def remembers(self, tool: ToolInfo) -> bool:
         """True when "always" was said to exactly this definition."""
         known = self._remembered.get((tool.server, tool.name))
-        return known is not None and known.digest == tool.digest
+        if known is not None and known.digest == tool.digest:
+            return True
+        if self._kept is None or self._headless:
+            return False
+        program = self._programs.get(tool.server)
+        return program is not None and self._kept.knows(tool.server, tool.name, tool.digest, program)
 
     def forget(self, server: str, tool: str) -> None:
         """Ask again for this tool from now on."""
-        if self._remembered.pop((server, tool), None) is not None:
+        known = self._remembered.pop((server, tool), None) is not None
+        if self._kept is not None:
+            try:
+                known |= self._kept.forget(server, tool)
+            except OSError as error:
+                self._not_written(error, "It asks again until you quit")
+        if known:
             self._changed()
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:

@@ -14,27 +14,37 @@ import logging
 import sys
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mcp_tui.config import paths
 from mcp_tui.config.schema import Config, Origin, ProviderSpec, ServerSpec
 from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.events import ColumnEvent
 from mcp_tui.core.state import ServerSnapshot, Usage
 from mcp_tui.providers.pricing import PriceBook
 from mcp_tui.providers.registry import DEMO, ModelRef, ProviderRegistry
-from mcp_tui.runs.approval import ApprovalDesk
+from mcp_tui.runs.approval import ApprovalDesk, program_of
 from mcp_tui.runs.lineup import columns_for, default_selections, usable_providers
 from mcp_tui.runs.metrics import table_price
+from mcp_tui.runs.model_catalog import ModelCatalog
 from mcp_tui.runs.replay import Replays
 from mcp_tui.runs.run import Run
+from mcp_tui.runs.sampling import Sampler, run_of
 from mcp_tui.runs.scene import Scene
 from mcp_tui.runs.spec import Attachment, ColumnSpec, EngineOptions, RunSpec, is_on
-from mcp_tui.runs.spending import Spending
+from mcp_tui.runs.spending import RunSpending, Spending
 from mcp_tui.runs.stores import Stores
 from mcp_tui.runs.toolbox import Toolbox
 from mcp_tui.sessions.manager import Reconfigured, SessionManager
+from mcp_tui.sessions.requests import RequestDesk
+from mcp_tui.store.approvals import KeptApprovals
+from mcp_tui.store.usage import UsageLedger
+
+if TYPE_CHECKING:
+    from mcp_tui.runs.saved import Continuation
 
 __all__ = [
     "ApprovalDesk",
@@ -90,10 +100,18 @@ class Engine:
         self._clock = clock
         self._stored_keys: Mapping[str, str] = {}
         self.registry = self._new_registry(None)
+        self.requests = RequestDesk(clock=clock)
+        """What servers ask of the person. Headless nothing waits there."""
         self._settle_demo()
-        servers = (DEMO_SERVER,) if options.demo or not config.servers else config.servers
-        trusted = {spec.name for spec in servers if spec.trusted}
-        self.approvals = ApprovalDesk(headless=options.headless, notice=notice, clock=clock, trusted=trusted)
+        trusted = {spec.name for spec in self._server_specs() if spec.trusted}
+        self.approvals = ApprovalDesk(
+            headless=options.headless,
+            notice=notice,
+            clock=clock,
+            trusted=trusted,
+            kept=KeptApprovals(paths.state_dir() / "approvals.json"),
+            programs={spec.name: program_of(spec) for spec in self._server_specs()},
+        )
         self._run_ids = itertools.count(1)
         self._left: contextlib.AsyncExitStack | None = None
         self._tasks: asyncio.TaskGroup | None = None
@@ -103,6 +121,12 @@ class Engine:
         """Registries of earlier configurations; conversations may still use them."""
         self._stores = Stores(config.limits, notice)
         self._session = uuid.uuid4().hex[:8]
+        self.models = ModelCatalog(
+            lambda: self.registry, lambda: self.prices, None if options.demo else paths.cache_dir() / "models.json"
+        )
+        self._spendings: weakref.WeakValueDictionary[str, RunSpending] = weakref.WeakValueDictionary()
+        """Of the runs that still live, by id."""
+        self.sampler = Sampler(lambda: self.registry, self._sampling_spending, self._price, clock=clock)
         self._take_prices()
 
     async def __aenter__(self) -> Engine:
@@ -116,6 +140,7 @@ class Engine:
                 await stack.enter_async_context(self.manager)
             await self._take_stored_keys(keep_manager=not undecided)
             await asyncio.to_thread(_warm_up)
+            await self.models.load()
             if self.demo_models and not self.options.demo:
                 await self.registry.detect_local()
                 self._settle_demo(keep_manager=not undecided)
@@ -150,10 +175,23 @@ class Engine:
         selections = default_selections(models, self.config, self.registry, demo_only=self.options.demo)
         return columns_for(selections, self.config.defaults.system)
 
-    def start_run(self, spec: RunSpec, listener: Callable[[ColumnEvent], None]) -> Run:
-        """A run that waits for its first send(). AppError (usage) when the spec makes no sense."""
+    @property
+    def ledger(self) -> UsageLedger:
+        """What model calls used, of all engines of this person."""
+        return self._stores.ledger
+
+    def start_run(
+        self, spec: RunSpec, listener: Callable[[ColumnEvent], None], *, continued: Continuation | None = None
+    ) -> Run:
+        """A run that waits for its first send(). AppError (usage) when the spec makes no sense.
+
+        continued: a saved conversation that goes on in it.
+        """
         use_cache = self.config.defaults.cache if spec.use_cache is None else spec.use_cache
         replays = self._replays() if use_cache else None
+
+        run_id = f"r{next(self._run_ids)}"
+        spending = self._spendings[run_id] = self.spending.run(run_id, spec.max_cost_usd)
 
         def scene(newest: Callable[[], RunSpec]) -> Scene:
             return Scene(
@@ -166,12 +204,20 @@ class Engine:
                 spec=newest,
                 clock=self._clock,
                 price=self._price,
-                spending=self.spending.run(run_id, spec.max_cost_usd),
+                spending=spending,
                 replays=replays,
             )
 
-        run_id = f"r{next(self._run_ids)}"
-        return Run(run_id, spec, listener, scene)
+        recorder = None
+        if self.config.defaults.history:
+            source = "compare" if self.options.headless else "dashboard"
+            recorder = self._stores.recorder(listener, source=source, clock=self._clock, continued=continued)
+        run = Run(run_id, spec, recorder or listener, scene)
+        if continued is not None:
+            run.take_over([(prompt.text, prompt.message) for prompt in continued.prompts], continued.turns)
+        if recorder is not None:
+            recorder.attach(run)
+        return run
 
     def reconfigure(self, config: Config) -> Reconfigured:
         """Take over a new configuration while everything runs: servers that did not change notice nothing.
@@ -189,12 +235,17 @@ class Engine:
             self.registry.use_stored_keys(self._stored_keys)
             if self._tasks is not None:
                 self._spawn(self._look_for_local_models(), "local models")
-        self.demo_server = self.demo_models and not config.servers
-        specs = (DEMO_SERVER,) if self.demo_server else config.servers
+        self.demo_server = self.demo_models and not config.servers and not self.options.models_only
+        specs = self._server_specs()
         outcome = self.manager.reconfigure(specs)
         trusted = {spec.name for spec in specs if spec.trusted}
-        self.approvals.servers_changed(trusted, {*outcome.removed, *outcome.changed})
+        programs = {spec.name: program_of(spec) for spec in specs}
+        self.approvals.servers_changed(trusted, {*outcome.removed, *outcome.changed}, programs)
         return outcome
+
+    async def empty_response_cache(self) -> int:
+        """The number of answers forgotten. AppError when the file cannot be written."""
+        return await self._stores.empty_responses()
 
     def tool_tax(self, tools_off: frozenset[tuple[str, str]]) -> int:
         """Estimated tokens the offered tools add to every request."""
@@ -214,10 +265,19 @@ class Engine:
     def _settle_demo(self, *, keep_manager: bool = False) -> None:
         """Decide what of the demo is needed, by what is known of the providers now."""
         usable = usable_providers(self.registry.providers())
-        self.demo_models = self.options.demo or not usable
-        self.demo_server = self.options.demo or (not usable and not self.config.servers)
+        stands_in = not usable and not self.options.models_only
+        self.demo_models = self.options.demo or stands_in
+        self.demo_server = not self.options.models_only and (
+            self.options.demo or (stands_in and not self.config.servers)
+        )
         if not keep_manager:
-            self.manager = SessionManager((DEMO_SERVER,) if self.demo_server else self.config.servers)
+            answering = self.options.answering if self.options.headless else self.requests.answering()
+            self.manager = SessionManager(self._server_specs(), answering=answering)
+
+    def _server_specs(self) -> tuple[ServerSpec, ...]:
+        if self.options.models_only:
+            return ()
+        return (DEMO_SERVER,) if self.demo_server else self.config.servers
 
     def _take_prices(self) -> None:
         """Prices and limits of the configuration count for what starts from now on."""
@@ -240,6 +300,11 @@ class Engine:
         if self._stored_keys:
             self.registry.use_stored_keys(self._stored_keys)
             self._settle_demo(keep_manager=keep_manager)
+
+    def _sampling_spending(self, origin: str) -> RunSpending:
+        """Under the limit of the run whose call a server asks for, else one of its own."""
+        of_run = self._spendings.get(run_of(origin))
+        return of_run if of_run is not None else self.spending.run(f"s{next(self._run_ids)}")
 
     def _price(self, ref: ModelRef, usage: Usage) -> float | None:
         """Demo models cost nothing real."""

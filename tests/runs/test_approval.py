@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mcp_tui.config.schema import Origin, ServerSpec
 from mcp_tui.core.state import ApprovalPolicy, CallStatus, ColumnStatus, Decision
-from mcp_tui.runs.approval import Ruling, ruling
+from mcp_tui.runs.approval import Ruling, program_of, ruling
 from mcp_tui.runs.run import Run
+from mcp_tui.store.approvals import KeptApprovals
 from tests.runs.doubles import Stage, asks, result_texts, says, tool, within
 
 ASK, READONLY = ApprovalPolicy.ASK, ApprovalPolicy.READONLY
@@ -149,7 +154,7 @@ async def test_always_is_remembered_and_answers_what_waits_for_the_same_tool() -
         await stage.until_status("c1", ColumnStatus.DONE)
         await stage.until_status("c2", ColumnStatus.DONE)
         assert sorted(arguments["x"] for _, _, arguments in stage.servers.calls) == ["2", "3", "edited"]
-        assert [t.name for t in stage.desk.remembered()] == ["t"]
+        assert [t.tool for t in stage.desk.remembered()] == ["t"]
         (left,) = stage.desk.pending()
         assert left.tool.name == "u"
         run.cancel("c3")
@@ -283,3 +288,57 @@ async def test_waiting_for_the_person_does_not_count_against_the_time_limit(
         stage.desk.answer(stage.desk.pending()[0].id, Decision.ONCE)
         await run.wait()
         assert run.status("c1") is ColumnStatus.DONE
+
+
+async def test_what_is_kept_runs_without_asking_after_a_restart_and_only_for_that_program(tmp_path: Path) -> None:
+    path = tmp_path / "approvals.json"
+    async with Stage(kept=KeptApprovals(path)) as stage:
+        stage.servers.add(tool("t"))
+        stage.model("a", asks(("t", {})), says("A"))
+        run = await started(stage, "a")
+        stage.desk.answer(stage.desk.pending()[0].id, Decision.KEEP)
+        await within(run.wait())
+    kept = KeptApprovals(path)
+    assert [(one.server, one.tool) for one in kept.all()] == [("s", "t")]
+    async with Stage(kept=kept) as stage:
+        assert stage.desk.remembers(tool("t"))
+        assert not stage.desk.remembers(tool("t", digest="two"))
+        assert [(one.tool, one.since is not None, one.current) for one in stage.desk.remembered()] == [
+            ("t", True, True)
+        ]
+        stage.desk.servers_changed((), {"s"}, {"s": "another"})
+        assert not stage.desk.remembers(tool("t"))
+        assert [one.current for one in stage.desk.remembered()] == [False]
+        stage.desk.forget("s", "t")
+        assert stage.desk.remembered() == ()
+    assert KeptApprovals(path).all() == ()
+
+
+async def test_what_is_kept_says_nothing_to_scripts(tmp_path: Path) -> None:
+    kept = KeptApprovals(tmp_path / "approvals.json")
+    kept.keep("s", "t", "d1", "program")
+    async with Stage(kept=kept, headless=True) as stage:
+        assert not stage.desk.remembers(tool("t"))
+
+
+async def test_an_approval_that_cannot_be_saved_counts_until_the_end_and_is_told(tmp_path: Path) -> None:
+    (tmp_path / "approvals.json").mkdir()
+    async with Stage(kept=KeptApprovals(tmp_path / "approvals.json")) as stage:
+        stage.servers.add(tool("t"))
+        stage.model("a", asks(("t", {})), says("A"))
+        run = await started(stage, "a")
+        stage.desk.answer(stage.desk.pending()[0].id, Decision.KEEP)
+        await within(run.wait())
+        assert stage.desk.remembers(tool("t"))
+        assert "counts until you quit" in stage.notices[0].hint
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"command": "other"}, {"args": ("-x",)}, {"cwd": "/elsewhere"}, {"entry": {"command": "c", "env": {"URL": "b"}}}],
+)
+def test_another_program_under_the_same_name_is_another_program(change: dict[str, Any]) -> None:
+    entry = {"command": "c", "env": {"URL": "${URL}"}}
+    spec = ServerSpec("s", Origin("test"), command="c", entry=entry if "entry" in change else None)
+    assert program_of(spec) != program_of(replace(spec, **change))
+    assert program_of(spec) == program_of(replace(spec, env={"URL": "expanded"}, trusted=True, call_timeout_s=1))

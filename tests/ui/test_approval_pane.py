@@ -29,7 +29,7 @@ async def test_the_bar_says_who_asks_what_with_which_arguments_and_what_it_means
         assert "asked by openai/gpt-mini, groq/llama" in shown
         assert '"sql": "update jobs set retry = true where id = 4711"' in shown
         assert '"dry_run": false' in shown
-        assert "always remembers: every call of db.execute" in shown
+        assert "a and A remember: every call of db.execute" in shown
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,9 @@ def test_hints_are_told_as_claims(hints: ToolHints, words: tuple[str, ...]) -> N
     assert hint_words(hints) == words
 
 
-@pytest.mark.parametrize(("key", "decision"), [("y", Decision.ONCE), ("a", Decision.ALWAYS), ("n", Decision.DENY)])
+@pytest.mark.parametrize(
+    ("key", "decision"), [("y", Decision.ONCE), ("a", Decision.ALWAYS), ("A", Decision.KEEP), ("n", Decision.DENY)]
+)
 async def test_keys_answer(key: str, decision: Decision) -> None:
     async with stage() as s:
         await asked(s, 1)
@@ -166,7 +168,7 @@ async def test_long_arguments_scroll_in_a_bar_of_limited_height() -> None:
         assert '"key0": 0' in s.shown()
         await s.press(*["pagedown"] * 3)
         assert '"key0": 0' not in s.shown()
-        assert "always remembers" in s.shown()
+        assert "a and A remember" in s.shown()
 
 
 async def test_editing_runs_once_with_the_new_arguments() -> None:
@@ -214,7 +216,7 @@ async def test_missing_required_arguments_are_named() -> None:
 async def test_a_click_answers_too_after_the_guard() -> None:
     async with stage() as s:
         await s.questions(question(1))
-        choice = list(s.screen.approval_bar.query(Choice))[2]
+        choice = list(s.screen.approval_bar.query(Choice))[3]
         await s.pilot.click(choice)
         await s.settle()
         assert s.engine.approvals.answers == []

@@ -74,7 +74,8 @@ class ApprovalBar(Vertical, can_focus=True):
         yield self._remember
         with self._keys:
             yield Choice("y", "once", "once")
-            yield Choice("a", "always for this tool", "always")
+            yield Choice("a", "until you quit", "always")
+            yield Choice("A", "always for this tool", "keep")
             yield Choice("n", "deny", "deny")
             yield Choice("e", "edit arguments", "edit")
             yield Choice("→", "next", "next_question")
@@ -131,11 +132,8 @@ class ApprovalBar(Vertical, can_focus=True):
         self._arguments.update(_coloured(shown) if question.arguments else Content.styled(shown, MUTED))
         self._remember.update(
             Content.assemble(
-                ("always remembers: ", MUTED),
-                (
-                    f"every call of {name}, any arguments, until you quit or its definition changes",
-                    MUTED,
-                ),
+                ("a and A remember: ", MUTED),
+                (f"every call of {name}, any arguments, until its definition changes", MUTED),
             )
         )
         self._keys.children[-1].display = len(self._questions) > 1
@@ -153,6 +151,9 @@ class ApprovalBar(Vertical, can_focus=True):
 
     def action_always(self) -> None:
         self._answer(Decision.ALWAYS)
+
+    def action_keep(self) -> None:
+        self._answer(Decision.KEEP)
 
     def action_deny(self) -> None:
         self._answer(Decision.DENY)
