@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import click
 
-from mcp_tui.cli import tasks
+from mcp_tui.cli import following, tasks
+from mcp_tui.cli.answering import ModelAnswers, answer_options, answering
 from mcp_tui.cli.arguments import bad, build, parse_object, split_pair
+from mcp_tui.cli.call_again import call_again, watch_option
 from mcp_tui.cli.connect import chosen, connected, load_config, usable
 from mcp_tui.cli.content import Part, content_parts, resource_parts, save, tool_parts
-from mcp_tui.cli.elicit import responder
+from mcp_tui.cli.following import follow_option
 from mcp_tui.cli.options import Settings, settings_of, source_options
-from mcp_tui.cli.output import notice, print_json, say, styled, warn
-from mcp_tui.core.errors import EXIT_CODES, AppError, ErrorInfo, ErrorKind
+from mcp_tui.cli.output import notice, print_json, print_json_line, say, styled, warn
+from mcp_tui.cli.server_tasks import (
+    ProgressLine,
+    TaskWish,
+    listen_to_log,
+    log_option,
+    show_result,
+    task_options,
+)
+from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.names import known_names_hint
-from mcp_tui.core.state import CallResult, Progress
+from mcp_tui.core.state import CallResult
 from mcp_tui.core.types import JsonObject
 
 _pairs = click.argument("pairs", nargs=-1, metavar="[KEY=VALUE]...")
@@ -33,13 +45,12 @@ _output = click.option("--output", metavar="FILE", help="Save the result's text 
 @click.argument("tool")
 @_pairs
 @_args
-@click.option(
-    "--elicit",
-    metavar="defaults|JSON",
-    help="Answer what the server asks meanwhile; declined without it.",
-)
+@answer_options
+@task_options
+@log_option
 @_timeout
 @_output
+@watch_option
 @source_options
 @click.pass_context
 def call(
@@ -49,8 +60,13 @@ def call(
     pairs: tuple[str, ...],
     args_text: str | None,
     elicit: str | None,
+    sampling: str | None,
+    as_task: bool,
+    detach: bool,
+    log_level: str | None,
     timeout_s: float | None,
     output: str | None,
+    watch: bool,
 ) -> int:
     """Call TOOL of SERVER.
 
@@ -60,36 +76,56 @@ def call(
     mcp-tui call demo add a=2 b=3 --demo
     mcp-tui call fs read_text_file path=README.md --output copy.md
     mcp-tui call fs edit_file --args @arguments.json --json
+    mcp-tui call shop book --elicit '{"confirmed": true}' --sampling groq/llama-3.3-70b-versatile
+
+    --json prints the result as the server gave it; of a call that became a task with one more member, `task`:
+    {"taskId", "tool", "status", "statusMessage", "createdAt", "ttlMs", "note"}, and with --detach only that.
+    Interrupting a call stops its task too.
 
     Exit code 5 when the tool answers an error or the server rejects the call, 3 when the server wants a sign-in,
     4 when it cannot be reached or does not answer in time.
     """
     settings = settings_of(context)
     given = parse_object(args_text, what="--args")
-    result = tasks.run(_call(settings, server, tool, pairs, given, elicit, timeout_s))
-    for warning in result.warnings:
-        warn(ErrorInfo(f"{server}.{tool}", warning))
-    if settings.json:
-        print_json(result.raw)
-        _save(tool_parts(result.raw), output)
-    else:
-        _show(tool_parts(result.raw), output, failed=result.is_error)
-    return EXIT_CODES[ErrorKind.TOOL] if result.is_error else 0
+    wish = TaskWish(as_task=True if as_task else None, detach=detach)
+
+    def once() -> int:
+        result = tasks.run(_call(settings, server, tool, pairs, given, elicit, sampling, wish, log_level, timeout_s))
+        saving = output is not None and bool(result.raw)
+        if settings.json or not saving or result.is_error:
+            code = show_result(settings, server, tool, result)
+        else:
+            code = 0
+            for warning in result.warnings:
+                warn(ErrorInfo(f"{server}.{tool}", warning))
+        if saving and (settings.json or not result.is_error):
+            _save(tool_parts(result.raw), output)
+        return code
+
+    return call_again(settings, server, once) if watch else once()
 
 
 @click.command()
 @click.argument("server")
 @click.argument("uri")
+@follow_option
 @_timeout
 @_output
 @source_options
 @click.pass_context
-def read(context: click.Context, server: str, uri: str, timeout_s: float | None, output: str | None) -> int:
+def read(
+    context: click.Context, server: str, uri: str, follow: bool, timeout_s: float | None, output: str | None
+) -> int:
     """Read the resource URI of SERVER: its text, or with --output also binary data.
 
-    Exit code 5 when the server rejects it, 3 when it wants a sign-in, 4 when it cannot be reached.
+    With --follow, --json prints one result per line, and --output writes the file anew each time.
+
+    Exit code 5 when the server rejects it (or cannot say when it changes), 3 when it wants a sign-in, 4 when it
+    cannot be reached.
     """
     settings = settings_of(context)
+    if follow:
+        return _follow(settings, server, uri, timeout_s, output)
     result = tasks.run(_read(settings, server, uri, timeout_s))
     if settings.json:
         print_json(result)
@@ -144,6 +180,19 @@ def _texts(values: JsonObject) -> dict[str, str]:
     return dict(values)
 
 
+def _follow(settings: Settings, server: str, uri: str, timeout_s: float | None, output: str | None) -> int:
+    def show(result: JsonObject) -> None:
+        if settings.json:
+            print_json_line(result)
+            _save(resource_parts(result), output)
+        else:
+            _show(resource_parts(result), output)
+        sys.stdout.flush()
+
+    tasks.run(following.follow(settings, server, uri, timeout_s, show))
+    return 0
+
+
 async def _call(
     settings: Settings,
     name: str,
@@ -151,16 +200,37 @@ async def _call(
     pairs: Sequence[str],
     given: JsonObject | None,
     elicit: str | None,
+    sampling: str | None,
+    wish: TaskWish,
+    log_level: str | None,
     timeout_s: float | None,
 ) -> CallResult:
-    answer = responder(elicit, notice)
-    async with connected(chosen(load_config(settings, ask_for=name.__eq__), name), elicit=answer) as manager:
+    config = load_config(settings, ask_for=name.__eq__)
+    sample = ModelAnswers(sampling, notice) if sampling is not None else None
+    answers = answering(elicit, sample, notice)
+    async with contextlib.AsyncExitStack() as stack:
+        if sample is not None:
+            from mcp_tui.runs.engine import Engine, EngineOptions
+
+            options = EngineOptions(demo=settings.demo, headless=True, models_only=True)
+            sample.begin(await stack.enter_async_context(Engine(config, options, environ=os.environ, notice=warn)))
+        manager = await stack.enter_async_context(connected(chosen(config, name), answering=answers))
         server = usable(manager, name)
         info = server.catalog.tool(tool)
         if info is None:
             raise _unknown("tool", name, tool, [item.name for item in server.catalog.tools])
         arguments = build(info.input_schema, pairs, given)
-        return await manager.call_tool(name, tool, arguments, timeout_s=timeout_s, on_progress=_ProgressLine())
+        if log_level is not None:
+            await listen_to_log(manager, name, log_level)
+        return await manager.call_tool(
+            name,
+            tool,
+            arguments,
+            timeout_s=timeout_s,
+            on_progress=ProgressLine(),
+            as_task=wish.as_task,
+            detach=wish.detach,
+        )
 
 
 async def _read(settings: Settings, name: str, uri: str, timeout_s: float | None) -> JsonObject:
@@ -202,21 +272,3 @@ def _show(parts: Sequence[Part], output: str | None, *, failed: bool = False) ->
 def _save(parts: Sequence[Part], output: str | None) -> None:
     if output is not None:
         save(parts, output)
-
-
-class _ProgressLine:
-    """Progress as notices on a terminal's stderr: a line per whole percent at most, else per new message."""
-
-    def __init__(self) -> None:
-        self._last = ""
-
-    def __call__(self, progress: Progress) -> Any:
-        if not sys.stderr.isatty():
-            return
-        share = ""
-        if progress.total and progress.total > 0:
-            share = f"{max(0.0, min(1.0, progress.progress / progress.total)):.0%}"
-        line = " ".join(part for part in (share, progress.message) if part)
-        if line and line != self._last:
-            self._last = line
-            notice(line)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from mcp_tui.cli import tasks
+from mcp_tui.cli.answering import ModelAnswers, answer_options, answering
 from mcp_tui.cli.arguments import read_text
 from mcp_tui.cli.connect import failure, load_config, longest_connect_s
 from mcp_tui.cli.options import Settings, run_options, settings_of
@@ -20,7 +21,7 @@ from mcp_tui.core.types import JsonObject
 
 if TYPE_CHECKING:
     from mcp_tui.config.schema import Config
-    from mcp_tui.runs.engine import Engine
+    from mcp_tui.runs.engine import Attachment, Engine
 
 
 @click.command()
@@ -48,7 +49,16 @@ if TYPE_CHECKING:
     help="Stop before the run costs more (default: usd_per_run in [limits], else no limit). Models without a known "
     "price are not counted, and said.",
 )
-@click.option("--export", metavar="FILE", help="Save the comparison: Markdown for .md, else JSON.")
+@click.option(
+    "--attach",
+    metavar="FILE",
+    multiple=True,
+    help="Put FILE into the prompt: text, image, PDF, office document, audio or video. Repeatable.",
+)
+@click.option("--limits", is_flag=True, help="Show what the providers say about your rate limits (always in --json).")
+@click.option("--export", metavar="FILE", help="Save the comparison: Markdown for .md, HTML for .html, else JSON.")
+@click.option("--no-history", is_flag=True, help="Do not save the run (default: history in [defaults], else saved).")
+@answer_options
 @run_options
 @click.pass_context
 def compare(
@@ -60,7 +70,12 @@ def compare(
     max_steps: int | None,
     cache: bool | None,
     max_cost: float | None,
+    attach: tuple[str, ...],
+    limits: bool,
     export: str | None,
+    no_history: bool,
+    elicit: str | None,
+    sampling: str | None,
 ) -> int:
     """Send PROMPT to several models at once; each may call the tools of all servers.
 
@@ -84,10 +99,16 @@ def compare(
     a request is sent only when the most it can cost still fits; without max_tokens it asks for at most 16,384
     tokens of output, or what the limit leaves.
 
+    A file of --attach goes to each model in the form its provider takes: up to 2 MB of text, 5 MB for an image, 20 MB
+    for anything else. Where a model cannot take it the column says so, and the model is told what is missing.
+
+    The run is saved while it goes on: `mcp-tui history` lists runs, `export` and `replay` take one by its id.
+
     Without -m, the models of [defaults], else of the providers with a key, else the demo models.
 
     \b
     mcp-tui compare "What time is it, and add 2 and 3" --demo
+    mcp-tui compare "What does this contract forbid?" --attach contract.pdf -m anthropic -m gemini
     git diff | mcp-tui compare - --system "Review this" -m fast -m anthropic --max-cost 0.10 --export review.md
 
     Exit code 7 when some columns failed; when all did, the failure's own code (2, 4, 6), or 6 when they differ.
@@ -96,6 +117,7 @@ def compare(
     text = read_text(prompt, what="Prompt")
     if not text.strip():
         raise AppError("Prompt", "it is empty", kind=ErrorKind.USAGE)
+    attachments = _attachments(attach)
     config = load_config(settings, ask_for=lambda _: not no_tools)
     defaults = config.defaults
     config = replace(
@@ -106,19 +128,31 @@ def compare(
             max_steps=max_steps or defaults.max_steps,
             approval=ApprovalPolicy(approve) if approve else defaults.approval or ApprovalPolicy.READONLY,
             cache=defaults.cache if cache is None else cache,
+            history=defaults.history and not no_history,
         ),
         limits=config.limits if max_cost is None else replace(config.limits, usd_per_run=max_cost),
     )
-    result, errors = tasks.run(_compare(settings, config, text, no_tools=no_tools))
+    result, errors = tasks.run(
+        _compare(settings, config, text, attachments, no_tools=no_tools, elicit=elicit, sampling=sampling)
+    )
     if settings.json:
         print_json(result)
+    elif limits:
+        _print_limits(result)
     if export is not None:
         _export(result, export)
     return _exit_code(result, errors)
 
 
 async def _compare(
-    settings: Settings, config: Config, prompt: str, *, no_tools: bool
+    settings: Settings,
+    config: Config,
+    prompt: str,
+    attachments: Sequence[Attachment],
+    *,
+    no_tools: bool,
+    elicit: str | None = None,
+    sampling: str | None = None,
 ) -> tuple[JsonObject, dict[str, ErrorInfo]]:
     """The `compare --json` object, and the error of each column (by id) that ended with one."""
     from mcp_tui.cli.compare_text import Silent, new_listener
@@ -126,8 +160,13 @@ async def _compare(
 
     if no_tools:
         config = replace(config, servers=())
-    options = EngineOptions(demo=settings.demo, headless=True)
+    sample = ModelAnswers(sampling, notice) if sampling is not None else None
+    options = EngineOptions(demo=settings.demo, headless=True, answering=answering(elicit, sample, notice))
     async with Engine(config, options, environ=os.environ, notice=warn) as engine:
+        if sample is not None:
+            sample.begin(engine)
+        if settings.models or config.defaults.models:
+            await engine.local_models_known()  # one of them may be meant
         columns = engine.default_columns(settings.models)
         if not no_tools:
             await _servers_ready(engine, config)
@@ -144,11 +183,38 @@ async def _compare(
             listener,
         )
         listener.reader_left = run.cancel
-        run.send(prompt)
+        run.send(prompt, attachments)
         await run.wait()
         result = run.to_json()
         listener.finish(result)
         return result, listener.errors
+
+
+def _attachments(files: Sequence[str]) -> tuple[Attachment, ...]:
+    if not files:
+        return ()
+    from pathlib import Path
+
+    from mcp_tui.runs.files import read_files
+
+    return read_files([Path(file) for file in files])
+
+
+def _print_limits(result: JsonObject) -> None:
+    """On stderr: stdout has the answers."""
+    import time
+
+    from mcp_tui.core.rate_text import limit_lines
+    from mcp_tui.core.state import RateLimit, RateLimits
+
+    for response in cast("Sequence[JsonObject]", result["responses"]):
+        said = cast("JsonObject | None", response["rate_limits"])
+        if said is None:
+            notice(f"{response['model']}: the provider said nothing about rate limits")
+            continue
+        found = RateLimits(said["seen_at"], tuple(RateLimit(**limit) for limit in said["limits"]))
+        for line in limit_lines(found, time.time()):
+            notice(f"{response['model']}: {line}")
 
 
 async def _servers_ready(engine: Engine, config: Config) -> None:
@@ -172,36 +238,12 @@ def _exit_code(result: JsonObject, errors: dict[str, ErrorInfo]) -> int:
 
 
 def _export(result: JsonObject, file: str) -> None:
-    import json
     from pathlib import Path
 
     from mcp_tui.config.save import write_atomically
+    from mcp_tui.runs.export.document import comparison_format, of_comparison, written
 
-    if Path(file).suffix.lower() in (".md", ".markdown"):
-        text = markdown(result)
-    else:
-        text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+    format_ = comparison_format(file)
+    text = written(result if format_ == "json" else of_comparison(result), format_)
     write_atomically(Path(file), text.encode("utf-8", "backslashreplace"), private=False)
     notice(f"saved {file}")
-
-
-def markdown(result: JsonObject) -> str:
-    """The comparison for people: the prompt, each answer with its tool calls, and the figures."""
-    from mcp_tui.cli.compare_text import FIGURE_HEADERS, call_text, figures, remarks
-
-    lines = ["# Prompt", "", str(result["prompt"]).strip(), ""]
-    responses = cast("Sequence[JsonObject]", result["responses"])
-    for response in responses:
-        lines += [f"# {response['model']}", ""]
-        calls = cast("Sequence[JsonObject]", response["tool_calls"])
-        lines += [f"- `{call_text(call)}`" for call in calls]
-        lines += [""] if calls else []
-        lines += [str(response["text"]).strip() or "*no answer*", ""]
-        error = cast("dict[str, Any] | None", response["error"])
-        if error is not None:
-            lines += [f"> {response['status']}: {error['title']}: {error['detail']}", ""]
-    lines += ["# Figures", "", f"| {' | '.join(FIGURE_HEADERS)} |", f"|{'---|' * len(FIGURE_HEADERS)}"]
-    lines += [f"| {' | '.join(figures(response))} |" for response in responses]
-    told = remarks(result)
-    lines += ["", *(f"- {remark}" for remark in told)] if told else []
-    return "\n".join(lines) + "\n"

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from mcp_tui.cli.output import milliseconds, print_error, say, styled, table, warn
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.events import CallChanged, ColumnEvent, StatusChanged, StepStarted, TextAppended
-from mcp_tui.core.state import CallRecord, CallStatus, ColumnStatus
-from mcp_tui.core.text import StreamCleaner, clean_line
+from mcp_tui.core.state import CallRecord, ColumnStatus
+from mcp_tui.core.text import StreamCleaner
 from mcp_tui.core.types import JsonObject
-
-FIGURE_HEADERS = ("MODEL", "STATUS", "FIRST", "TIME", "TOK/S", "IN", "OUT", "COST", "STEPS", "CALLS")
-_MARKS = {
-    CallStatus.OK: "✓",
-    CallStatus.ERROR: "✗",
-    CallStatus.DENIED: "denied",
-    CallStatus.CANCELLED: "stopped",
-    CallStatus.UNKNOWN: "unknown: it may have run",
-}
-_MAX_ARGUMENTS = 100
+from mcp_tui.runs.export.figures import FIGURE_HEADERS, MARKS, arguments_text, figures, remarks
 
 
 class Silent:
@@ -153,69 +143,11 @@ def new_listener(columns: Sequence[tuple[str, str]]) -> Silent:
 def record_text(call: CallRecord) -> str:
     """`server.tool {"a": 1} ✓ 12 ms shared`"""
     name = f"{call.server}.{call.tool}" if call.server else call.tool
-    arguments = _arguments(call.arguments, call.arguments_raw)
+    arguments = arguments_text(call.arguments, call.arguments_raw)
     reason = call.error.line() if call.error is not None else ""
-    parts = (name, arguments, _MARKS.get(call.status, call.status.value), milliseconds(call.duration_ms),
+    parts = (name, arguments, MARKS.get(call.status, call.status.value), milliseconds(call.duration_ms),
              "shared" if call.shared else "", reason)  # fmt: skip
     return " ".join(part for part in parts if part)
-
-
-def call_text(call: JsonObject) -> str:
-    """The same of a call in the `compare --json` object."""
-    name = f"{call['server']}.{call['tool']}" if call["server"] else str(call["tool"])
-    mark = _MARKS.get(CallStatus(call["status"]), str(call["status"]))
-    parts = (name, _arguments(call["arguments"], ""), mark, milliseconds(call["duration_ms"]),
-             "shared" if call["shared"] else "")  # fmt: skip
-    return clean_line(" ".join(part for part in parts if part))
-
-
-def _arguments(arguments: JsonObject | None, raw: str) -> str:
-    text = json.dumps(arguments, ensure_ascii=False) if arguments else raw if arguments is None else ""
-    return text if len(text) <= _MAX_ARGUMENTS else f"{text[:_MAX_ARGUMENTS]}…"
-
-
-def figures(response: JsonObject) -> list[str]:
-    """The row of one response under FIGURE_HEADERS; `~` marks an estimate."""
-    usage = cast("dict[str, Any]", response["usage"])
-    cost = response["cost_usd"]
-    mark = "~" if response["cost_is_estimate"] else ""
-    speed = response["tokens_per_s"]
-    return [
-        clean_line(str(response["model"])),
-        " ".join(word for word in (str(response["status"]), *_marks(response)) if word),
-        milliseconds(response["ttft_ms"]),
-        milliseconds(response["duration_ms"]),
-        "" if speed is None else f"{speed:.0f}",
-        _count(usage["input_tokens"]),
-        _count(usage["output_tokens"]),
-        "" if cost is None else f"{mark}${cost:.4f}",
-        str(response["steps"]),
-        str(len(cast("list[Any]", response["tool_calls"]))),
-    ]
-
-
-def _marks(response: JsonObject) -> tuple[str, str]:
-    """Where the answer came from, when not from the column's own model just now."""
-    # Comparisons saved by earlier versions have none of these keys.
-    steps, cached = int(response["steps"]), int(response.get("cached_steps", 0))
-    part = "" if not cached else "cached" if cached == steps else f"{cached}/{steps} cached"
-    return part, "fallback" if response.get("fallback") else ""
-
-
-def remarks(result: JsonObject) -> list[str]:
-    """What the figures do not say: which model answered instead, and what limits did."""
-    return [
-        f"{response['model']}: {text}"
-        for response in cast("Sequence[JsonObject]", result["responses"])
-        for text in (
-            *([f"fallback: {response['fallback']}"] if response.get("fallback") else ()),
-            *cast("Sequence[str]", response.get("notes", ())),
-        )
-    ]
-
-
-def _count(number: object) -> str:
-    return "" if number is None else str(number)
 
 
 def _print_figures(result: JsonObject) -> None:

@@ -19,12 +19,12 @@ from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
 from mcp_tui.core.text import clean_line
-from mcp_tui.core.types import JsonObject
 
 if TYPE_CHECKING:
     from mcp_tui.config.inputs import Answers
     from mcp_tui.config.schema import Config, InputSpec, ServerSpec
     from mcp_tui.sessions.manager import SessionManager
+    from mcp_tui.sessions.requests import Answering
 
 _CONNECT_SLACK_S = 5.0
 """On top of the longest connect deadline: a process start and the first catalog."""
@@ -128,7 +128,7 @@ def chosen(config: Config, name: str | None) -> tuple[ServerSpec, ...]:
 async def connected(
     specs: Sequence[ServerSpec],
     *,
-    elicit: Callable[[str, JsonObject], object] | None = None,
+    answering: Answering | None = None,
     sign_in: bool = True,
 ) -> AsyncGenerator[SessionManager]:
     """A manager whose servers are connected, or have failed to.
@@ -142,7 +142,7 @@ async def connected(
     rules = policy() if sign_in else SignInPolicy()
     asks = rules.automatic != "ordered" and any(spec.auth is not None for spec in specs)
     asking_s = rules.timeout_s if asks else 0.0
-    async with SessionManager(specs, elicit=elicit, sign_in=rules) as manager:
+    async with SessionManager(specs, answering=answering, sign_in=rules) as manager:
         with announced(manager):
             await manager.wait_settled(timeout_s=longest_connect_s(specs) + asking_s)
             yield manager

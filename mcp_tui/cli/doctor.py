@@ -7,7 +7,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,9 +18,10 @@ from mcp_tui.cli import tasks
 from mcp_tui.cli.connect import chosen, connected, failure, load_config
 from mcp_tui.cli.options import Settings, settings_of, source_options
 from mcp_tui.cli.output import milliseconds, print_json, say, styled
+from mcp_tui.core import crash_text
 from mcp_tui.core.errors import EXIT_CODES, AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import clean, clean_line
 
 if TYPE_CHECKING:
     from mcp_tui.config.schema import Config
@@ -29,6 +30,7 @@ Verdict = Literal["ok", "warn", "fail"]
 _MARKS: dict[Verdict, tuple[str, str]] = {"ok": ("✓ ok  ", "green"), "warn": ("! warn", "yellow"),
                                           "fail": ("✗ fail", "red")}  # fmt: skip
 _MIN_COLUMNS, _MIN_LINES = 80, 24
+_STDERR_LINES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Check:
     fix: str = ""
     kind: ErrorKind | None = None
     """What a failure means for the exit code."""
+    more: tuple[tuple[str, str], ...] = ()
+    """(name, text) rows below it: what is known about a process that ended."""
 
 
 @click.command()
@@ -61,7 +65,7 @@ def doctor(context: click.Context, server: str | None) -> int:
         checks += _servers(config, server)
     code = _exit_code(checks)
     if settings.json:
-        objects = [{name: value for name, value in asdict(check).items() if name != "kind"} for check in checks]
+        objects = [_as_object(check) for check in checks]
         print_json({"version": __version__, "ok": code == 0, "checks": objects})
         return code
     for check in checks:
@@ -69,7 +73,20 @@ def doctor(context: click.Context, server: str | None) -> int:
         say(f"{styled(mark, fg=colour)}  {styled(check.name, bold=True)}: {clean_line(check.detail)}")
         if check.fix:
             say(f"        → {clean_line(check.fix)}")
+        before = ""
+        for name, text in check.more:
+            label = "" if name == before else name
+            say(f"        {styled(label, dim=True)}{' ' * (12 - len(label))}{clean(text)}")
+            before = name
     return code
+
+
+def _as_object(check: Check) -> dict[str, object]:
+    """Without what is empty beyond the four members every check has."""
+    rows = {name.replace(" ", "_"): text for name, text in check.more if name != "stderr"}
+    stderr = [text for name, text in check.more if name == "stderr"]
+    process = {"process": {**rows, "stderr": stderr}} if check.more else {}
+    return {"name": check.name, "status": check.status, "detail": check.detail, "fix": check.fix, **process}
 
 
 def _exit_code(checks: Sequence[Check]) -> int:
@@ -217,9 +234,11 @@ def _server_check(server: ServerSnapshot) -> Check:
     if reason is not None:
         check = _failed(name, replace(reason, title=reason.title.removeprefix(f"Server {server.name}: ")))
         tail = next((line for line in reversed(server.stderr_tail) if line.strip()), "")
-        if tail and tail not in check.detail:
+        if (
+            tail and tail not in check.detail and reason.code not in ("exited", "crashed")
+        ):  # these quote the line that counts
             check = replace(check, detail=f"{check.detail}; last on stderr: {tail.strip()[:200]}")
-        return replace(check, fix=check.fix or _fix(server))
+        return replace(check, fix=check.fix or _fix(server), more=_process(server))
     facts, catalog = server.facts, server.catalog
     said = f"{facts.server_name} {facts.server_version}, protocol {facts.protocol_version}" if facts else "connected"
     detail = f"{said}, {len(catalog.tools)} tools"
@@ -230,6 +249,12 @@ def _server_check(server: ServerSnapshot) -> Check:
         problem = "; ".join(warnings) or (server.reason.line() if server.reason else "degraded")
         return Check(name, "warn", f"{detail}; {problem}")
     return Check(name, "ok", detail)
+
+
+def _process(server: ServerSnapshot) -> tuple[tuple[str, str], ...]:
+    """The crash card of its process, and the end of what it wrote to stderr."""
+    card = crash_text.rows(server.crash) if server.crash is not None else ()
+    return (*card, *(("stderr", line) for line in crash_text.last_words(server, _STDERR_LINES)))
 
 
 def _fix(server: ServerSnapshot) -> str:

@@ -27,6 +27,7 @@ _COMMANDS = {
     "call": ("calls:call", "Call a tool."),
     "read": ("calls:read", "Read a resource."),
     "prompt": ("calls:prompt", "Get a prompt, filled with arguments."),
+    "tasks": ("server_tasks:tasks", "Calls of a server that go on as tasks: list, wait for, cancel."),
     "compare": ("compare:compare", "One prompt to several models, with the tools of all servers."),
     "wire": ("wire:wire", "Messages to and from servers, as they went over the wire."),
     "models": ("models:models", "Providers, their keys and models."),
@@ -132,8 +133,8 @@ def cli(context: click.Context) -> int:
         sys.__dict__["__stderr__"] = sys.__stdout__
     # Until the engine is up nearly everything that is made stays: collecting in between only delays the first frame.
     gc.disable()
-    from mcp_tui.ui.app import run_dashboard
     from mcp_tui.ui.bridge import DashboardOptions
+    from mcp_tui.ui.dashboard import run_dashboard
 
     return run_dashboard(
         DashboardOptions(
@@ -157,10 +158,11 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001  the boundary: it becomes the message and the exit code
-        return _failed(cast("BaseException", error), as_json=_wants_json(arguments))
+        return failed(cast("BaseException", error), as_json=_wants_json(arguments))
 
 
-def _failed(error: BaseException, *, as_json: bool) -> int:
+def failed(error: BaseException, *, as_json: bool) -> int:
+    """Say what went wrong; the exit code."""
     from mcp_tui.cli.failures import describe, is_broken_pipe
     from mcp_tui.cli.output import print_error
     from mcp_tui.core.errors import EXIT_CODES

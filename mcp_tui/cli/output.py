@@ -14,7 +14,26 @@ from typing import Any, cast
 import click
 
 from mcp_tui.core.errors import EXIT_CODES, ErrorInfo
+from mcp_tui.core.media import milliseconds_text as milliseconds
 from mcp_tui.core.text import clean, clean_line
+
+__all__ = [
+    "colour_allowed",
+    "cut_cells",
+    "error_object",
+    "milliseconds",
+    "notice",
+    "print_error",
+    "print_json",
+    "print_json_line",
+    "say",
+    "say_block",
+    "size",
+    "styled",
+    "table",
+    "warn",
+    "width_cells",
+]
 
 # Valid inside JSON strings, but interpreted by terminals; ESC and C0 are always escaped by json.
 _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -22,12 +41,20 @@ _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u
 
 def print_json(value: object) -> None:
     """One JSON document on stdout, UTF-8 in any locale. Lone surrogates and controls are `\\u` escapes."""
+    click.echo(_encoded(value, indent=2))
+
+
+def print_json_line(value: object) -> None:
+    """The same on one line, for output that goes on."""
+    click.echo(_encoded(value, indent=None))
+
+
+def _encoded(value: object, *, indent: int | None) -> bytes:
     try:
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     except ValueError:
-        text = json.dumps(_finite(value), indent=2, ensure_ascii=False)
-    text = _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
-    click.echo(text.encode())
+        text = json.dumps(_finite(value), indent=indent, ensure_ascii=False)
+    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text).encode()
 
 
 def _finite(value: object) -> object:
@@ -151,10 +178,3 @@ def size(count_bytes: int) -> str:
     if count_bytes < 1_000_000:
         return f"{count_bytes / 1000:.1f} kB"
     return f"{count_bytes / 1_000_000:.1f} MB"
-
-
-def milliseconds(value_ms: float | None) -> str:
-    """`12 ms`, `1.2 s`; empty when unknown."""
-    if value_ms is None:
-        return ""
-    return f"{value_ms:.0f} ms" if value_ms < 1000 else f"{value_ms / 1000:.1f} s"

@@ -125,8 +125,8 @@ def server(spec: ServerSpec) -> JsonObject:
     if spec.auth is not None:
         shown["auth"] = auth(spec.auth)
     default = ServerSpec(spec.name, spec.origin)
-    for name in ("protocol", "connect_timeout_s", "call_timeout_s", "probe_interval_s", "trusted", "disabled",
-                 "inherit_env", "enabled_tools", "disabled_tools", "try_sse"):  # fmt: skip
+    for name in ("protocol", "connect_timeout_s", "call_timeout_s", "task_timeout_s", "probe_interval_s", "log_level",
+                 "trusted", "disabled", "inherit_env", "enabled_tools", "disabled_tools", "try_sse", "watch"):  # fmt: skip
         value: Any = getattr(spec, name)
         if value != getattr(default, name):
             shown[name] = list(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value

@@ -106,11 +106,15 @@ class Merge:
             self.watched.append(file)
 
     def config(self) -> Config:
-        servers = tuple(self.servers.values())
+        defaults = replace(Defaults(), **self.defaults)
+        servers = tuple(
+            spec if spec.roots is not None or not defaults.roots else replace(spec, roots=defaults.roots)
+            for spec in self.servers.values()
+        )
         return Config(
             servers=servers,
             providers=tuple(self.providers.values()),
-            defaults=replace(Defaults(), **self.defaults),
+            defaults=defaults,
             keys=self.keys,
             **self.models.fields(),
             sources=tuple(self.sources),

@@ -17,6 +17,8 @@ usd_per_run = 0.50
 usd_per_day = 5
 cache_days = 30
 cache_mb = 200
+history_days = 365                  # of runs; 0 = no limit
+history_mb = 500
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from mcp_tui.core.types import JsonObject
 SECTIONS = ("models", "sets", "prices", "limits")
 
 _PRICE_KEYS = ("input", "output", "cached")
-_LIMIT_KEYS = ("usd_per_run", "usd_per_day", "cache_days", "cache_mb")
+_LIMIT_KEYS = ("usd_per_run", "usd_per_day", "cache_days", "cache_mb", "history_days", "history_mb")
 _NOT_IN_NAMES = frozenset("/|?")
 """They have a meaning in `-m`."""
 

@@ -12,6 +12,7 @@ from mcp_tui.config.document import Document, KeyPath
 from mcp_tui.config.expand import Scope
 from mcp_tui.config.merge import Merge
 from mcp_tui.config.reader import EntryError, EntryReader, usage
+from mcp_tui.config.roots import read_roots
 from mcp_tui.config.schema import ProviderSpec, WireFormat
 from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.state import ApprovalPolicy
@@ -20,7 +21,7 @@ from mcp_tui.core.types import JsonObject
 SECTIONS = ("servers", "providers", "defaults", "keys", "inputs", *model_sections.SECTIONS)
 
 _PROVIDER_KEYS = ("format", "base_url", "api_key", "models", "headers")
-_DEFAULT_KEYS = ("models", "approval", "theme", "system", "max_steps", "import", "cache", "fallback")
+_DEFAULT_KEYS = ("models", "approval", "theme", "system", "max_steps", "import", "cache", "fallback", "roots", "history")
 
 
 def merge_own_sections(merge: Merge, document: Document) -> None:
@@ -99,7 +100,7 @@ def _merge_defaults(merge: Merge, document: Document, scope: Scope) -> None:
         if reader.found(name) is None or target in merge.defaults:
             continue
         try:
-            merge.defaults[target] = _imports(merge, reader) if name == "import" else _default(reader, name)
+            merge.defaults[target] = _imports(merge, reader) if name == "import" else _default(reader, name, scope)
         except EntryError as fault:
             merge.problems.append(fault.info)
 
@@ -114,7 +115,7 @@ def _imports(merge: Merge, reader: EntryReader) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in given if name in CLIENTS))
 
 
-def _default(reader: EntryReader, name: str) -> object:
+def _default(reader: EntryReader, name: str, scope: Scope) -> object:
     match name:
         case "models":
             return (reader.text(name),) if isinstance(reader.raw(name), str) else reader.texts(name)
@@ -130,8 +131,10 @@ def _default(reader: EntryReader, name: str) -> object:
             if not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= 1000:
                 raise reader.fault(name, "`max_steps` must be a whole number from 1 to 1000")
             return steps
-        case "cache":
+        case "cache" | "history":
             return reader.flag(name)
+        case "roots":
+            return read_roots(reader, scope)
         case _:
             return reader.text(name)
 

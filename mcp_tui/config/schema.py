@@ -89,6 +89,10 @@ class ServerSpec:
     protocol: Protocol = "auto"
     connect_timeout_s: float = 30.0
     call_timeout_s: float = 120.0
+    task_timeout_s: float = 3600.0
+    """For a call that became a task."""
+    log_level: str = ""
+    """What the server is asked to log, one of `core.tasks.LOG_LEVELS`; empty asks for nothing."""
     probe_interval_s: float = 20.0
     trusted: bool = False
     disabled: bool = False
@@ -96,6 +100,10 @@ class ServerSpec:
     enabled_tools: tuple[str, ...] | None = None
     disabled_tools: tuple[str, ...] = ()
     auth: JsonObject | None = field(default=None, repr=False)
+    roots: tuple[str, ...] | None = None
+    """Folders the server may know of, as file:// URIs; None = those of `[defaults]`."""
+    watch: tuple[str, ...] = ()
+    """Globs, relative to the folder the command runs in: when such a file changes, the server is restarted."""
     problem: ErrorInfo | None = None
     """The entry is bad: shown as failed, never started; the other entries are unharmed."""
     entry: JsonObject | None = field(default=None, repr=False, compare=False)
@@ -134,6 +142,10 @@ class Defaults:
     """Answer a request that was made before from the response cache."""
     fallback: str = ""
     """A model, as `-m` takes it, for every column without a fallback of its own."""
+    history: bool = True
+    """Save runs."""
+    roots: tuple[str, ...] = ()
+    """Folders that servers may know of, as file:// URIs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +167,10 @@ class Limits:
     cache_days: float = 30.0
     """Older answers are not replayed from the response cache."""
     cache_mb: float = 200.0
+    history_days: float = 365.0
+    """Older runs are deleted from the history; 0 = no limit."""
+    history_mb: float = 500.0
+    """The oldest runs are deleted when the history is larger; 0 = no limit."""
 
 
 @dataclass(frozen=True, slots=True)

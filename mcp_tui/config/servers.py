@@ -21,9 +21,11 @@ from mcp_tui.config.document import Document, KeyPath
 from mcp_tui.config.expand import Scope, UnresolvedError, expand
 from mcp_tui.config.files import read_bytes
 from mcp_tui.config.reader import EntryError, EntryReader, usage
+from mcp_tui.config.roots import read_roots
 from mcp_tui.config.schema import Origin, Protocol, ServerSpec, Transport
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.names import closest, known_names_hint
+from mcp_tui.core.tasks import LOG_LEVELS
 from mcp_tui.core.types import JsonObject
 
 TYPES: dict[str, Transport] = {
@@ -42,8 +44,8 @@ URL_KEYS = ("url", "serverUrl", "httpUrl", "server_url")
 OWN_KEYS = frozenset(
     [
         *("type", "command", "args", "env", "cwd", "url", "headers", "auth"),
-        *("protocol", "connect_timeout_s", "call_timeout_s", "probe_interval_s"),
-        *("trusted", "disabled", "inherit_env", "enabled_tools", "disabled_tools"),
+        *("protocol", "connect_timeout_s", "call_timeout_s", "task_timeout_s", "probe_interval_s", "log_level"),
+        *("trusted", "disabled", "inherit_env", "enabled_tools", "disabled_tools", "roots", "watch"),
     ]
 )
 _CODEX_KEYS = frozenset(
@@ -161,7 +163,7 @@ def _read(reader: EntryReader, bare: ServerSpec, scope: Scope) -> ServerSpec:
         spec = replace(spec, url=url, headers=_headers(reader, scope), try_sse=not explicit and _ends_in_sse(url))
         if reader.raw("type") == "auto":
             spec = replace(spec, try_sse=True)
-    return _settings(reader, spec)
+    return replace(_settings(reader, spec), roots=read_roots(reader, scope), watch=_watch(reader, transport))
 
 
 def _transport(reader: EntryReader) -> tuple[Transport, bool]:
@@ -300,6 +302,34 @@ def _auth(reader: EntryReader) -> JsonObject | None:
     return table
 
 
+def _watch(reader: EntryReader, transport: Transport) -> tuple[str, ...]:
+    """`watch`, or what VS Code calls `dev: {watch: GLOB}`; one glob or several."""
+    found = _globs(reader.table("dev") or {}) if reader.found("watch") is None else None
+    if found is None:
+        found = (reader.text("watch"),) if isinstance(reader.raw("watch"), str) else reader.texts("watch") or ()
+    globs = tuple(glob for glob in found if glob.strip())
+    if globs and transport != "stdio" and reader.found("watch"):
+        raise reader.fault("watch", "`watch` restarts a command, and this entry has a URL", "remove it")
+    return globs if transport == "stdio" else ()
+
+
+def _globs(dev: JsonObject) -> tuple[str, ...]:
+    """Another client's own setting: what is no glob is not ours to complain about."""
+    given: object = dev.get("watch")
+    if isinstance(given, str):
+        return (given,)
+    globs = cast("list[object]", given) if isinstance(given, list) else []
+    return tuple(glob for glob in globs if isinstance(glob, str))
+
+
+def _log_level(reader: EntryReader) -> str | None:
+    level = reader.text("log_level").lower()
+    if level and level not in LOG_LEVELS:
+        hint = known_names_hint(level, LOG_LEVELS, what="levels", limit=len(LOG_LEVELS))
+        raise reader.fault("log_level", f"the log level `{level}` is not known", hint)
+    return level or None
+
+
 def _settings(reader: EntryReader, spec: ServerSpec) -> ServerSpec:
     protocol = reader.text("protocol") or "auto"
     known: tuple[Protocol, ...] = get_args(Protocol)
@@ -313,6 +343,8 @@ def _settings(reader: EntryReader, spec: ServerSpec) -> ServerSpec:
         "protocol": protocol,
         "connect_timeout_s": connect_s,
         "call_timeout_s": reader.seconds("call_timeout_s", "tool_timeout_sec"),
+        "task_timeout_s": reader.seconds("task_timeout_s"),
+        "log_level": _log_level(reader),
         "probe_interval_s": reader.seconds("probe_interval_s"),
         "trusted": reader.flag("trusted"),
         "inherit_env": reader.flag("inherit_env"),

@@ -1,28 +1,21 @@
 """Notices when the configuration changes on disk.
 
-It looks at the files once a second, on a thread: a notification service would need one more dependency, and misses
-what network file systems do. A file that is being written is given time; one that cannot be read changes nothing.
+It looks at the files once a second. A file that is being written is given time; one that cannot be read changes
+nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import TypeAlias
 
 from mcp_tui.config.schema import Config
+from mcp_tui.config.stamps import Stamps, settled, stamps
 from mcp_tui.core.errors import AppError, ErrorInfo
 
 INTERVAL_S = 1.0
 SETTLE_S = 0.25
-_LONGEST_SETTLE = 12
-"""Rounds of SETTLE_S; a file that never comes to rest is read as it is."""
-
-Stamps: TypeAlias = dict[Path, tuple[int, int, int] | None]
-"""(time of the last change, size, inode); None for a file that is not there."""
 
 
 class ConfigWatch:
@@ -52,12 +45,12 @@ class ConfigWatch:
         seen: Stamps | None = None
         while True:
             asked = await self._wait()
-            stamps = await asyncio.to_thread(_stamps, self._config.watched)
-            if stamps == seen and not asked:
+            now = await asyncio.to_thread(self._look)
+            if now == seen and not asked:
                 continue
             if seen is not None and not asked:
-                stamps = await self._settled(stamps)
-            seen = stamps
+                now = await settled(self._look, now, self._settle_s)
+            seen = now
             found = await asyncio.to_thread(self._reload)
             if isinstance(found, Config):
                 # Where it watches other files from now on, their stamps differ from `seen`: loaded once more.
@@ -75,13 +68,8 @@ class ConfigWatch:
         self._asked.clear()
         return True
 
-    async def _settled(self, stamps: Stamps) -> Stamps:
-        for _ in range(_LONGEST_SETTLE):
-            await asyncio.sleep(self._settle_s)
-            before, stamps = stamps, await asyncio.to_thread(_stamps, self._config.watched)
-            if stamps == before:
-                break
-        return stamps
+    def _look(self) -> Stamps:
+        return stamps(self._config.watched)
 
     def _reload(self) -> Config | ErrorInfo | None:
         """None: it says the same as before."""
@@ -98,14 +86,3 @@ class ConfigWatch:
 
 def _kept(problem: ErrorInfo) -> ErrorInfo:
     return replace(problem, hint="; ".join(part for part in ("everything stays as it was", problem.hint) if part))
-
-
-def _stamps(paths: Sequence[Path]) -> Stamps:
-    stamps: Stamps = {}
-    for path in paths:
-        try:
-            status = os.stat(path)  # noqa: PTH116 - plain numbers are wanted
-            stamps[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
-        except OSError:
-            stamps[path] = None
-    return stamps

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.core.state import Usage
+from mcp_tui.core.state import RateLimits, Usage
 from mcp_tui.core.types import JsonObject
 
 
@@ -36,6 +36,23 @@ class ImageBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class FileBlock:
+    """A document, recording or film, as a whole. Text files are TextBlocks: every model reads those."""
+
+    mime_type: str
+    """Lower case, without parameters."""
+    data_b64: str
+    name: str
+    """A file name for people and models, without directories."""
+    pages: int | None = None
+    """Of a document that says how many it has."""
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.data_b64) * 3 // 4 - self.data_b64[-2:].count("=")
+
+
+@dataclass(frozen=True, slots=True)
 class ReasoningBlock:
     text: str
     opaque: Opaque | None = None
@@ -53,11 +70,15 @@ class ToolCallBlock:
     opaque: Opaque | None = None
 
 
+Content: TypeAlias = TextBlock | ImageBlock | FileBlock
+"""What a person or a tool gives a model to read."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolResultBlock:
     call_id: str
     name: str
-    content: tuple[TextBlock | ImageBlock, ...]
+    content: tuple[Content, ...]
     is_error: bool
 
 
@@ -68,7 +89,7 @@ class OpaqueBlock:
     opaque: Opaque
 
 
-Block: TypeAlias = TextBlock | ImageBlock | ReasoningBlock | ToolCallBlock | ToolResultBlock | OpaqueBlock
+Block: TypeAlias = TextBlock | ImageBlock | FileBlock | ReasoningBlock | ToolCallBlock | ToolResultBlock | OpaqueBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +199,15 @@ class AttemptStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something about the request that a person should know: what of it was not sent. One sentence."""
+
+    text: str
+    unsent: str = ""
+    """The field of ModelParams it is about, when that was not sent at all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The last event of every stream, also of one that failed: what came until then is in `message`."""
 
@@ -194,6 +224,8 @@ class Finished:
     """The model the provider says answered."""
     response_id: str = ""
     attempts: int = 1
+    rate_limits: RateLimits | None = None
+    """What the headers of the newest answer said; None when they said nothing."""
 
 
 ChatEvent: TypeAlias = (
@@ -204,5 +236,6 @@ ChatEvent: TypeAlias = (
     | ToolCallDelta
     | AttemptStarted
     | AttemptFailed
+    | Noticed
     | Finished
 )

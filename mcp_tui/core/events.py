@@ -56,6 +56,8 @@ class StatusChanged:
     """For retrying, incomplete, error: why."""
     retry_at: float | None = None
     """For retrying: when the next try starts (monotonic)."""
+    attempt: int = 0
+    """For retrying the same request: the number of the next try; the first request was 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,13 @@ def duration_text(duration_ms: float) -> str:
     return f"{int(seconds // 60)}m {int(seconds % 60):02d}s"
 
 
+def milliseconds_text(value_ms: float | None) -> str:
+    """`12 ms`, `1.2 s`; empty when unknown."""
+    if value_ms is None:
+        return ""
+    return f"{value_ms:.0f} ms" if value_ms < 1000 else f"{value_ms / 1000:.1f} s"
+
+
 _SUFFIXES = {
     "image/jpeg": ".jpg",
     "image/webp": ".webp",

@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.tasks import LogLine, SubscriptionInfo, TaskInfo
 from mcp_tui.core.types import JsonObject
+
+RESTARTING = "restarting"
+"""The code of the reason of a server that connects because files of its source changed; its detail names them."""
 
 
 class ServerStatus(StrEnum):
@@ -62,6 +67,13 @@ class ToolInfo:
     """sha256 hex of the canonical definition; remembered approvals are bound to it."""
     token_estimate: int
     """About how many tokens the definition costs in a request (estimate: show with `~`)."""
+
+    @property
+    def task_support(self) -> str:
+        """`required`, `optional` or `forbidden` (also when nothing is said): may a call of it become a task?"""
+        execution = self.raw.get("execution")
+        said = execution.get("taskSupport") if isinstance(execution, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - decoded JSON
+        return said if said in ("required", "optional") else "forbidden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +155,8 @@ class ServerFacts:
     server_version: str
     instructions: str
     capabilities: JsonObject
+    info: JsonObject = field(default_factory=dict[str, Any])
+    """What the server says about itself (wire keys): name, version, title, websiteUrl, icons ..."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +171,8 @@ class CrashCard:
     stderr_tail: tuple[str, ...]
     env_withheld: tuple[str, ...]
     """Names of variables of ours that the child did not get."""
+    started: bool = True
+    """False when the command could not even be started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +209,15 @@ class ServerSnapshot:
     """Where a person signs in, while the browser's answer is waited for; to be copied where no browser opened."""
     signed_in: bool = False
     """Requests carry an access token of ours."""
+    tasks: tuple[TaskInfo, ...] = ()
+    """Those we know of, oldest first; kept through a reconnect."""
+    subscriptions: tuple[SubscriptionInfo, ...] = ()
+    log: tuple[LogLine, ...] = ()
+    """The newest log messages of the server and lines of its stderr, oldest first; kept through a reconnect."""
+    log_level: str = ""
+    """What the server was asked to log; empty: whatever it does by itself."""
+    era_source: str = ""
+    """How the protocol's era was found: `probed`, `remembered` (from an earlier start) or `configured`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +225,8 @@ class Progress:
     progress: float
     total: float | None
     message: str
+    task: TaskInfo | None = None
+    """The task the call became. `progress` is 0 until the server reports some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +237,8 @@ class CallResult:
     duration_ms: float
     warnings: tuple[str, ...] = ()
     """E.g. structuredContent that does not match outputSchema: a warning, never a lost result."""
+    task: TaskInfo | None = None
+    """The task it came from. When the task was only started, its status is not an ended one and `raw` is empty."""
 
     @property
     def is_error(self) -> bool:
@@ -268,6 +297,9 @@ class CallRecord:
 class Decision(StrEnum):
     ONCE = "once"
     ALWAYS = "always"
+    """Every call of this definition of the tool, until the program ends."""
+    KEEP = "keep"
+    """Like `ALWAYS`, and after a restart too."""
     DENY = "deny"
 
 
@@ -315,6 +347,27 @@ class Usage:
             add(self.cache_write_tokens, other.cache_write_tokens),
             add(self.reasoning_tokens, other.reasoning_tokens),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """One allowance of a provider."""
+
+    what: str
+    """`requests`, `tokens`, `input tokens` ..., with the period where the provider names one: `tokens per minute`."""
+    limit: float | None = None
+    remaining: float | None = None
+    resets_at: float | None = None
+    """Unix time at which it is whole again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """What the headers of an answer said about the allowances of the account."""
+
+    seen_at: float
+    """Unix time."""
+    limits: tuple[RateLimit, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,15 @@ from pydantic import ValidationError
 
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
-from mcp_tui.core.state import CallResult, Catalog, Progress, ToolInfo
+from mcp_tui.core.state import Catalog, ServerFacts
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.arguments import check_arguments
 from mcp_tui.sessions.connection import Connection
 from mcp_tui.sessions.deadline import Deadline
+from mcp_tui.sessions.dialogs import MAX_REQUIRED
 from mcp_tui.sessions.exchange import Exchange
 from mcp_tui.sessions.faults import cut, http_fault, leaves, request_error
-from mcp_tui.sessions.output_check import OutputCheck
-from mcp_tui.sessions.progress import ProgressFeed
+from mcp_tui.sessions.feeds import Feeds
 
 _REPLAYS = 1
 _RESEND_PAUSE_S = 0.25
@@ -36,12 +36,24 @@ class Source(Protocol):
 
     spec: ServerSpec
 
+    feeds: Feeds
+
     @property
     def catalog(self) -> Catalog: ...
 
     @property
+    def facts(self) -> ServerFacts | None:
+        """Of the newest handshake."""
+        ...
+
+    @property
     def waiting_for(self) -> ErrorInfo | None:
         """Why there is no usable connection now."""
+        ...
+
+    @property
+    def connection(self) -> Connection | None:
+        """The one that is usable now."""
         ...
 
     async def usable(self) -> Connection:
@@ -72,7 +84,7 @@ async def perform(source: Source, request: Request, timeout_s: float) -> tuple[E
             started = time.monotonic()
             try:
                 async with connection.calling(request.method, deadline) as exchange:
-                    await request.send(connection)
+                    await _sent(connection, request)
                 return exchange, _ms_since(started), ""
             except (
                 MCPError,
@@ -85,7 +97,7 @@ async def perform(source: Source, request: Request, timeout_s: float) -> tuple[E
                     raise
                 if _answer_readable(error, exchange):
                     return exchange, _ms_since(started), _unusual(error)
-                if not _lost(error, exchange, connection):
+                if not lost(error, exchange, connection):
                     raise AppError.of(request_error(request.title, error, exchange)) from error
                 if exchange.status == 401:
                     raise AppError.of(http_fault(source.spec, exchange).info) from error
@@ -93,8 +105,20 @@ async def perform(source: Source, request: Request, timeout_s: float) -> tuple[E
                     if replays >= _REPLAYS or not request.replayable():
                         raise AppError.of(_unknown(request.title, error)) from error
                     replays += 1
-                await _until_clear(connection)
+                await until_clear(connection)
     raise _expired(source, request, exchange, timeout_s)
+
+
+async def _sent(connection: Connection, request: Request) -> None:
+    """Once, and again when it was refused only because the person had to visit an address first."""
+    for _ in range(MAX_REQUIRED):
+        try:
+            await request.send(connection)
+            return
+        except MCPError as error:
+            if not await connection.dialogs.visited(error):
+                raise
+    await request.send(connection)
 
 
 def _ms_since(started: float) -> float:
@@ -114,7 +138,7 @@ def _unusual(error: BaseException) -> str:
     return f"The result does not follow the protocol{' at ' + where if where else ''}; it is shown as it came."
 
 
-def _lost(error: BaseException, exchange: Exchange, connection: Connection) -> bool:
+def lost(error: BaseException, exchange: Exchange, connection: Connection) -> bool:
     """Did the answer get lost (rather than be an error)?"""
     if exchange.error is not None or exchange.session_gone or exchange.status == 401:
         return True
@@ -125,7 +149,7 @@ def _lost(error: BaseException, exchange: Exchange, connection: Connection) -> b
     return isinstance(error, RuntimeError) and not exchange.sent and not connection.usable
 
 
-async def _until_clear(connection: Connection) -> None:
+async def until_clear(connection: Connection) -> None:
     """Before another try: is this connection dead, or was it one request?"""
     if connection.usable:
         await anyio.sleep(_RESEND_PAUSE_S)
@@ -159,70 +183,24 @@ def _expired(source: Source, request: Request, exchange: Exchange | None, timeou
     )
 
 
-def _find_tool(source: Source, name: str) -> ToolInfo:
-    tool = source.catalog.tool(name)
-    if tool is not None:
-        return tool
-    known = [item.name for item in source.catalog.tools]
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(close)}?" if close else f"It has {len(known)} tools"
-    raise AppError(
-        "Unknown tool",
-        f"{source.spec.name} has no tool named {name[:200]}",
-        hint,
-        kind=ErrorKind.USAGE,
-        code="unknown_tool",
-    )
-
-
-def _harmless(tool: ToolInfo) -> bool:
-    hints = tool.hints
-    return hints.read_only is True or hints.idempotent is True
-
-
-async def call_tool(
-    source: Source,
-    name: str,
-    arguments: JsonObject,
-    *,
-    timeout_s: float,
-    on_progress: Callable[[Progress], None] | None,
-) -> CallResult:
-    title = f"{source.spec.name}: {name[:200]} failed"
-    check_arguments(title, arguments)
-    feed = ProgressFeed(on_progress) if on_progress is not None else None
-    asked: list[ToolInfo] = []
-
-    async def send(connection: Connection) -> object:
-        tool = _find_tool(source, name)
-        asked[:] = [tool]
-        return await connection.client.call_tool(name, arguments, progress_callback=feed)
-
-    request = Request(title, "tools/call", send, lambda: source.spec.trusted and bool(asked) and _harmless(asked[0]))
-    try:
-        exchange, duration_ms, warning = await perform(source, request, timeout_s)
-    finally:
-        if feed is not None:
-            feed.close()
-    raw = exchange.raw
-    if raw is None:
-        raise AppError(title, "The server gave no result", kind=ErrorKind.TOOL, code="rejected")
-    warnings = [warning] if warning else []
-    schema = asked[0].output_schema
-    if schema is not None and (mismatch := OutputCheck(schema).warning(raw)):
-        warnings.append(mismatch)
-    return CallResult(raw, duration_ms, tuple(warnings))
-
-
-async def read_resource(source: Source, uri: str, *, timeout_s: float) -> JsonObject:
+async def read_resource(source: Source, uri: str, *, timeout_s: float, cached: bool = False) -> JsonObject:
+    """cached: what was read before will do for as long as the server said so."""
     title = f"{source.spec.name}: reading {uri[:200]} failed"
     check_arguments(title, {"uri": uri})
 
     async def send(connection: Connection) -> object:
-        return await connection.client.read_resource(uri, cache_mode="refresh")
+        if cached and connection.reads.get(uri) is not None:
+            # With `meta` the SDK always asks the server.
+            return await connection.client.read_resource(uri, cache_mode="use")
+        return await connection.client.read_resource(uri, cache_mode="refresh", meta=connection.request_meta())
 
     exchange, _, _ = await perform(source, Request(title, "resources/read", send, lambda: True), timeout_s)
-    return exchange.raw or {}
+    connection = source.connection
+    if exchange.raw is None:
+        return (connection.reads.get(uri) if connection is not None else None) or {}
+    if connection is not None:
+        connection.reads.keep(uri, exchange.raw)
+    return exchange.raw
 
 
 async def get_prompt(source: Source, name: str, arguments: Mapping[str, str], *, timeout_s: float) -> JsonObject:
@@ -240,7 +218,7 @@ async def get_prompt(source: Source, name: str, arguments: Mapping[str, str], *,
                 kind=ErrorKind.USAGE,
                 code="unknown_prompt",
             )
-        return await connection.client.get_prompt(name, dict(arguments) or None)
+        return await connection.client.get_prompt(name, dict(arguments) or None, meta=connection.request_meta())
 
     exchange, _, _ = await perform(source, Request(title, "prompts/get", send, lambda: True), timeout_s)
     return exchange.raw or {}

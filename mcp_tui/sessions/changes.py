@@ -45,6 +45,12 @@ class Changes:
             self._poke("resources")
         elif isinstance(message, types.PromptListChangedNotification):
             self._poke("prompts")
+        elif isinstance(message, types.ResourceUpdatedNotification):
+            # From 2026-07-28 on it comes on a stream of its own: see `resource_watch`.
+            if not self._connection.modern:
+                self._connection.feeds.subscriptions.updated(message.params.uri)
+        elif isinstance(message, types.ElicitCompleteNotification):
+            self._connection.dialogs.completed(message.params.elicitation_id)
 
     def _poke(self, *kinds: Kind) -> None:
         self._kinds.update(kinds)

@@ -11,16 +11,15 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import anyio
 import httpx2
 import mcp_types as types
-from mcp import Client
 from mcp.shared.exceptions import MCPError
-from mcp_types import CONNECTION_CLOSED, METHOD_NOT_FOUND
+from mcp_types import CONNECTION_CLOSED, LOG_LEVEL_META_KEY, METHOD_NOT_FOUND
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
@@ -30,17 +29,25 @@ from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.state import Catalog, CrashCard, ServerFacts
 from mcp_tui.sessions.authorisation.authoriser import Authoriser
 from mcp_tui.sessions.changes import Changes
+from mcp_tui.sessions.client import TruthfulClient
 from mcp_tui.sessions.deadline import Deadline
-from mcp_tui.sessions.elicitation import Dialogs, Elicit
+from mcp_tui.sessions.dialogs import Dialogs
 from mcp_tui.sessions.exchange import CURRENT, Exchange, Recording, exchanging
 from mcp_tui.sessions.faults import DENIED, Fault, Remedy, connect_fault, cut, http_fault, place
-from mcp_tui.sessions.health import Health
+from mcp_tui.sessions.feeds import Feeds
+from mcp_tui.sessions.health import PROBE_MISSES, Health
+from mcp_tui.sessions.kept_reads import KeptReads
+from mcp_tui.sessions.likely_fix import Advice, LastWords, likely_fix
 from mcp_tui.sessions.listing import ALL_KINDS, Kind, Lists
+from mcp_tui.sessions.neighbours import neighbours_fix
 from mcp_tui.sessions.processes import ProcessGroups
+from mcp_tui.sessions.requests import Answering
+from mcp_tui.sessions.resource_watch import ResourceWatch, ask_for_log
+from mcp_tui.sessions.roots import Roots
 from mcp_tui.sessions.stderr import Notices, StderrTail
-from mcp_tui.sessions.tap import Tap
+from mcp_tui.sessions.tap import Tap, unread_text
+from mcp_tui.sessions.task_wire import TasksExtension
 from mcp_tui.sessions.transport import Line
-from mcp_tui.sessions.wire import WireRing
 from mcp_tui.sessions.wirelog.cause import causing
 from mcp_tui.sessions.wirelog.log import Recorder
 
@@ -88,24 +95,27 @@ class Connection:
         mode: Mode,
         host: Host,
         *,
-        elicit: Elicit | None,
-        ring: WireRing,
+        answering: Answering | None,
         stderr: StderrTail,
         notices: Notices,
         groups: ProcessGroups,
+        feeds: Feeds | None = None,
         recorder: Recorder | None = None,
         authoriser: Authoriser | None = None,
     ) -> None:
         self.spec = spec
+        self.feeds = feeds or Feeds(spec, host.changed)
         self.facts: ServerFacts | None = None
         self.latency_ms: float | None = None
         self.in_flight = 0
+        self.reads = KeptReads()
         self.slots = anyio.Semaphore(MAX_CONCURRENT, fast_acquire=True)
         self.lists = Lists(spec)
         self._mode: Mode = mode
+        self._transport: Transport = transport
         self.host = host
         self.notices = notices
-        tap = Tap(ring, on_end=self._stream_ended, on_garbage=self._garbage, recorder=recorder)
+        tap = Tap(on_end=self._stream_ended, on_garbage=self._garbage, recorder=recorder)
         self.line = Line(spec, transport, tap, stderr, groups, recorder=recorder)
         self.line.http.on_refused = self._http_refused
         self.line.http.on_broken = self._http_broken
@@ -114,13 +124,21 @@ class Connection:
         self.line.http.on_unauthorised = lambda error: self.lose(error.fault)
         self._changes = Changes(self)
         self._health = Health(self)
-        self._dialogs = Dialogs(spec.name, elicit) if elicit is not None else None
-        self.client = Client(
+        self._first_garbage = ""
+        self.dialogs = Dialogs(spec.name, answering, notices, lambda: self.modern)
+        self.roots = Roots(spec.roots, self.dialogs.roots_given)
+        self.client = TruthfulClient(
             self.line.streams(),
             mode=mode,
             client_info=types.Implementation(name="mcp-tui", version=__version__),
-            elicitation_callback=self._dialogs.answer if self._dialogs is not None else None,
+            elicitation_callback=self.dialogs.elicit if answering is not None else None,
+            sampling_callback=self.dialogs.sample if answering is not None else None,
+            list_roots_callback=self.roots.answer if spec.roots else None,
+            offers=answering.offers if answering is not None else frozenset(),
+            offers_roots=bool(spec.roots),
             message_handler=self._changes.notified,
+            logging_callback=self.feeds.log.received,
+            extensions=(TasksExtension(self.feeds.tasks.notified),),
             input_required_max_rounds=MAX_INPUT_ROUNDS,
         )
         self._scope: anyio.CancelScope | None = None
@@ -152,12 +170,24 @@ class Connection:
         return self.facts is not None and self.facts.era == "modern"
 
     @property
-    def discovered_legacy(self) -> bool:
-        return self._mode == "auto" and self.facts is not None and not self.modern
+    def legacy_proven(self) -> bool:
+        """The server itself showed that it does not know the newer protocol: no outage, no proxy did."""
+        probe = self.line.tap.probe
+        if self.facts is None or self.modern or not probe.asked:
+            return False
+        # A process that answered the older handshake was there when it ignored the question.
+        silent = not (probe.refused or probe.older or probe.doubtful or probe.modern)
+        return probe.refused or probe.older or (silent and self.spec.transport == "stdio")
+
+    def request_meta(self) -> types.RequestParamsMeta | None:
+        """`_meta` of a request of a person or model. 2026-07-28: what may be logged is said with each one."""
+        level = self.feeds.log_level
+        return {LOG_LEVEL_META_KEY: level} if level and self.modern else None
 
     def stop(self) -> None:
         """End it, whatever it is doing; `run` returns soon. Safe to repeat."""
         self._stopping = True
+        self.dialogs.close("the server was disconnected")
         if self._ready_at is None:
             if self._scope is not None:
                 self._scope.cancel()
@@ -169,6 +199,7 @@ class Connection:
         if self._ended.is_set() or self._stopping:
             return
         self._fault = fault
+        self.dialogs.close("the connection was lost")
         self._ended.set()
         if self._ready_at is not None:
             self.host.was_lost(self, fault)
@@ -176,6 +207,10 @@ class Connection:
     def suspect(self) -> None:
         """Something went wrong on it: probe now."""
         self._health.suspect()
+
+    def woke(self) -> None:
+        """The machine slept: probe now, and do not wait for the third miss."""
+        self._health.suspect(misses=PROBE_MISSES - 1)
 
     async def check(self) -> None:
         """Probe now; returns when the answer is there (afterwards look at `usable`)."""
@@ -199,7 +234,18 @@ class Connection:
                 self._fault = connect_fault(self.spec, caught, self._last or exchange)
             elif self._ready_at is None:
                 self._fault = self._too_slow()
+            await self._look_around()
         return self._ending()
+
+    async def _look_around(self) -> None:
+        """For a URL without an MCP server: is there one at another path?"""
+        fault = self._fault
+        other_transport_next = self.spec.try_sse and self._transport == "http"
+        if fault is None or not fault.refused or self.spec.transport == "stdio" or other_transport_next:
+            return
+        with anyio.CancelScope() as self._scope:
+            if hint := await neighbours_fix(self.spec, self.line.recorder):
+                self._fault = replace(fault, info=replace(fault.info, hint=hint))
 
     async def _live(self, scope: anyio.CancelScope) -> None:
         async with self.client:
@@ -212,8 +258,12 @@ class Connection:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._health.watch)
                     tasks.start_soon(self._changes.follow)
+                    tasks.start_soon(ResourceWatch(self).follow)
+                    tasks.start_soon(ask_for_log, self)
                     if self.modern:
                         tasks.start_soon(self._changes.listen)
+                    elif self.spec.roots:
+                        tasks.start_soon(self.roots.follow, self.client.session)
                     self.host.became_ready(self)
                     await self._ended.wait()
                     tasks.cancel_scope.cancel()
@@ -236,6 +286,7 @@ class Connection:
             server_version=info.version if info is not None else "",
             instructions=session.instructions or "",
             capabilities=self.client.server_capabilities.model_dump(mode="json", by_alias=True, exclude_none=True),
+            info=info.model_dump(mode="json", by_alias=True, exclude_none=True) if info is not None else {},
         )
 
     async def _first_catalog(self) -> None:
@@ -253,7 +304,7 @@ class Connection:
         info = ErrorInfo(
             "The server did not answer in time",
             f"{what}: no {'catalog' if self.facts else 'handshake'} within {seconds}",
-            "Look at its error output, or raise connect_timeout_s",
+            likely_fix(self._last_words()).fix or "Look at its error output, or raise connect_timeout_s",
             ErrorKind.UNREACHABLE,
             "timeout",
         )
@@ -268,7 +319,7 @@ class Connection:
             if child.ended_alone or unstarted:
                 crash = self.line.crash_card()
             if child.ended_alone and fault.closed:
-                fault = Fault(_exit_info(crash, self.spec))
+                fault = Fault(_exit_info(crash, self.spec, likely_fix(self._last_words())))
         return Ending(fault, self.ready_s, crash, mute=self.line.tap.quiet and child.ended_alone)
 
     # ------------------------------------------------------------ what the transport says
@@ -279,7 +330,20 @@ class Connection:
         )
         self.lose(Fault(info, closed=True))
 
-    def _garbage(self) -> None:
+    def _last_words(self) -> LastWords:
+        line = self.line
+        return LastWords(
+            self.spec,
+            line.stderr.lines(),
+            line.env_withheld,
+            line.child.exit_code,
+            line.child.signal,
+            answered=not line.tap.quiet,
+            garbage=self._first_garbage,
+        )
+
+    def _garbage(self, error: ValueError) -> None:
+        self._first_garbage = self._first_garbage or unread_text(error)
         self.notices.add("The server wrote something that is no JSON-RPC message.")
 
     def _http_refused(self, response: httpx2.Response) -> None:
@@ -320,10 +384,8 @@ class Connection:
                 scope.deadline = anyio.current_time() + left
 
     def _http_broken(self, error: Exception) -> None:
-        if self.line.http.every_refusal:
-            self.lose(connect_fault(self.spec, error, Exchange("")))
-        else:
-            self.suspect()
+        _log.debug("a request to %s broke: %s", self.spec.name, error)
+        self.suspect()
 
     # ------------------------------------------------------------------ catalog
 
@@ -408,10 +470,6 @@ class Connection:
         """One request of a person or model: counted, limited, its clock paused during dialogs."""
         return _Calling(self, Exchange(method, clock=deadline), deadline)
 
-    @property
-    def dialogs(self) -> Dialogs | None:
-        return self._dialogs
-
 
 class _Calling:
     """What `Connection.calling` enters. A class, because a generator costs every call noticeably more."""
@@ -432,8 +490,7 @@ class _Calling:
             self._left()
             raise
         self._recording.__enter__()
-        if connection.dialogs is not None:
-            connection.dialogs.call_started(self._exchange, self._deadline)
+        connection.dialogs.call_started(self._exchange, self._deadline)
         return self._exchange
 
     async def __aexit__(
@@ -441,8 +498,7 @@ class _Calling:
     ) -> None:
         connection = self._connection
         try:
-            if connection.dialogs is not None:
-                connection.dialogs.call_ended(self._exchange)
+            connection.dialogs.call_ended(self._exchange)
         finally:
             self._recording.__exit__(kind, error, trace)
             connection.slots.release()
@@ -453,18 +509,17 @@ class _Calling:
         self._connection.host.changed()
 
 
-def _exit_info(crash: CrashCard | None, spec: ServerSpec) -> ErrorInfo:
+def _exit_info(crash: CrashCard | None, spec: ServerSpec, advice: Advice) -> ErrorInfo:
     how = "closed its output"
     if crash is not None and crash.signal is not None:
         how = f"was ended by {crash.signal}"
     elif crash is not None and crash.exit_code is not None:
         how = f"exited with code {crash.exit_code}"
-    words: list[Any] = [line for line in crash.stderr_tail if line.strip()] if crash is not None else []
-    last = f": {words[-1].strip()[:300]}" if words else ""
+    last = f": {advice.line.strip()[:300]}" if advice.line else ""
     return ErrorInfo(
         "The server ended",
         f"{place(spec)} {how}{last}",
-        "Its error output says more" if words else "",
+        advice.fix or ("Its error output says more" if last else ""),
         ErrorKind.UNREACHABLE,
         "exited",
     )

@@ -20,6 +20,16 @@ class Deadline:
     def expired(self) -> bool:
         return self._scope.cancelled_caught
 
+    @property
+    def passed(self) -> bool:
+        """It is over, also before the block was left."""
+        return self._scope.cancel_called
+
+    @property
+    def left_s(self) -> float:
+        """Unpaused seconds that are left; also after the block."""
+        return self._left if self._pauses else max(0.0, self._scope.deadline - anyio.current_time())
+
     def pause(self) -> None:
         if not self._pauses:
             self._left = self._scope.deadline - anyio.current_time()

@@ -34,6 +34,10 @@ class Exchange:
     """One request and, with several rounds of input, its repetitions. Written by the transport, read by the caller."""
 
     method: str
+    subject: str = ""
+    """What it is about, for people: the name of a tool or prompt, the URI of a resource."""
+    request_id: str | int | None = None
+    """JSON-RPC id of its newest round; the progress token too."""
     sent: bool = False
     """The message was handed to the transport (it may or may not have reached the server)."""
     answers: int = 0

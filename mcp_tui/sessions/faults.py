@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
+import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +13,8 @@ from enum import Enum
 from http import HTTPStatus
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 from mcp.client._input_required import InputRequiredRoundsExceededError
@@ -21,7 +25,11 @@ from pydantic import ValidationError
 from mcp_tui.config import mask
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.requests import REJECTED_MESSAGE, USER_REJECTED
+from mcp_tui.sessions.environment import child_environment
 from mcp_tui.sessions.exchange import Exchange
+from mcp_tui.sessions.missing_command import not_executable_fix, not_found_fix
+from mcp_tui.sessions.versions import version_detail
 
 _MAX_TEXT = 2_000
 DENIED = "mcp_tui_denied"
@@ -105,7 +113,8 @@ def connect_fault(spec: ServerSpec, error: BaseException, exchange: Exchange) ->
         info = _unreachable("The server's answer does not follow the protocol", _first_problem(leaf), "bad_answer")
         return Fault(info, Remedy.PERSON, refused=True)
     if isinstance(leaf, RuntimeError) and "protocol version" in str(leaf):
-        info = _unreachable("No common protocol version", cut(str(leaf)), "protocol_version")
+        detail = version_detail(spec.protocol, leaf)
+        info = _unreachable("No common protocol version", detail, "protocol_version", _version_fix(spec))
         return Fault(info, Remedy.PERSON)
     if isinstance(leaf, ValueError):
         return Fault(_unreachable("The server cannot be started", cut(str(leaf)), "bad_entry"), Remedy.PERSON)
@@ -123,13 +132,14 @@ def _spawn_fault(spec: ServerSpec, error: OSError) -> Fault:
         if spec.cwd is not None and not Path(spec.cwd).is_dir():
             info = _unreachable("Working directory not found", spec.cwd, "no_cwd", "Correct cwd of this entry")
         else:
-            info = _unreachable(
-                "Command not found", command, "no_command", "Install it, or give its full path in the entry"
-            )
+            passed, _ = child_environment(os.environ, spec.env, inherit=spec.inherit_env)
+            hint = not_found_fix(spec, os.environ, passed)
+            info = _unreachable("Command not found", mask.text(command), "no_command", hint)
         return Fault(info, Remedy.PERSON)
-    detail = f"{command}: {error.strerror or error}"
+    detail = f"{mask.text(command)}: {error.strerror or error}"
     if isinstance(error, PermissionError) or error.errno == errno.ENOEXEC:
-        return Fault(_unreachable("The command cannot be run", detail, "not_executable"), Remedy.PERSON)
+        hint = not_executable_fix(spec, unknown_format=error.errno == errno.ENOEXEC)
+        return Fault(_unreachable("The command cannot be run", detail, "not_executable", hint), Remedy.PERSON)
     return Fault(_unreachable("The server cannot be started", detail, "spawn"))
 
 
@@ -159,10 +169,14 @@ def http_fault(spec: ServerSpec, exchange: Exchange) -> Fault:
         hint = f"It asks to try again in {wait:.0f} s" if wait is not None else ""
         info = _unreachable("The server is not available", f"{where} answered {said}", f"http_{status}", hint)
         return Fault(info, retry_after_s=wait)
+    if status in (403, 421):
+        hint = "Check the headers of the entry; a local server may only accept the host name it was started with"
+        info = _unreachable("The server refuses access", f"{where} answered {said}", f"http_{status}", hint)
+        return Fault(info, Remedy.PERSON)
     info = _unreachable(
         "No MCP server at this URL", f"{where} answered {said}", f"http_{status}", "Check the path of the URL"
     )
-    return Fault(info, Remedy.PERSON, refused=status != 403)
+    return Fault(info, Remedy.PERSON, refused=True)
 
 
 def _network_fault(spec: ServerSpec, error: httpx2.TransportError) -> Fault:
@@ -173,17 +187,82 @@ def _network_fault(spec: ServerSpec, error: httpx2.TransportError) -> Fault:
             hint = "If the certificate is your company's, set SSL_CERT_FILE"
             info = _unreachable("The server's certificate is not trusted", cut(f"{where}: {cause}"), "tls", hint)
             return Fault(info, Remedy.PERSON)
+        if isinstance(cause, ssl.SSLError):
+            plain = (cause.reason or "") in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
+            hint = "This port speaks plain HTTP: use http:// in the URL" if plain else "Check the port of the URL"
+            detail = cut(f"{where}: {cause.reason or cause}")
+            return Fault(_unreachable("No secure connection could be made", detail, "tls", hint), Remedy.PERSON)
         cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx2.ProxyError):
+        info = _unreachable("The proxy refused", cut(f"{where}: {error}"), "proxy", _proxy_fix(spec))
+        return Fault(info)
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
         detail = cut(f"{where}: {error or 'no answer'}")
-        return Fault(_unreachable("Cannot reach the server", detail, "unreachable", "Is it running?"))
-    return Fault(_unreachable("The connection broke", cut(f"{where}: {error or type(error).__name__}"), "broken"))
+        return Fault(_unreachable("Cannot reach the server", detail, "unreachable", _unreached_fix(spec, error)))
+    hint = ""
+    if isinstance(error, httpx2.RemoteProtocolError) and spec.url.startswith("http://"):
+        hint = "If it speaks HTTPS, use https:// in the URL"
+    detail = cut(f"{where}: {error or type(error).__name__}")
+    return Fault(_unreachable("The connection broke", detail, "broken", hint))
+
+
+def _unreached_fix(spec: ServerSpec, error: Exception) -> str:
+    parts = urlsplit(spec.url)
+    numbers = [cause.errno for cause in _causes(error) if isinstance(cause, OSError)]
+    if any(isinstance(cause, socket.gaierror) for cause in _causes(error)):
+        return f"There is no host {parts.hostname}: check its name, or the VPN it needs"
+    if proxy := _proxy_of(spec):
+        return f"It was asked for through {proxy}: is the proxy running, or should NO_PROXY name {parts.hostname}?"
+    if errno.ECONNREFUSED in numbers or "connection attempts failed" in str(error):
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return f"Nothing listens on port {port} there: is it running, on this port?"
+    return "Is it running?"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what caused it; where several addresses were tried, all of theirs."""
+    waiting: list[BaseException] = [error]
+    seen: set[int] = set()
+    while waiting:
+        cause = waiting.pop()
+        if id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        waiting += (leaf for leaf in leaves(cause) if leaf is not cause)
+        waiting += [inner for inner in (cause.__cause__, cause.__context__) if inner is not None]
+
+
+def _proxy_of(spec: ServerSpec) -> str:
+    """`VARIABLE=URL` of the proxy that is used for this server, or ""."""
+    parts = urlsplit(spec.url)
+    proxies = getproxies()
+    if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return ""
+    for kind in (parts.scheme, "all"):
+        if kind in proxies:
+            return f"{kind.upper()}_PROXY={mask.url(proxies[kind])}"
+    return ""
+
+
+def _proxy_fix(spec: ServerSpec) -> str:
+    proxy = _proxy_of(spec)
+    host = urlsplit(spec.url).hostname
+    return f"{proxy} is in use: correct it, or name {host} in NO_PROXY" if proxy else "Check the proxy"
+
+
+def _version_fix(spec: ServerSpec) -> str:
+    if spec.protocol != "auto":
+        return f'The entry asks for protocol = "{spec.protocol}": leave that out'
+    return "Update the server, or mcp-tui: they know no version in common"
 
 
 def _protocol_fault(spec: ServerSpec, error: MCPError) -> Fault:
     text = cut(error.message)
     if error.code == UNSUPPORTED_PROTOCOL_VERSION:
-        return Fault(_unreachable("No common protocol version", text, "protocol_version"), Remedy.PERSON)
+        detail = version_detail(spec.protocol, error)
+        info = _unreachable("No common protocol version", detail, "protocol_version", _version_fix(spec))
+        return Fault(info, Remedy.PERSON)
     if error.code == REQUEST_TIMEOUT:
         return Fault(_unreachable("The server did not answer in time", text, "timeout"))
     if spec.transport != "stdio" and (
@@ -215,6 +294,8 @@ def request_error(title: str, error: BaseException, exchange: Exchange) -> Error
                 ErrorKind.UNREACHABLE if exchange.status >= 500 else ErrorKind.TOOL,
                 f"http_{exchange.status}",
             )
+        if leaf.code == USER_REJECTED and leaf.message == REJECTED_MESSAGE:
+            return ErrorInfo(title, "What it asked of a model was declined", kind=ErrorKind.TOOL, code="declined")
         return ErrorInfo(title, f"{cut(leaf.message)} ({leaf.code})", kind=ErrorKind.TOOL, code="rejected")
     if isinstance(leaf, ValidationError):
         detail = f"The answer does not follow the protocol: {_first_problem(leaf)}"

@@ -31,7 +31,9 @@ class Health:
         self._checked = anyio.Event()
         self._misses = 0
 
-    def suspect(self) -> None:
+    def suspect(self, *, misses: int = 0) -> None:
+        """Probe now. misses: as if so many probes had been missed already."""
+        self._misses = max(self._misses, misses)
         self._suspected.set()
 
     async def check(self) -> None:

@@ -56,8 +56,8 @@ class HttpWatch:
     on_refused: Callable[[httpx2.Response], None] = lambda response: None
     """An answer that ends the connection: 401, or a session the server does not know."""
     on_broken: Callable[[Exception], None] = lambda error: None
-    every_refusal: bool = False
-    """Every status from 400 on ends the connection (legacy SSE)."""
+    sse: bool = False
+    """Legacy SSE: the session is the event stream's, without a header to say so."""
     recorder: Recorder | None = None
     authoriser: Authoriser | None = None
     pausing: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -88,8 +88,7 @@ class WatchedClient(httpx2.AsyncClient):
         if request.method == "POST":
             exchange = CURRENT.get()
             gone = exchange is not None and exchange.session_gone
-            fatal = 400 if self._watch.every_refusal else 999
-            if response.status_code == 401 or gone or response.status_code >= fatal:
+            if response.status_code == 401 or gone:
                 self._watch.on_refused(response)
         return response
 
@@ -118,11 +117,11 @@ class WatchedClient(httpx2.AsyncClient):
             response = await super().send(request, **options)
             body: bytes | None = None
             if posting:
-                _note(exchange, response)
+                _note(exchange, response, sse=self._watch.sse)
                 if _is_json(response) and response.next_request is None:
                     response = await _read(response)
                     body = response.content
-                    exchange.session_gone = _session_gone(response)
+                    exchange.session_gone = exchange.session_gone or _session_gone(response)
             return recording.answered(response, body)
         except asyncio.CancelledError:
             recording.broken("given up before the answer", failed=False)
@@ -227,11 +226,12 @@ def _is_json(response: httpx2.Response) -> bool:
     return response.headers.get("content-type", "").lower().startswith("application/json")
 
 
-def _note(exchange: Exchange, response: httpx2.Response) -> None:
+def _note(exchange: Exchange, response: httpx2.Response, *, sse: bool) -> None:
     exchange.status = response.status_code
     exchange.challenge = ", ".join(response.headers.get_list("www-authenticate"))
     exchange.retry_after_s = retry_after_s(response.headers.get("retry-after"))
-    exchange.session_gone = response.status_code == 404 and _SESSION_HEADER in response.request.headers
+    in_session = sse or _SESSION_HEADER in response.request.headers
+    exchange.session_gone = response.status_code == 404 and in_session
 
 
 def retry_after_s(value: str | None) -> float | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import importlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +12,17 @@ from typing import Any
 
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.imports import load
 from mcp_tui.core.state import CallResult, Progress, ServerSnapshot
 from mcp_tui.core.types import JsonObject
+from mcp_tui.sessions.live import Live
 from mcp_tui.sessions.logs import SdkLogs
+from mcp_tui.sessions.memory import Memory
 from mcp_tui.sessions.processes import ProcessGroups
+from mcp_tui.sessions.requests import Answering
 from mcp_tui.sessions.sign_in import SignInPolicy
 from mcp_tui.sessions.supervisor import Supervisor
-from mcp_tui.sessions.wire import WireEntry
+from mcp_tui.sessions.suspension import Suspension
 from mcp_tui.sessions.wirelog.log import WireLog
 
 _log = logging.getLogger(__name__)
@@ -54,11 +57,13 @@ class SessionManager:
         self,
         specs: Sequence[ServerSpec],
         *,
-        elicit: Callable[[str, JsonObject], object] | None = None,
+        answering: Answering | None = None,
         wire_log: WireLog | None = None,
         sign_in: SignInPolicy | None = None,
     ) -> None:
-        """sign_in: when a browser may be opened by itself; without it only `sign_in` does."""
+        """answering: who answers what servers ask; None: nobody, and no server is told otherwise.
+        sign_in: when a browser may be opened by itself; without it only `sign_in` does.
+        """
         self.wire_log = wire_log if wire_log is not None else WireLog()
         """Every message of every server, on disk; opened and closed with the manager."""
         self._groups = ProcessGroups()
@@ -71,8 +76,12 @@ class SessionManager:
         self._told_at = 0.0
         self._all: tuple[ServerSnapshot, ...] | None = None
         self._supervisors: dict[str, Supervisor] = {}
-        self._elicit = elicit
+        self._answering = answering
         self._sign_in = sign_in
+        self.suspension = Suspension(self._woke)
+        self._watching: asyncio.Task[None] | None = None
+        self.memory = Memory()
+        self.live = Live(self._supervisor, self._load)
         for spec in specs:
             self._supervisors[spec.name] = self._new_supervisor(spec)
 
@@ -81,10 +90,11 @@ class SessionManager:
             spec,
             changed=self._changed,
             load=self._load,
-            elicit=self._elicit,
+            answering=self._answering,
             groups=self._groups,
             wire_log=self.wire_log,
             sign_in=self._sign_in,
+            memory=self.memory,
         )
 
     async def __aenter__(self) -> SessionManager:
@@ -94,7 +104,13 @@ class SessionManager:
         self.wire_log.start()
         for supervisor in self._supervisors.values():
             self._start(supervisor, self._loop)
+        self._watching = self._loop.create_task(self.suspension.watch(), name="suspension")
         return self
+
+    def _woke(self, slept_s: float) -> None:
+        _log.info("the machine slept for %.0f s: every connection is looked at", slept_s)
+        for supervisor in self._supervisors.values():
+            supervisor.woke()
 
     def _start(self, supervisor: Supervisor, loop: asyncio.AbstractEventLoop) -> None:
         task = loop.create_task(supervisor.run(), name=f"server {supervisor.spec.name}")
@@ -107,18 +123,23 @@ class SessionManager:
             await self._end_all()
         finally:
             self._groups.kill()
-            self._groups.unwatch()
             self._logs.detach()
             if self._burst is not None:
                 self._burst.cancel()
             self._listeners.clear()
             self._loop = None
-            await self.wire_log.close()
+            await self.memory.close()
+            try:
+                await self.wire_log.close()
+            finally:
+                await self._groups.unwatch()
 
     async def _end_all(self) -> None:
         """Ends all servers at once. A cancellation meanwhile is kept until they have ended, then delivered."""
         import anyio  # not on the path to the first frame
 
+        if self._watching is not None:
+            self._watching.cancel()
         for supervisor in self._supervisors.values():
             supervisor.close()
         cancelled: asyncio.CancelledError | None = None
@@ -158,7 +179,7 @@ class SessionManager:
             return self._sdk.result()
         if self._sdk is None:
             loop = asyncio.get_running_loop()
-            self._sdk = loop.run_in_executor(None, importlib.import_module, "mcp_tui.sessions.sdk")
+            self._sdk = loop.run_in_executor(None, load, "mcp_tui.sessions.sdk")
         return await asyncio.shield(self._sdk)
 
     # ------------------------------------------------------------------ state
@@ -172,10 +193,6 @@ class SessionManager:
     def server(self, name: str) -> ServerSnapshot:
         """AppError (usage, with the known names) when there is no such server."""
         return self._supervisor(name).snapshot()
-
-    def wire(self, name: str) -> tuple[WireEntry, ...]:
-        """The newest messages to and from a server, oldest first."""
-        return self._supervisor(name).ring.entries()
 
     def _supervisor(self, name: str) -> Supervisor:
         found = self._supervisors.get(name)
@@ -241,23 +258,34 @@ class SessionManager:
         *,
         timeout_s: float | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        as_task: bool | None = None,
+        detach: bool = False,
     ) -> CallResult:
         """Waits for a reconnecting server up to its own deadline. Cancelling sends the cancellation.
 
+        as_task: True asks for a task, None only where the tool demands one; a 2026-07-28 server decides by itself.
+        A task is followed to its end, over reconnects (`Progress.task` tells its state), unless `detach`.
         AppError codes: "unknown_server", "unknown_tool", "bad_arguments", "timeout", "not_ready", "rejected"
-        (JSON-RPC error), "outcome_unknown" (the connection was lost after sending), "needs_auth", "http_NNN".
+        (JSON-RPC error), "outcome_unknown" (the connection, or the task, was lost after sending), "needs_auth",
+        "http_NNN", "no_tasks", "task_cancelled", "result_lost" (a task completed, but its result is gone).
+        """
+        source = self._supervisor(server)
+        sdk: Any = await self._load()
+        return await sdk.call_tool(
+            source, tool, arguments, timeout_s=timeout_s, on_progress=on_progress, as_task=as_task, detach=detach
+        )
+
+    async def read_resource(
+        self, server: str, uri: str, *, timeout_s: float | None = None, cached: bool = False
+    ) -> JsonObject:
+        """The resources/read result with wire keys: {"contents": [{"uri", "mimeType", "text" | "blob"}]}.
+
+        cached: one read before will do for as long as the server said so (`ttlMs`) and announces no change.
         """
         source = self._supervisor(server)
         sdk: Any = await self._load()
         limit = source.spec.call_timeout_s if timeout_s is None else timeout_s
-        return await sdk.call_tool(source, tool, arguments, timeout_s=limit, on_progress=on_progress)
-
-    async def read_resource(self, server: str, uri: str, *, timeout_s: float | None = None) -> JsonObject:
-        """The resources/read result with wire keys: {"contents": [{"uri", "mimeType", "text" | "blob"}]}."""
-        source = self._supervisor(server)
-        sdk: Any = await self._load()
-        limit = source.spec.call_timeout_s if timeout_s is None else timeout_s
-        return await sdk.read_resource(source, uri, timeout_s=limit)
+        return await sdk.read_resource(source, uri, timeout_s=limit, cached=cached)
 
     async def get_prompt(
         self, server: str, name: str, arguments: Mapping[str, str], *, timeout_s: float | None = None

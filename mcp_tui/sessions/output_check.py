@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from mcp_tui.core.types import JsonObject
-from mcp_tui.sessions.wire import estimated_size
+from mcp_tui.sessions.size_estimate import estimated_size
 
 MAX_INSTANCE_BYTES = 256 << 10
 _MAX_STEPS = 20_000

@@ -23,8 +23,8 @@ from mcp_tui.sessions.wirelog.log import Recorder
 _log = logging.getLogger(__name__)
 
 
-def _parse(line: bytes) -> list[SessionMessage | Exception]:
-    """What one line holds; a batch (2025-03-26) gives several. Invalid UTF-8 becomes U+FFFD instead of an end."""
+def parsed(line: bytes) -> list[SessionMessage | Exception]:
+    """What one line (or event) holds; a batch (2025-03-26) gives several. Invalid UTF-8 becomes U+FFFD, not an end."""
     try:
         return [SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))]
     except ValueError as fault:
@@ -94,7 +94,7 @@ class PipeReads:
             if line is not None:
                 if self._recorder is not None:
                     self._recorder.received(line)
-                self._items.extend(_parse(line))
+                self._items.extend(parsed(line))
             elif not child.output_ended:
                 child.news.clear()
                 await child.news.wait()

@@ -6,11 +6,14 @@ from mcp_tui.config.authorisation import AuthEntryError, auth_settings
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.sessions.authorisation.authoriser import Authoriser, Host
 from mcp_tui.sessions.authorisation.vault import default_vault
-from mcp_tui.sessions.calls import call_tool, complete, get_prompt, read_resource
+from mcp_tui.sessions.calls import complete, get_prompt, read_resource
 from mcp_tui.sessions.connection import Connection
 from mcp_tui.sessions.logs import quiet_deprecations
 from mcp_tui.sessions.raw import send_raw
+from mcp_tui.sessions.resource_watch import set_log_level
 from mcp_tui.sessions.sign_in import SignInPolicy
+from mcp_tui.sessions.task_desk import cancel_known_task, list_tasks, task_outcome
+from mcp_tui.sessions.tool_calls import call_tool
 
 quiet_deprecations()
 
@@ -27,4 +30,16 @@ def new_authoriser(spec: ServerSpec, policy: SignInPolicy, host: Host) -> Author
     return Authoriser(spec.name, spec.url, settings, default_vault(), policy, host)
 
 
-__all__ = ["Connection", "call_tool", "complete", "get_prompt", "new_authoriser", "read_resource", "send_raw"]
+__all__ = [
+    "Connection",
+    "call_tool",
+    "cancel_known_task",
+    "complete",
+    "get_prompt",
+    "list_tasks",
+    "new_authoriser",
+    "read_resource",
+    "send_raw",
+    "set_log_level",
+    "task_outcome",
+]

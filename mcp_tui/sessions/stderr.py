@@ -13,8 +13,12 @@ MAX_NOTICES = 20
 class StderrTail:
     """Fed with bytes in any cut; keeps the newest `MAX_LINES` lines, each cut to `MAX_LINE_CHARS`."""
 
-    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, changed: Callable[[], None] = lambda: None, heard: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """heard: gets each whole line that is kept."""
         self._changed = changed
+        self._heard = heard
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
         self._open = b""
 
@@ -24,7 +28,9 @@ class StderrTail:
         *lines, self._open = whole.split(b"\n")
         self._open = self._open[: MAX_LINE_CHARS * 4]
         for line in lines[-MAX_LINES:]:
-            self._lines.append(_text(line))
+            text = _text(line)
+            self._lines.append(text)
+            self._heard(text)
         self._changed()
 
     def lines(self) -> tuple[str, ...]:

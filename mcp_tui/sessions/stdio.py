@@ -74,9 +74,10 @@ async def stdio_streams(
     Raises OSError when it cannot be started and ValueError for arguments with NUL bytes.
     """
     loop = asyncio.get_running_loop()
-    transport, child = await loop.subprocess_exec(
-        lambda: Child(stderr), *argv, env=env, cwd=cwd, start_new_session=True
-    )
+    async with groups.starting:
+        transport, child = await loop.subprocess_exec(
+            lambda: Child(stderr), *argv, env=env, cwd=cwd, start_new_session=True
+        )
     # No await between the start and the try below: a cancellation in the gap would leak the process.
     pid = transport.get_pid()
     report.pid = pid

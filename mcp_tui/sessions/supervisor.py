@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import replace
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mcp_tui.config import mask
 from mcp_tui.config.schema import NEEDS_TRUST, ServerSpec, Transport
@@ -17,15 +17,19 @@ from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import Catalog, CatalogDiff, CrashCard, ServerFacts, ServerSnapshot, ServerStatus
 from mcp_tui.sessions.backoff import FailureCount, backoff_s
 from mcp_tui.sessions.catalog import catalog_diff
+from mcp_tui.sessions.era import EraGuide
+from mcp_tui.sessions.feeds import Feeds
+from mcp_tui.sessions.memory import Memory
 from mcp_tui.sessions.processes import ProcessGroups
+from mcp_tui.sessions.requests import Answering
+from mcp_tui.sessions.restarts import Restarts, restart_reason
 from mcp_tui.sessions.sign_in import SignIn, SignInPolicy
 from mcp_tui.sessions.stderr import Notices, StderrTail
-from mcp_tui.sessions.wire import WireRing
 from mcp_tui.sessions.wirelog.lifecycle import Lifecycle
 from mcp_tui.sessions.wirelog.log import WireLog
 
 if TYPE_CHECKING:
-    from mcp_tui.sessions.connection import Connection, Ending, Mode
+    from mcp_tui.sessions.connection import Connection, Ending
     from mcp_tui.sessions.faults import Fault
 
 _log = logging.getLogger(__name__)
@@ -45,22 +49,25 @@ class Supervisor:
         *,
         changed: Callable[[], None],
         load: Callable[[], Awaitable[ModuleType]],
-        elicit: Callable[[str, Any], object] | None,
+        answering: Answering | None = None,
         groups: ProcessGroups,
         wire_log: WireLog | None = None,
         sign_in: SignInPolicy | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.spec = spec
-        self.ring = WireRing()
         self._wire_log = wire_log
         self._lifecycle = Lifecycle(wire_log, spec)
         self._tell = changed
         self._load = load
-        self._elicit = elicit
+        self._answering = answering
         self._groups = groups
-        self._stderr = StderrTail(self.changed)
+        self._stderr = StderrTail(self.changed, lambda line: self.feeds.log.stderr(line))
         self._notices = Notices(self.changed)
+        memory = memory or Memory()
+        self.feeds = Feeds(spec, self.changed, memory)
         self.sign_in = SignIn(spec, sign_in or SignInPolicy(), self, self._notices.add)
+        self._restarts = Restarts(self._files_changed, self._notices.add)
         self._enabled = not spec.disabled
         self._closing = False
         self._wake = asyncio.Event()
@@ -69,7 +76,7 @@ class Supervisor:
         self._connection: Connection | None = None
         self._failures = FailureCount()
         self._transport: Transport = spec.transport
-        self._mode: Mode = spec.protocol
+        self._era = EraGuide(spec, memory)
         self._status = ServerStatus.CONNECTING if self._enabled else ServerStatus.DISABLED
         self._since = time.monotonic()
         self._attempt = 0
@@ -96,6 +103,10 @@ class Supervisor:
     @property
     def catalog(self) -> Catalog:
         return self._catalog
+
+    @property
+    def facts(self) -> ServerFacts | None:
+        return self._facts
 
     @property
     def waiting_for(self) -> ErrorInfo | None:
@@ -146,6 +157,11 @@ class Supervisor:
                 calls_in_flight=connection.in_flight if connection is not None else 0,
                 sign_in_url=self.sign_in.url,
                 signed_in=self.sign_in.signed_in,
+                tasks=self.feeds.tasks.infos(),
+                subscriptions=self.feeds.subscriptions.infos(),
+                log=self.feeds.log.lines(),
+                log_level=self.feeds.log_level,
+                era_source=self._era.source,
             )
         return self._snapshot
 
@@ -179,7 +195,7 @@ class Supervisor:
         self._enabled = True
         self._failures.reset()
         self._transport = self.spec.transport
-        self._mode = self.spec.protocol
+        self._era.reset(self.spec)
         self._restart()
 
     def start_sign_in(self) -> None:
@@ -217,13 +233,19 @@ class Supervisor:
         if replace(spec, origin=before.origin) == before:
             self.changed()
             return False
+        if spec.roots and before.roots and replace(spec, origin=before.origin, roots=before.roots) == before:
+            if self._connection is not None:
+                self._connection.roots.replace(spec.roots)
+            self.changed()
+            return False
         if spec.disabled != before.disabled:
             self._enabled = not spec.disabled
         self._lifecycle = Lifecycle(self._wire_log, spec)
+        self.feeds.log_level = spec.log_level
         self.sign_in.reconfigured(spec)
         self._failures.reset()
         self._transport = spec.transport
-        self._mode = spec.protocol
+        self._era.reset(spec)
         if not self._enabled:
             self._set(ServerStatus.DISABLED)
         elif spec.problem is not None:
@@ -232,6 +254,24 @@ class Supervisor:
             self._set(ServerStatus.CONNECTING)
         self._restart()
         return True
+
+    def _files_changed(self, changed: tuple[str, ...]) -> None:
+        """Of its source: a new process, from every state but those that wait for the person."""
+        if not self._enabled or self._closing or self.spec.problem is not None:
+            return
+        reason = restart_reason(changed)
+        self._lifecycle.restarting(reason)
+        self._failures.reset()
+        self._set(ServerStatus.CONNECTING, reason)
+        self._restart()
+
+    def woke(self) -> None:
+        """The machine slept: whoever waits tries at once, and what seems connected has to prove it."""
+        if self._status is ServerStatus.BACKOFF:
+            self._failures.reset()
+            self._restart()
+        elif self._connection is not None:
+            self._connection.woke()
 
     def close(self) -> None:
         self._closing = True
@@ -246,9 +286,13 @@ class Supervisor:
 
     async def run(self) -> None:
         NOTICES.set(self._notices)
-        while not self._closing:
-            self._wake.clear()
-            await self._turn_once()
+        try:
+            while not self._closing:
+                self._wake.clear()
+                self._restarts.follow(self.spec, on=self._enabled and self.spec.problem is None)
+                await self._turn_once()
+        finally:
+            await self._restarts.end()
         self._set(ServerStatus.CLOSED)
 
     async def _turn_once(self) -> None:
@@ -279,18 +323,20 @@ class Supervisor:
         sdk = await self._loaded()
         if sdk is None:
             return None
+        await self._era.recall()
+        self.feeds.recall()
         if self.spec.transport == "stdio":
             self._stderr.clear()
         connection: Connection = sdk.Connection(
             self.spec,
             self._transport,
-            self._mode,
+            self._era.mode,
             self,
-            elicit=self._elicit,
-            ring=self.ring,
+            answering=self._answering,
             stderr=self._stderr,
             notices=self._notices,
             groups=self._groups,
+            feeds=self.feeds,
             recorder=self._lifecycle.connecting(self._transport),
             authoriser=self.sign_in.connecting(sdk),
         )
@@ -299,6 +345,7 @@ class Supervisor:
             ending: Ending = await connection.run()
             child = connection.line.child
             reason = ending.fault.info if ending.fault is not None else None
+            self._era.ended(connection)
             self._lifecycle.closed(reason, exit_code=child.exit_code, signal=child.signal, ready_s=ending.ready_s)
             return ending
         finally:
@@ -357,11 +404,7 @@ class Supervisor:
             return True
         if self._transport == "sse" and self.spec.transport == "http":
             self._transport = "http"
-        if self.spec.protocol == "auto":
-            # A server that ends without a word on the unknown server/discover may well know initialize.
-            mute_on_probe = self._mode == "auto" and ending.mute
-            self._mode = "legacy" if mute_on_probe else "auto"
-        return False
+        return self._era.failed(ending, fault)
 
     def _set(
         self,
@@ -399,9 +442,7 @@ class Supervisor:
         self._crash = None
         self._ready_count += 1
         self._lifecycle.connected(connection.facts)
-        if connection.discovered_legacy:
-            # Saves the probe on the next connect: ten seconds with a server that ignores unknown methods.
-            self._mode = "legacy"
+        self._era.connected(connection)
         if self._status is not ServerStatus.DEGRADED:
             self._set(ServerStatus.READY)
 
@@ -423,6 +464,12 @@ class Supervisor:
             self._set(ServerStatus.BACKOFF, fault.info, attempt=attempt, retry_at=self._planned_at)
 
     def listed(self, catalog: Catalog) -> None:
+        if self._listed and catalog == self._catalog:
+            # The same object, so that nobody draws it anew: some servers announce changes without end.
+            if not self._status.usable and self._diff is not None:
+                self._diff = None  # what an earlier connection changed is no news of this one
+                self.changed()
+            return
         if self._listed:
             diff = catalog_diff(self._catalog, catalog)
             self._diff = diff if diff else None

@@ -1,23 +1,26 @@
-"""The one seam on a connection's streams: wire log, liveness, repair of lists, raw results."""
+"""The one seam on a connection's streams: liveness, repair of lists, raw results, what the wire log calls a cause."""
 
 from __future__ import annotations
 
 import contextvars
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
-from typing import Literal
+from typing import Any
 
 import anyio
 from mcp.client._transport import ReadStream, TransportStreams, WriteStream
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
+from mcp_types import JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
+from pydantic import ValidationError
 
 from mcp_tui.sessions.exchange import CURRENT, Exchange
+from mcp_tui.sessions.probe import Probe
 from mcp_tui.sessions.repair import LISTS, repaired_page
-from mcp_tui.sessions.wire import WireRing
+from mcp_tui.sessions.task_tap import TaskTap
 from mcp_tui.sessions.wirelog.log import Recorder
 
+_UNREAD_CHARS = 200
 _UNTYPED_VERSION = "2025-11-25"  # what the SDK assumes before the handshake
 
 
@@ -26,16 +29,16 @@ class Tap:
 
     def __init__(
         self,
-        ring: WireRing,
         *,
         on_end: Callable[[], None],
-        on_garbage: Callable[[], None],
+        on_garbage: Callable[[ValueError], None],
         recorder: Recorder | None = None,
     ) -> None:
         self.version = _UNTYPED_VERSION
         self.quiet = True
         """No message crossed in either direction yet."""
-        self._ring = ring
+        self.tasks = TaskTap()
+        self.probe = Probe()
         self._recorder = recorder
         self._on_end = on_end
         self._on_garbage = on_garbage
@@ -50,8 +53,12 @@ class Tap:
             if self._recorder is not None:
                 self._recorder.asked(message.id)
             exchange = CURRENT.get()
+            if method == "server/discover":
+                self.probe.sending(exchange)
             if exchange is not None and exchange.method == method:
                 exchange.sent = True
+                exchange.subject = subject_of(message.params) or exchange.subject
+                exchange.request_id = message.id
             else:
                 exchange = None
             self._pending[message.id] = (method, exchange)
@@ -59,26 +66,22 @@ class Tap:
             isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled" and message.params
         ):
             self._pending.pop(message.params.get("requestId", ""), None)
-
-    def sent(self, item: SessionMessage) -> None:
-        """Kept after it was handed over, so that the server works on it meanwhile."""
-        message = item.message
-        asks = isinstance(message, JSONRPCRequest | JSONRPCNotification)
-        self._record("out", message.method if asks else "", message)
+        elif isinstance(message, JSONRPCResponse):
+            self.tasks.answering(message)
 
     def received(self, item: SessionMessage | Exception) -> SessionMessage | Exception:
         if isinstance(item, Exception):
             if isinstance(item, ValueError):
-                self._ring.add("in", "", None, None, "not a JSON-RPC message")
-                self._on_garbage()
+                self._on_garbage(item)
             return item
         message = item.message
         self.quiet = False
         if isinstance(message, JSONRPCRequest | JSONRPCNotification):
-            self._record("in", message.method, message)
+            self.tasks.heard(message)
             return item
         method, exchange = self._pending.pop(self._known_id(message.id), ("", None))
-        self._record("in", method, message)
+        if method == "server/discover":
+            self.probe.answered(message.result if isinstance(message, JSONRPCResponse) else None)
         if not isinstance(message, JSONRPCResponse):
             if exchange is not None:
                 exchange.refusals += 1
@@ -102,17 +105,27 @@ class Tap:
             return int(given)
         return "" if given is None else given
 
-    def _record(self, direction: Literal["out", "in"], method: str, message: JSONRPCMessage) -> None:
-        given = message.model_fields_set
-        body = {key: value for key, value in message.__dict__.items() if key in given}
-        if isinstance(message, JSONRPCError):
-            body["error"] = message.error.model_dump(by_alias=True, exclude_unset=True)
-        self._ring.add(direction, method, body.get("id"), body)
-
     def ended(self) -> None:
         if not self._ended:
             self._ended = True
             self._on_end()
+
+
+def subject_of(params: Mapping[str, Any] | None) -> str:
+    """What a request is about: a tool's or prompt's name, a resource's URI."""
+    given = params or {}
+    value = given.get("name", given.get("uri"))
+    return value if isinstance(value, str) else ""
+
+
+def unread_text(error: ValueError) -> str:
+    """The beginning of what could not be read as a message, or ""."""
+    if not isinstance(error, ValidationError):
+        return ""
+    given: object = error.errors(include_url=False, include_context=False)[0]["input"]
+    if isinstance(given, bytes):
+        given = given[: 4 * _UNREAD_CHARS].decode("utf-8", "replace")
+    return given[:_UNREAD_CHARS] if isinstance(given, str) else ""
 
 
 class _TappedReads:
@@ -162,10 +175,7 @@ class _TappedWrites:
 
     async def send(self, item: SessionMessage, /) -> None:
         self._tap.sending(item)
-        try:
-            await self._inner.send(item)
-        finally:
-            self._tap.sent(item)
+        await self._inner.send(item)
 
     async def aclose(self) -> None:
         await self._inner.aclose()

@@ -7,9 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
-import httpx2
 from mcp.client._transport import TransportStreams
-from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
 from mcp_tui.config import mask
@@ -17,6 +15,7 @@ from mcp_tui.config.schema import ServerSpec, Transport
 from mcp_tui.core.state import CrashCard
 from mcp_tui.sessions.environment import child_environment
 from mcp_tui.sessions.http_client import MAX_SSE_EVENT_BYTES, HttpWatch, WatchedClient
+from mcp_tui.sessions.legacy_sse import legacy_sse_streams
 from mcp_tui.sessions.processes import ProcessGroups
 from mcp_tui.sessions.stderr import StderrTail
 from mcp_tui.sessions.stdio import ChildReport, stdio_streams
@@ -74,17 +73,11 @@ class Line:
 
     @asynccontextmanager
     async def _sse(self) -> AsyncGenerator[TransportStreams]:
-        # Its POSTs carry no answers: one that fails leaves its request waiting for ever, so it ends the connection.
-        self.http.every_refusal = True
-
-        def client(
-            headers: dict[str, str] | None = None,
-            timeout: httpx2.Timeout | None = None,
-            auth: httpx2.Auth | None = None,
-        ) -> httpx2.AsyncClient:
-            return WatchedClient(self.http, headers=self.spec.headers)
-
-        async with sse_client(self.spec.url, httpx_client_factory=client) as streams:
+        self.http.sse = True
+        async with (
+            WatchedClient(self.http, headers=self.spec.headers) as client,
+            legacy_sse_streams(client, self.spec.url, max_event_bytes=MAX_SSE_EVENT_BYTES) as streams,
+        ):
             yield streams
 
     def crash_card(self) -> CrashCard:
@@ -95,4 +88,5 @@ class Line:
             signal=self.child.signal,
             stderr_tail=self.stderr.lines(),
             env_withheld=self.env_withheld,
+            started=self.child.pid is not None,
         )

@@ -34,16 +34,17 @@ class DatabaseClosedError(Exception):
     """Work came after close()."""
 
 
-def open_private(path: Path, schema: str) -> sqlite3.Connection:
+def open_private(path: Path, schema: str, *, keep_damaged: bool = False) -> sqlite3.Connection:
     """A connection in autocommit mode: `transaction` begins and commits. Blocks. sqlite3.Error or OSError.
 
-    A file that is no database any more is moved to `NAME.damaged` (one is kept) and a new one begun.
+    A file that is no database any more is moved to `NAME.damaged` (one is kept) and a new one begun; keep_damaged: it
+    stays, and the error is raised.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         return _open(path, schema)
     except sqlite3.DatabaseError as error:
-        if not is_damage(error):
+        if keep_damaged or not is_damage(error):
             raise
         logger.warning("%s is damaged (%s): it is set aside", path, error)
         set_aside(path)

@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 ANSWER_TIMEOUT_S = 3.0
 """A cache slower than that is no help: the model is asked."""
+CLEAR_TIMEOUT_S = 30.0
 _ENTRY_OVERHEAD_BYTES = 200
 _LARGEST_SHARE = 4
 """An entry may take up a fourth of the cache."""
@@ -39,6 +41,17 @@ CREATE INDEX IF NOT EXISTS responses_by_age ON responses (created_at);
 """
 
 _Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is kept. Times are seconds since the epoch, None when nothing is there."""
+
+    entries: int
+    size_bytes: int
+    """Of the compressed answers, as the limit counts them."""
+    oldest_at: float | None
+    used_at: float | None
 
 
 class ResponseCache:
@@ -102,12 +115,29 @@ class ResponseCache:
 
     async def size(self) -> tuple[int, int]:
         """(entries, bytes); zeros when it cannot be read."""
+        contents = await self._or_none(_contents)
+        return (contents.entries, contents.size_bytes) if contents is not None else (0, 0)
 
-        def work(connection: sqlite3.Connection) -> tuple[int, int]:
-            count, total = connection.execute("SELECT count(*), coalesce(sum(size_bytes), 0) FROM responses").fetchone()
-            return int(count), int(total)
+    async def contents(self) -> Contents:
+        """sqlite3.Error, OSError or TimeoutError when it cannot be read."""
+        return await self._database.run(_contents, timeout_s=ANSWER_TIMEOUT_S)
 
-        return await self._or_none(work) or (0, 0)
+    async def clear(self) -> Contents:
+        """Forget every answer; what there was. sqlite3.Error, OSError or TimeoutError when it cannot be done."""
+
+        def work(connection: sqlite3.Connection) -> Contents:
+            before = _contents(connection)
+            with transaction(connection):
+                connection.execute("DELETE FROM responses")
+            try:
+                connection.execute("VACUUM")  # deleted rows stay readable in the file until then
+                # The log beside the file holds them too.
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.OperationalError as error:  # another process reads it now
+                logger.warning("response cache %s: emptied, but not made smaller: %s", self.path, error)
+            return before
+
+        return await self._database.run(work, timeout_s=CLEAR_TIMEOUT_S)
 
     def close(self, *, timeout_s: float = 2.0) -> bool:
         """Blocks. False when the last writes did not end in time."""
@@ -133,6 +163,13 @@ class ResponseCache:
         except (sqlite3.Error, OSError, TimeoutError, DatabaseClosedError) as error:
             logger.warning("response cache %s: %s", self.path, error or type(error).__name__)
             return None
+
+
+def _contents(connection: sqlite3.Connection) -> Contents:
+    count, total, oldest, used = connection.execute(
+        "SELECT count(*), coalesce(sum(size_bytes), 0), min(created_at), max(used_at) FROM responses"
+    ).fetchone()
+    return Contents(int(count), int(total), oldest, used)
 
 
 def _unpacked(packed: object) -> bytes | None:

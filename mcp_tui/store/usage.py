@@ -291,8 +291,12 @@ class UsageLedger:
         )
 
 
-def totals(path: Path, by: Grouping, *, since: date | None = None) -> tuple[UsageTotal, ...]:
-    """All calls since a day, added up; days in order, others by cost, then by tokens. Blocks.
+def totals(
+    path: Path, by: Grouping, *, since: date | None = None, until: date | None = None, provider: str | None = None
+) -> tuple[UsageTotal, ...]:
+    """All calls from one day to another (both counted), added up; days in order, others by cost, then by tokens.
+
+    Blocks. provider: only the calls to this one.
 
     sqlite3.Error or OSError when the file cannot be read; nothing when there is none.
     """
@@ -312,8 +316,14 @@ def totals(path: Path, by: Grouping, *, since: date | None = None) -> tuple[Usag
                 coalesce(sum(cost_usd), 0) AS cost,
                 max(cost_is_estimate AND cost_usd IS NOT NULL),
                 sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) AS tokens
-            FROM calls WHERE day >= ? GROUP BY {", ".join(keys)} ORDER BY {order}""",
-            (since.isoformat() if since is not None else "",),
+            FROM calls WHERE day >= ? AND day <= ? AND (? OR provider = ?)
+            GROUP BY {", ".join(keys)} ORDER BY {order}""",
+            (
+                since.isoformat() if since is not None else "",
+                until.isoformat() if until is not None else "9999",
+                provider is None,
+                provider,
+            ),
         ).fetchall()
     return tuple(_total(row, len(keys)) for row in rows)
 

@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from mcp_tui.cli.compare import markdown
 from mcp_tui.cli.compare_text import Columns, Live, Silent
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.events import CallChanged, StatusChanged, StepStarted, TextAppended
 from mcp_tui.core.state import CallRecord, CallStatus, ColumnStatus
+from mcp_tui.runs.export.document import of_comparison
+from mcp_tui.runs.export.markdown import markdown
 from tests.cli.conftest import Cli
 from tests.core.hostile import drawn_safely
 
@@ -277,6 +278,6 @@ def test_a_broken_pipe_cancels_the_run_once() -> None:
 
 
 def test_export_as_markdown_has_answers_errors_and_figures() -> None:
-    text = markdown(_RESULT)
+    text = markdown(of_comparison(_RESULT))
     assert "# a/b\n\n*no answer*\n\n> incomplete: Cut: early\n" in text
     assert "| a/b | incomplete |  | 1.5 s | 3 |  | 5 | ~$0.0100 | 1 | 0 |" in text

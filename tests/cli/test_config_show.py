@@ -49,6 +49,8 @@ def test_models_sets_prices_and_limits_name_their_place(cli: Cli) -> None:
         "usd_per_run": {"value": 0.5, "source": f"{file}:14"},
         "cache_days": {"value": 30.0, "source": "default"},
         "cache_mb": {"value": 200.0, "source": "default"},
+        "history_days": {"value": 365.0, "source": "default"},
+        "history_mb": {"value": 500.0, "source": "default"},
     }
     assert _TOKEN not in result.out + result.err
 

@@ -104,3 +104,10 @@ def test_a_limit_that_cannot_be_read_ends_the_start(tmp_path: Path, text: str) -
         read(tmp_path, f"[limits]\n{text}\n")
     assert caught.value.info.kind is ErrorKind.USAGE
     assert "c0.toml:2" in caught.value.info.detail
+
+
+def test_what_is_kept_of_runs_is_configured(tmp_path: Path) -> None:
+    config = read(tmp_path, "[defaults]\nhistory = false\n[limits]\nhistory_days = 30\nhistory_mb = 0\n")
+    assert config.defaults.history is False
+    assert (config.limits.history_days, config.limits.history_mb) == (30.0, 0.0)
+    assert Config().defaults.history is True

@@ -29,6 +29,7 @@ class Seen:
     verb: str
     headers: dict[str, str]
     message: Json
+    path: str = ""
 
 
 class HttpPeer:
@@ -38,12 +39,15 @@ class HttpPeer:
         self.peer = Peer({"no_listen": True, **(options or {})}, lambda message: None)
         self.rule: Callable[[Seen], Reply | None] = lambda seen: None
         self.seen: list[Seen] = []
+        self.mute: set[str] = set()
+        """Methods that are never answered."""
         self.port = 0
         self._sessions = sessions
         self._known: set[str] = set()
         self._count = 0
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._stream: asyncio.StreamWriter | None = None
 
     @property
@@ -71,12 +75,22 @@ class HttpPeer:
             writer.transport.abort()
         self._open.clear()
         self._known.clear()
+        for sleeping in self.peer.cancelled.values():
+            sleeping.set()
+        tasks = self._tasks - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     def forget_sessions(self) -> None:
         self._known.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 first, *rest = head.decode("latin-1").split("\r\n")
@@ -84,22 +98,25 @@ class HttpPeer:
                     name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)
                 }
                 body = await reader.readexactly(int(headers.get("content-length") or 0))
-                seen = Seen(first.split()[0], headers, json.loads(body) if body else {})
+                verb, path, *_ = first.split()
+                seen = Seen(verb, headers, json.loads(body) if body else {}, path)
                 self.seen.append(seen)
-                path = first.split()[1]
-                if seen.verb == "GET" and path == "/sse":
+                ruled = self.rule(seen)
+                if seen.verb == "GET" and path == "/sse" and ruled is None:
                     self._stream = writer
                     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
                     writer.write(b"event: endpoint\ndata: /messages\n\n")
                     continue
-                if path == "/messages" and self.rule(seen) is None:
+                if path == "/messages" and ruled is None:
                     threading.Thread(target=self._answer_on_stream, args=(seen, asyncio.get_running_loop())).start()
                     writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
                     continue
-                if path == "/sse":
+                if path == "/sse" and ruled is None:
                     writer.write(b"HTTP/1.1 405 X\r\nContent-Length: 0\r\n\r\n")
                     continue
-                reply = self.rule(seen) or await self._answer(seen)
+                if seen.message.get("method") in self.mute:
+                    await asyncio.sleep(3600)
+                reply = ruled or await self._answer(seen)
                 await asyncio.sleep(reply.hold_s)
                 extra = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
                 length = len(reply.body) + (1000 if reply.status == 0 else 0)
@@ -114,11 +131,16 @@ class HttpPeer:
                     return
         except (asyncio.IncompleteReadError, ConnectionError):
             return
+        except asyncio.CancelledError:
+            return  # it went down; the stream protocol logs a cancelled handler as an error
         finally:
+            self._tasks.discard(task)
             self._open.discard(writer)
             writer.close()
 
     def _answer_on_stream(self, seen: Seen, loop: asyncio.AbstractEventLoop) -> None:
+        if seen.message.get("method") in self.mute:
+            return
         answer = self.peer.handle(seen.message)
         stream = self._stream
         if answer is not None and stream is not None and not stream.is_closing():

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.requests import RequestKind
 from mcp_tui.core.state import Progress, ServerStatus
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.manager import SessionManager
+from tests.sessions.asking import answered_by
 from tests.sessions.conftest import PATIENCE_S, http, logged, stdio, until, until_status, until_true
 from tests.sessions.http_peer import HttpPeer, Reply, Seen
 from tests.sessions.servers.peer import DEFAULT_TOOLS, tool
@@ -220,7 +222,7 @@ async def test_an_elicitation_reaches_the_person_and_the_answer_the_server() -> 
         asked.append((server, params))
         return {"action": "accept", "content": {"name": "Ann"}}
 
-    async with SessionManager([stdio()], elicit=elicit) as manager:
+    async with SessionManager([stdio()], answering=answered_by(elicit)) as manager:
         result = await manager.call_tool("one", "ask", {})
         assert json.loads(result.content[0]["text"]) == {"action": "accept", "content": {"name": "Ann"}}
         ((server, params),) = asked
@@ -233,7 +235,9 @@ async def test_elicitation_is_advertised_only_when_somebody_answers(tmp_path: Pa
     silent, answered = tmp_path / "silent", tmp_path / "answered"
     async with SessionManager([stdio(log=str(silent))]) as manager:
         await until_status(manager, ServerStatus.READY)
-    async with SessionManager([stdio(log=str(answered))], elicit=lambda server, params: {}) as manager:
+    async with SessionManager(
+        [stdio(log=str(answered))], answering=answered_by(lambda server, params: {}, frozenset({RequestKind.FORM}))
+    ) as manager:
         await until_status(manager, ServerStatus.READY)
     (without,), (with_it,) = logged(silent, "initialize"), logged(answered, "initialize")
     assert without["params"]["capabilities"] == {}
@@ -250,7 +254,7 @@ async def test_an_answer_that_cannot_be_sent_becomes_a_cancel_and_leaks_nothing(
             raise answer
         return answer
 
-    async with SessionManager([stdio()], elicit=elicit) as manager:
+    async with SessionManager([stdio()], answering=answered_by(elicit)) as manager:
         result = await manager.call_tool("one", "ask", {})
         assert json.loads(result.content[0]["text"]) == {"action": "cancel"}
 
@@ -260,7 +264,7 @@ async def test_the_deadline_of_a_call_does_not_run_while_the_person_is_asked() -
         await asyncio.sleep(1.5)  # a person who takes three times the deadline
         return {"action": "decline"}
 
-    async with SessionManager([stdio()], elicit=elicit) as manager:
+    async with SessionManager([stdio()], answering=answered_by(elicit)) as manager:
         await until_status(manager, ServerStatus.READY)
         result = await manager.call_tool("one", "ask", {}, timeout_s=0.5)
         assert json.loads(result.content[0]["text"]) == {"action": "decline"}
@@ -277,7 +281,7 @@ async def test_cancelling_the_call_closes_its_dialog() -> None:
             closed.set()
         return {}
 
-    async with SessionManager([stdio()], elicit=elicit) as manager:
+    async with SessionManager([stdio()], answering=answered_by(elicit)) as manager:
         call = asyncio.create_task(manager.call_tool("one", "ask", {}))
         async with asyncio.timeout(PATIENCE_S):
             await opened.wait()
@@ -293,7 +297,7 @@ async def test_rounds_of_input_are_driven_with_the_state_byte_exact(tmp_path: Pa
         return {"action": "accept", "content": {"ok": True}}
 
     spec = stdio(modern=True, tools=[tool("rounds")], log=str(log))
-    async with SessionManager([spec], elicit=elicit) as manager:
+    async with SessionManager([spec], answering=answered_by(elicit)) as manager:
         result = await manager.call_tool("one", "rounds", {"n": rounds})
         assert json.loads(result.content[0]["text"])["q"]["content"] == {"ok": True}
         assert "inputRequests" not in result.raw
@@ -304,7 +308,7 @@ async def test_rounds_of_input_are_driven_with_the_state_byte_exact(tmp_path: Pa
 
 async def test_rounds_without_end_are_ended() -> None:
     spec = stdio(modern=True, tools=[tool("rounds")])
-    async with SessionManager([spec], elicit=lambda server, params: {"action": "decline"}) as manager:
+    async with SessionManager([spec], answering=answered_by(lambda server, params: {"action": "decline"})) as manager:
         with pytest.raises(AppError) as caught:
             await manager.call_tool("one", "rounds", {"n": 1000})
         assert caught.value.info.code == "rejected"

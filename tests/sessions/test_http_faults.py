@@ -232,13 +232,41 @@ async def test_the_older_transport_connects_calls_and_comes_back(peer: HttpPeer)
         await until(manager, lambda server: server.reconnects == 1 and server.status is ServerStatus.READY)
 
 
-async def test_a_post_the_older_transport_refuses_does_not_leave_its_call_waiting(peer: HttpPeer) -> None:
+async def test_a_post_the_older_transport_refuses_costs_one_call(peer: HttpPeer) -> None:
     peer.rule = lambda seen: Reply(500) if _call(seen, "write") else None
     async with SessionManager([replace(http(peer.sse_url), transport="sse")]) as manager:
         with pytest.raises(AppError) as caught:
             await manager.call_tool("one", "write", {}, timeout_s=PATIENCE_S)
-        assert caught.value.info.code == "outcome_unknown"
+        assert caught.value.info.code == "http_500"
         assert (await manager.call_tool("one", "echo", {"text": "on"})).content[0]["text"] == "on"
+        assert manager.server("one").reconnects == 0
+
+
+async def test_a_session_the_older_transport_does_not_know_is_replaced_and_the_call_runs_once(peer: HttpPeer) -> None:
+    refusals = [Reply(404)]
+    peer.rule = lambda seen: refusals.pop() if refusals and _call(seen, "write") else None
+    async with SessionManager([replace(http(peer.sse_url), transport="sse")]) as manager:
+        result = await manager.call_tool("one", "write", {}, timeout_s=PATIENCE_S)
+        assert result.content[0]["text"] == "written"
+        assert manager.server("one").reconnects == 1
+
+
+async def test_an_event_of_the_older_transport_may_be_of_many_megabytes(peer: HttpPeer) -> None:
+    async with SessionManager([replace(http(peer.sse_url), transport="sse")]) as manager:
+        result = await manager.call_tool("one", "big", {"bytes": 20_000_000}, timeout_s=PATIENCE_S)
+        assert len(result.content[0]["text"]) == 20_000_000
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Reply(200, b"<html>hello</html>", "text/html"), Reply(404), Reply(405)],
+)
+async def test_a_url_without_the_older_transport_fails_at_once(reply: Reply, peer: HttpPeer) -> None:
+    peer.rule = lambda seen: reply
+    async with SessionManager([replace(http(peer.sse_url), transport="sse")]) as manager:
+        server = await until_status(manager, ServerStatus.FAILED)
+        assert server.reason is not None
+        assert server.reason.title == "No MCP server at this URL"
 
 
 async def test_an_entry_that_may_be_of_the_older_transport_is_tried_with_both(peer: HttpPeer) -> None:

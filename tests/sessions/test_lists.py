@@ -12,6 +12,7 @@ from mcp_tui.sessions.manager import SessionManager
 from tests.sessions.conftest import http, stdio, until, until_status, until_true
 from tests.sessions.http_peer import HttpPeer
 from tests.sessions.servers.peer import tool
+from tests.sessions.wire_records import named, records
 
 GOOD = tool("good", title="Good", annotations={"readOnlyHint": True, "title": "Other"})
 
@@ -118,15 +119,15 @@ async def test_a_burst_of_list_changed_is_one_refresh_with_a_diff() -> None:
         after = await until(manager, lambda server: server.diff is not None)
         assert after.diff == CatalogDiff(added=("tool new",), removed=("tool old",), changed=("tool change",))
         assert [item.name for item in after.catalog.tools] == ["change", "same", "new"]
-        lists = [entry for entry in manager.wire("one") if entry.method == "tools/list" and entry.direction == "out"]
-        assert len(lists) <= 3
+    assert len(named(records(manager.wire_log.folder), "tools/list", "sent")) <= 3
 
 
 @pytest.mark.parametrize("hang_up", [False, True])
 async def test_changes_are_followed_on_the_change_stream_and_caught_up_after_it_ended(hang_up: bool) -> None:
     async with SessionManager([stdio(modern=True, tools=[tool("change")])]) as manager:
         await until_status(manager, ServerStatus.READY)
-        await until_true(lambda: any(entry.method.endswith("acknowledged") for entry in manager.wire("one")))
+        folder = manager.wire_log.folder
+        await until_true(lambda: bool(named(records(folder), "notifications/subscriptions/acknowledged")))
         new = [tool("change"), tool("new")]
         await manager.call_tool("one", "change", {"tools": new, "hang_up": hang_up})
         after = await until(manager, lambda server: server.diff is not None)

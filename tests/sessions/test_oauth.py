@@ -597,7 +597,7 @@ async def test_nothing_secret_is_shown_logged_or_written_elsewhere(
         oauth.does.wrong_state = True
         with pytest.raises(AppError) as caught:
             await manager.call_tool("one", "write", {})
-        shown += [str(caught.value), repr(manager.wire("one")), repr(manager._supervisors)]  # pyright: ignore[reportPrivateUsage]  every repr counts
+        shown += [str(caught.value), repr(manager._supervisors)]  # pyright: ignore[reportPrivateUsage]  every repr counts
         authoriser = manager._supervisors["one"].sign_in._authoriser  # pyright: ignore[reportPrivateUsage]  ditto
         assert authoriser is not None
         shown += [repr(authoriser), repr(authoriser._keeper), repr(authoriser._keeper.grant)]  # pyright: ignore[reportPrivateUsage]  ditto

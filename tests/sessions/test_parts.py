@@ -11,8 +11,8 @@ from mcp_tui.sessions.environment import child_environment
 from mcp_tui.sessions.exchange import Page
 from mcp_tui.sessions.http_client import retry_after_s
 from mcp_tui.sessions.output_check import OutputCheck
+from mcp_tui.sessions.size_estimate import estimated_size
 from mcp_tui.sessions.stderr import MAX_LINE_CHARS, MAX_LINES, Notices, StderrTail
-from mcp_tui.sessions.wire import MAX_ENTRIES, MAX_TOTAL_BYTES, WireRing, estimated_size
 from tests.sessions.servers.peer import tool
 
 
@@ -90,20 +90,8 @@ def test_repeated_notices_are_counted() -> None:
     assert set(notices.sentences()) == {"a (1,500 times)", "b0 (500 times)", "b1 (500 times)", "b2 (500 times)"}
 
 
-def test_the_wire_log_is_bounded_by_count_and_size() -> None:
-    ring = WireRing()
-    for number in range(2 * MAX_ENTRIES):
-        ring.add("in", "m", number, {"n": number})
-    assert [entry.id for entry in ring.entries()] == list(range(MAX_ENTRIES, 2 * MAX_ENTRIES))
-    for number in range(100):
-        ring.add("in", "m", number, {"text": "x" * 300_000})
-    assert sum(entry.size_bytes for entry in ring.entries()) <= MAX_TOTAL_BYTES
-    ring.add("out", "m", 1, {"text": "x" * 1_000_000})
-    assert (ring.entries()[-1].message, ring.entries()[-1].note) == (None, "too large to keep")
-
-
 def test_a_size_is_estimated_without_walking_everything() -> None:
-    assert 20 < estimated_size({"a": "b" * 10}) < 100
+    assert 20 < estimated_size({"a": "b" * 10}, 1000) < 100
     assert estimated_size([[0] * 1000] * 4000, 1000) > 1000
 
 

@@ -197,3 +197,64 @@ raise SystemExit(5)
     )
     assert done.returncode == 5
     await until_true(lambda: _alive(pids) == [])
+
+
+def _started(pids: Path, options: dict[str, Any]) -> subprocess.Popen[bytes]:
+    """A real `mcp-tui` process with one server, which tells its process ids."""
+    import json
+
+    from tests.sessions.conftest import SERVERS
+
+    config = pids.with_name("servers.json")
+    script = str(SERVERS / "stdio_server.py")
+    entry = {"command": sys.executable, "args": [script, json.dumps({"pid_file": str(pids), **options})]}
+    config.write_text(json.dumps({"mcpServers": {"one": entry, "two": entry}}))
+    return subprocess.Popen(
+        [sys.executable, "-m", "mcp_tui.cli.main", "--config", str(config), "call", "one", "sleep", "seconds=600"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {**STUBBORN, "child": True}])
+async def test_a_program_that_is_killed_outright_leaves_no_server_behind(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
+    """Also not one that ignores the end of its input and SIGTERM, nor what that one started."""
+    pids = tmp_path / "pids"
+    process = _started(pids, options)
+    try:
+        await until_true(lambda: len(_alive(pids)) == (2 if options else 1))
+        process.kill()
+        await asyncio.to_thread(process.wait, PATIENCE_S)
+        await until_true(lambda: _alive(pids) == [])
+    finally:
+        process.kill()
+        for pid in _alive(pids):
+            os.kill(pid, signal.SIGKILL)
+
+
+async def test_the_guard_against_a_sudden_end_goes_with_the_manager_and_costs_one_process() -> None:
+    ours = psutil.Process()
+    before = {child.pid for child in ours.children()}
+    async with SessionManager([stdio(), stdio("two")]) as manager:
+        await manager.wait_settled(timeout_s=60)
+        servers = {server.pid for server in manager.snapshot()}
+        guards = [child for child in ours.children() if child.pid not in before | servers]
+        assert [guard.name() for guard in guards] == ["sh"]
+        assert not any("mcp" in word for word in guards[0].cmdline())  # or `pkill -9 -f` would end it too
+    assert {child.pid for child in ours.children()} == before
+
+
+async def test_a_guard_that_was_ended_does_not_harm_the_servers() -> None:
+    ours = psutil.Process()
+    before = {child.pid for child in ours.children()}
+    async with SessionManager([stdio()]) as manager:
+        first = await until_status(manager, ServerStatus.READY)
+        guard = next(child for child in ours.children() if child.pid not in {*before, first.pid})
+        guard.kill()
+        manager.retry("one")
+        await until_true(lambda: manager.server("one").reconnects == 1)
+        assert (await manager.call_tool("one", "echo", {"text": "on"})).content[0]["text"] == "on"
+    assert {child.pid for child in ours.children()} == before

@@ -62,7 +62,6 @@ async def test_a_result_of_many_megabytes_arrives_whole() -> None:
     async with SessionManager([stdio()]) as manager:
         result = await manager.call_tool("one", "big", {"bytes": size}, timeout_s=PATIENCE_S)
         assert len(result.content[0]["text"]) == size
-        assert all(entry.message is None for entry in manager.wire("one") if entry.size_bytes > 1_000_000)
 
 
 @pytest.mark.parametrize("name", ["null_result"])

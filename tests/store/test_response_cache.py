@@ -5,11 +5,12 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
-from mcp_tui.store.response_cache import ResponseCache
+from mcp_tui.store.response_cache import Contents, ResponseCache
 
 DAY_S = 86_400.0
 
@@ -31,6 +32,34 @@ def noise(seed: int, size: int) -> bytes:
     import random
 
     return random.Random(seed).randbytes(size)
+
+
+async def test_contents_are_told_and_forgotten(tmp_path: Path) -> None:
+    path, wall = tmp_path / "responses.sqlite", Wall()
+    store = cache(path, wall)
+    assert await store.contents() == Contents(0, 0, None, None)
+    store.put("a", lambda: b"SECRET-ANSWER " * 50)
+    wall.now += 50
+    store.put("b", lambda: b"b")
+    wall.now += 50
+    await store.get("a")
+    found = await store.contents()
+    assert (found.entries, found.oldest_at, found.used_at) == (2, 1_000_000.0, 1_000_100.0)
+    assert await store.clear() == found
+    assert (await store.get("a"), await store.size()) == (None, (0, 0))
+    store.close()
+    left = b"".join(file.read_bytes() for file in tmp_path.glob("responses*"))
+    assert zlib.compress(b"SECRET-ANSWER " * 50, 6) not in left  # not in the file's free pages either
+
+
+async def test_a_cache_that_cannot_be_read_says_so_when_it_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "folder").write_bytes(b"in the way")
+    store = cache(tmp_path / "folder" / "responses.sqlite")
+    with pytest.raises(OSError):
+        await store.contents()
+    with pytest.raises(OSError):
+        await store.clear()
+    store.close()
 
 
 async def test_what_was_put_comes_back_also_after_a_restart(tmp_path: Path) -> None:

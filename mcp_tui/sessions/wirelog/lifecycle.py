@@ -50,6 +50,11 @@ class Lifecycle:
         if self._recorder is not None:
             self._recorder.event("lost", failed=True, reason=_words(reason))
 
+    def restarting(self, reason: ErrorInfo) -> None:
+        """Files of its source changed."""
+        if self._recorder is not None:
+            self._recorder.event("restart", reason=reason.detail)
+
     def closed(self, reason: ErrorInfo | None, *, exit_code: int | None, signal: str | None, ready_s: float) -> None:
         """The connection is gone; `reason` None = it was stopped."""
         if self._recorder is not None:
