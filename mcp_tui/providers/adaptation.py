@@ -2,7 +2,8 @@
 
 Models of one vendor differ in the parameters they take, and the lists change faster than releases. A 400 that
 names one optional parameter is answered by sending the request again without it, once; the column's log shows it
-as a failed attempt. Never dropped: what the answer depends on (model, messages, tools).
+as a failed attempt. Never dropped: what the answer depends on (model, messages, tools). Images and files that a
+model cannot read are another matter: see `media`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, cast
 
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.faults import ErrorBody
+from mcp_tui.providers.output_cap import capped, stated_cap
 
 _OPTIONAL = (
     "temperature", "top_p", "top_k", "seed", "random_seed", "stop_sequences", "stop", "stream_options",
@@ -35,10 +37,9 @@ _ALSO_NAMED = {
 _COMPLAINT = re.compile(
     r"unsupported|not supported|does not support|doesn't support|deprecated|unknown|unrecognized|unexpected|invalid"
     r"|not permitted|not allowed|not enabled|cannot find field"
-    r"|extra (?:inputs|fields)|extra_forbidden|only the default|cannot be|may not be",
+    r"|extra (?:inputs|fields)|extra_forbidden|only the default|cannot be|may not be|may only|must be one of",
     re.IGNORECASE,
 )
-_OUTPUT_CAP = re.compile(r"max_tokens.{0,80}?(\d+)\s*>\s*(\d+)", re.DOTALL)
 _SHORT_IDS = re.compile(r"tool call id.{0,120}length of 9", re.IGNORECASE | re.DOTALL)
 _LEGAL_SHORT_ID = re.compile(r"[a-zA-Z0-9]{9}")
 
@@ -50,6 +51,10 @@ class Amendment:
     parameter: str
     summary: str
     apply: Callable[[JsonObject], JsonObject]
+    cap: int | None = None
+    """The output tokens it lowers a request to."""
+    lasting: bool = True
+    """False: for this request only."""
 
 
 class Adaptations:
@@ -64,6 +69,10 @@ class Adaptations:
             body = amendment.apply(body)
         return body
 
+    def cap(self, model: str) -> int | None:
+        """The most output tokens the model is known to write."""
+        return min((known.cap for known in self._known.get(model, ()) if known.cap is not None), default=None)
+
     def learn(self, model: str, sent: JsonObject, status: int | None, reason: ErrorBody | None) -> Amendment | None:
         """The amendment that answers this refusal of `sent`; None when there is none that changes anything."""
         if status not in (400, 422) or reason is None:
@@ -71,7 +80,8 @@ class Adaptations:
         amendment = _amendment_for(sent, reason)
         if amendment is None or amendment.apply(sent) == sent:
             return None
-        self._known.setdefault(model, []).append(amendment)
+        if amendment.lasting:
+            self._known.setdefault(model, []).append(amendment)
         return amendment
 
 
@@ -79,11 +89,13 @@ def _amendment_for(sent: JsonObject, reason: ErrorBody) -> Amendment | None:
     text = reason.words
     if _SHORT_IDS.search(text):
         return Amendment("tool_call_id", "with tool call ids of nine characters", shorten_call_ids)
-    if (cap := _OUTPUT_CAP.search(text)) and int(cap[2]) > 0:
-        return _setting("max_tokens", int(cap[2]))
+    if (cap := stated_cap(sent, text)) is not None:
+        tokens = cap.tokens
+        summary = f"with at most {tokens:,} tokens of output"
+        return Amendment("max_tokens", summary, lambda body: capped(body, tokens), tokens, cap.lasting)
     # gpt-5.6 on chat/completions: "To use function tools, ... set reasoning_effort to 'none'".
     if "tools" in sent and re.search(r"reasoning_effort.{0,40}['\"`]none", text, re.DOTALL):
-        return _setting("reasoning_effort", "none")
+        return _no_reasoning_with_tools()
     if "max_tokens" in sent and "max_completion_tokens" in text:
         return _renaming("max_tokens", "max_completion_tokens")
     if not _COMPLAINT.search(text):
@@ -147,15 +159,11 @@ def _renaming(old: str, new: str) -> Amendment:
     return Amendment(old, f"with `{new}` instead of `{old}`", apply)
 
 
-def _setting(name: str, value: str | int) -> Amendment:
+def _no_reasoning_with_tools() -> Amendment:
     def apply(body: JsonObject) -> JsonObject:
-        if name == "reasoning_effort" and "tools" not in body:
-            return body
-        if name == "max_tokens" and body.get("max_tokens", 0) <= value:
-            return body
-        return {**body, name: value}
+        return {**body, "reasoning_effort": "none"} if "tools" in body else body
 
-    return Amendment(name, f"with `{name}` {value}", apply)
+    return Amendment("reasoning_effort", "with `reasoning_effort` none", apply)
 
 
 def _without_reasoning(body: JsonObject) -> JsonObject:

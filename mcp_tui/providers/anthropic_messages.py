@@ -9,6 +9,8 @@ from urllib.parse import quote
 from mcp_tui.core.chat import (
     Block,
     ChatRequest,
+    Content,
+    FileBlock,
     ImageBlock,
     Message,
     Opaque,
@@ -25,9 +27,9 @@ from mcp_tui.providers.call_ids import legal_id
 from mcp_tui.providers.connection import Connection
 from mcp_tui.providers.faults import Subject
 from mcp_tui.providers.history import repaired
-from mcp_tui.providers.images import is_accepted, left_out
+from mcp_tui.providers.listing import ListedModel, listed_models
+from mcp_tui.providers.media import Media, kind_of, plain_type
 from mcp_tui.providers.schemas import object_schema
-from mcp_tui.providers.wire import model_ids
 
 VERSION = "2023-06-01"
 
@@ -51,21 +53,24 @@ class AnthropicMessages:
     def path(self, request: ChatRequest) -> str:
         return "/v1/messages"
 
+    def takes(self, item: Media, model: str) -> bool:
+        return kind_of(item.mime_type) in ("image", "pdf")
+
     def reply(self, request: ChatRequest) -> AnthropicReply:
         return AnthropicReply(self._subject, request.model)
 
-    async def list_models(self, connection: Connection, timeout_s: float) -> tuple[str, ...]:
-        ids: dict[str, None] = {}
+    async def list_models(self, connection: Connection, timeout_s: float) -> tuple[ListedModel, ...]:
+        found: dict[str, ListedModel] = {}
         after = ""
         for _ in range(_MAX_PAGES):
             page: object = await connection.get_json(f"/v1/models?limit=1000{after}", timeout_s=timeout_s)
-            ids.update(dict.fromkeys(model_ids(page)))
+            found |= {model.id: model for model in listed_models(page)}
             fields = cast("JsonObject", page) if isinstance(page, dict) else {}
             last: Any = fields.get("last_id") if fields.get("has_more") is True else None
             if not isinstance(last, str):
                 break
             after = f"&after_id={quote(last, safe='')}"
-        return tuple(ids)
+        return tuple(found.values())
 
     def body(self, request: ChatRequest) -> JsonObject:
         params = request.params
@@ -159,18 +164,18 @@ def _user(message: Message) -> list[JsonObject]:
                 result["is_error"] = True
             content.append(result)
     for block in message.blocks:
-        if isinstance(block, TextBlock | ImageBlock):
+        if isinstance(block, TextBlock | ImageBlock | FileBlock):
             content += _part(block)
     return content
 
 
-def _part(item: TextBlock | ImageBlock) -> list[JsonObject]:
+def _part(item: Content) -> list[JsonObject]:
     if isinstance(item, TextBlock):
         return [{"type": "text", "text": item.text}] if item.text.strip() else []
-    if not is_accepted(item):
-        return [{"type": "text", "text": left_out(item)}]
-    source = {"type": "base64", "media_type": item.mime_type.lower(), "data": item.data_b64}
-    return [{"type": "image", "source": source}]
+    source = {"type": "base64", "media_type": plain_type(item.mime_type), "data": item.data_b64}
+    if isinstance(item, ImageBlock):
+        return [{"type": "image", "source": source}]
+    return [{"type": "document", "source": source, **({"title": item.name} if item.name.strip() else {})}]
 
 
 def _legal(call_id: str) -> str:

@@ -23,12 +23,15 @@ from mcp_tui.core.chat import (
     ToolCallDelta,
     ToolCallStarted,
 )
-from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.pieces import Pieces
 from mcp_tui.core.state import Usage
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.arguments import parse_arguments
+from mcp_tui.providers.endings import broken_off, incomplete
 from mcp_tui.providers.faults import ErrorBody, Subject, error_body, error_info
 from mcp_tui.providers.figures import count
+from mcp_tui.providers.shapes import object_of, text_of
 from mcp_tui.providers.sse import SseEvent
 from mcp_tui.providers.surrogates import SurrogateJoiner, encodable, encodable_json
 from mcp_tui.providers.wire import decode_event
@@ -54,8 +57,10 @@ class _Open:
         self.type = str(block.get("type"))
         self.call_key = call_key
         self.call_id = call_id
-        self.text: list[str] = [_text(block.get("text") or block.get("thinking"))]
-        self.json: list[str] = []
+        self.begun = text_of(block.get("text") or block.get("thinking"))
+        """What stood in the start event."""
+        self.text = Pieces()
+        self.json = Pieces()
         self.joiner = SurrogateJoiner()
         self.stopped = False
         self.faithful = True
@@ -101,21 +106,21 @@ class AnthropicReply:
             case "message_start":
                 # A second one: a gateway began again. What came before is not part of the answer.
                 self._reset()
-                self._start(_object(data.get("message")))
+                self._start(object_of(data.get("message")))
             case "content_block_start":
-                yield from self._start_block(_index(data), _object(data.get("content_block")))
+                yield from self._start_block(_index(data), object_of(data.get("content_block")))
             case "content_block_delta":
-                yield from self._delta(_index(data), _object(data.get("delta")))
+                yield from self._delta(_index(data), object_of(data.get("delta")))
             case "content_block_stop":
                 if block := self._by_index.get(_index(data)):
                     block.stopped = True
                     yield from self._flush(block)
             case "message_delta":
-                delta = _object(data.get("delta"))
-                self._stop_raw = encodable(_text(delta.get("stop_reason"))) or self._stop_raw
-                self._stop_details = _object(delta.get("stop_details")) or self._stop_details
-                self._counted = self._counted or bool(_object(data.get("usage")))
-                self._note_usage(_object(data.get("usage")))
+                delta = object_of(data.get("delta"))
+                self._stop_raw = encodable(text_of(delta.get("stop_reason"))) or self._stop_raw
+                self._stop_details = object_of(delta.get("stop_details")) or self._stop_details
+                self._counted = self._counted or bool(object_of(data.get("usage")))
+                self._note_usage(object_of(data.get("usage")))
             case "message_stop":
                 self._done = True
             case _:
@@ -130,7 +135,7 @@ class AnthropicReply:
         stop, error = self._stop(broken)
         refusal = ""
         if stop is StopReason.REFUSAL:
-            refusal = encodable(_text(self._stop_details.get("explanation")))
+            refusal = encodable(text_of(self._stop_details.get("explanation")))
         return Finished(
             message=Message("assistant", tuple(self._finished_blocks(stop))),
             stop=stop,
@@ -148,9 +153,9 @@ class AnthropicReply:
         self._done = True
 
     def _start(self, message: JsonObject) -> None:
-        self._model = encodable(_text(message.get("model")))
-        self._id = encodable(_text(message.get("id")))
-        self._note_usage(_object(message.get("usage")))
+        self._model = encodable(text_of(message.get("model")))
+        self._id = encodable(text_of(message.get("id")))
+        self._note_usage(object_of(message.get("usage")))
 
     def _note_usage(self, usage: JsonObject) -> None:
         self._usage |= {key: value for key, value in usage.items() if value is not None}
@@ -161,33 +166,33 @@ class AnthropicReply:
         self._by_index[index] = block  # a server that counts wrongly begins a new block all the same
         if block.type == "tool_use":
             block.call_key = len(self._call_ids)
-            block.call_id = encodable(_text(raw.get("id")))
+            block.call_id = encodable(text_of(raw.get("id")))
             if not block.call_id or block.call_id in self._call_ids:
                 block.call_id = f"{block.call_id or 'toolu'}_{block.call_key}"
             self._call_ids.add(block.call_id)
-            yield ToolCallStarted(block.call_key, block.call_id, encodable(_text(raw.get("name"))))
-        elif begun := block.text.pop():
-            yield from self._say(block, begun)
+            yield ToolCallStarted(block.call_key, block.call_id, encodable(text_of(raw.get("name"))))
+        elif block.begun:
+            yield from self._say(block, block.begun)
 
     def _delta(self, index: int, delta: JsonObject) -> Iterator[ChatEvent]:
         block = self._by_index.get(index)
         if block is None:
             # Some servers leave content_block_start out.
             kinds = {"text_delta": "text", "thinking_delta": "thinking"}
-            kind = kinds.get(_text(delta.get("type")))
+            kind = kinds.get(text_of(delta.get("type")))
             if kind is None:
                 return
             block = self._by_index[index] = _Open({"type": kind})
             self._blocks.append(block)
         match delta.get("type"):
             case "text_delta":
-                yield from self._say(block, _text(delta.get("text")))
+                yield from self._say(block, text_of(delta.get("text")))
             case "thinking_delta":
-                yield from self._say(block, _text(delta.get("thinking")))
+                yield from self._say(block, text_of(delta.get("thinking")))
             case "signature_delta":
-                block.raw["signature"] = _text(delta.get("signature"))
+                block.raw["signature"] = text_of(delta.get("signature"))
             case "input_json_delta":
-                fragment = _text(delta.get("partial_json"))
+                fragment = text_of(delta.get("partial_json"))
                 if fragment:
                     block.json.append(fragment)
                     if block.call_key is not None:
@@ -197,7 +202,7 @@ class AnthropicReply:
                 listed = cast("list[Any]", citations) if isinstance(citations, list) else []
                 block.raw["citations"] = [*listed, delta.get("citation")]
             case "compaction_delta":
-                block.raw["content"] = _text(block.raw.get("content")) + _text(delta.get("content"))
+                block.raw["content"] = text_of(block.raw.get("content")) + text_of(delta.get("content"))
             case _:
                 block.faithful = False
 
@@ -223,7 +228,7 @@ class AnthropicReply:
         cut = stop in (StopReason.LENGTH, StopReason.INCOMPLETE, StopReason.ERROR, StopReason.CONTEXT_OVERFLOW)
         last = self._blocks[-1] if self._blocks else None
         for block in self._blocks:
-            text = "".join(block.text)
+            text = block.text.text
             if block.type == "text":
                 if text:
                     cited = bool(block.raw.get("citations")) and block.faithful
@@ -240,12 +245,12 @@ class AnthropicReply:
             elif block.stopped and block.faithful:
                 whole = dict(block.raw)
                 if block.json:
-                    whole["input"] = parse_arguments("".join(block.json), cut=True) or {}
+                    whole["input"] = parse_arguments(block.json.text, cut=True) or {}
                 yield OpaqueBlock(self._opaque(whole))
 
     def _call(self, block: _Open, *, cut: bool) -> ToolCallBlock:
-        name = encodable(_text(block.raw.get("name")))
-        raw = encodable("".join(block.json))
+        name = encodable(text_of(block.raw.get("name")))
+        raw = encodable(block.json.text)
         return ToolCallBlock(block.call_id, name, parse_arguments(raw, cut=cut), raw)
 
     def _opaque(self, block: JsonObject) -> Opaque:
@@ -258,12 +263,9 @@ class AnthropicReply:
         if self._error is not None:
             return StopReason.ERROR, self._error
         if said is None and broken is not None:
-            bad = not (self._blocks or self._id) or broken.kind is not ErrorKind.UNREACHABLE
-            return (StopReason.ERROR if bad else StopReason.INCOMPLETE), broken
+            return broken_off(broken, began=bool(self._blocks or self._id))
         if said is None:
-            title = f"{self._subject.provider}: answer incomplete"
-            detail = "the stream ended without a reason to stop"
-            return StopReason.INCOMPLETE, ErrorInfo(title, detail, "", ErrorKind.PROVIDER, "incomplete")
+            return incomplete(self._subject)
         if said is StopReason.STOP and self._call_ids:
             return StopReason.TOOL_CALLS, None
         return said, None
@@ -276,7 +278,7 @@ class AnthropicReply:
         read = count(usage.get("cache_read_input_tokens"))
         written = count(usage.get("cache_creation_input_tokens"))
         fresh = count(usage.get("input_tokens"))
-        details = _object(usage.get("output_tokens_details"))
+        details = object_of(usage.get("output_tokens_details"))
         return Usage(
             input_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),
             output_tokens=count(usage.get("output_tokens")) if self._counted else None,
@@ -289,11 +291,3 @@ class AnthropicReply:
 def _index(data: JsonObject) -> int:
     index: Any = data.get("index")
     return index if isinstance(index, int) else 0
-
-
-def _object(value: object) -> JsonObject:
-    return cast("JsonObject", value) if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from mcp_tui import __version__
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.faults import ErrorBody, ProviderError, Subject, error_body, error_info
+from mcp_tui.providers.rate_limits import rate_limits
 from mcp_tui.providers.retry import is_retryable, retry_after_s
 from mcp_tui.providers.sse import SseDecoder, SseEvent, SseOverflowError
 from mcp_tui.providers.surrogates import json_bytes
@@ -59,6 +61,7 @@ class EventStream:
         self._ready: list[SseEvent] = []
         self._ended = False
         self.idle_s = connection.deadlines.idle_s
+        self.rate_limits = rate_limits(response.headers, time.time())
 
     async def wait_first(self, deadline: asyncio.Timeout) -> None:
         """Until the first event is there, or the end. The deadline is for the first byte only."""
@@ -263,6 +266,7 @@ class Connection:
             retry_after_s=retry_after_s(response.headers, body) if retryable else None,
             status=status,
             reason=body,
+            rate_limits=rate_limits(response.headers, time.time()),
         )
 
     async def _error_text(self, response: httpx.Response) -> bytes:
@@ -287,19 +291,23 @@ class Connection:
                     raise self.fault("sent too much", f"more than {max_bytes} bytes", code="bad_body")
         return bytes(received)
 
-    def fault(self, what: str, detail: str, *, hint: str = "", code: str) -> ProviderError:
+    def fault(
+        self, what: str, detail: str, *, hint: str = "retry the column; a gateway in between may be at fault", code: str
+    ) -> ProviderError:
         title = f"{self.subject.provider} {what}"
         return ProviderError(ErrorInfo(title, self.subject.masked(detail), hint, ErrorKind.PROVIDER, code))
 
     def timed_out(self, detail: str) -> ProviderError:
         title = f"{self.subject.provider} does not answer"
-        return ProviderError(ErrorInfo(title, detail, "", ErrorKind.UNREACHABLE, "timeout"))
+        hint = self.subject.unreachable_hint or "retry the column, or ask another model"
+        return ProviderError(ErrorInfo(title, detail, hint, ErrorKind.UNREACHABLE, "timeout"))
 
     def lost(self, error: httpx.HTTPError) -> ProviderError:
         """The connection broke while the answer was coming. Retryable only as long as nothing was shown."""
         detail = self.subject.masked(_reason(error))
         title = f"{self.subject.provider}: connection lost"
-        return ProviderError(ErrorInfo(title, detail, "", ErrorKind.UNREACHABLE, "connection_lost"), retryable=True)
+        hint = "retry the column; check the network when it happens again"
+        return ProviderError(ErrorInfo(title, detail, hint, ErrorKind.UNREACHABLE, "connection_lost"), retryable=True)
 
     def _not_sent(self, error: httpx.HTTPError) -> ProviderError:
         detail = self.subject.masked(_reason(error))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.state import RateLimits
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.surrogates import encodable
 
@@ -24,22 +25,29 @@ _KEY_SHAPES = re.compile(
 )
 _OVERFLOW = re.compile(
     r"context[_ ](?:length|window|size)|prompt is too long|prompt too long|maximum context|exceed_context_size"
-    r"|input is too long|too many input tokens|input token count",
+    r"|maximum prompt length|input is too long|too many input tokens|input token count|inputs. tokens \+",
     re.IGNORECASE,
 )
 _NO_MONEY = re.compile(
-    r"insufficient[_ ](?:quota|balance|funds|credits)|billing_error|billing_hard_limit|credit balance is too low"
+    r"insufficient[_ ](?:quota|balance|funds|credits)|doesn't have any credits|billing_error|billing_hard_limit"
+    r"|credit balance is too low"
     r"|exceeded your current quota, please check your plan",
     re.IGNORECASE,
 )
-_BAD_KEY = re.compile(r"API_KEY_INVALID|API key not valid|invalid_api_key|invalid x-api-key", re.IGNORECASE)
+_BAD_KEY = re.compile(
+    r"API_KEY_INVALID|API key not valid|incorrect API key|invalid_api_key|invalid x-api-key", re.IGNORECASE
+)
 _NO_MODEL = re.compile(
-    r"model_not_found|DeploymentNotFound|\bmodels/\S+ is not (?:found|supported)"
+    r"model_not_(?:found|available)|DeploymentNotFound|model not exist|\bmodels/\S+ is not (?:found|supported)"
     r"|\bmodel\b.{0,80}\b(?:does not exist|not found|not supported|is not available|not a valid)"
     r"|unknown model|invalid model|no such model|not a valid model",
     re.IGNORECASE | re.DOTALL,
 )
-_FILTERED = re.compile(r"content_filter|content management policy|ResponsibleAIPolicyViolation", re.IGNORECASE)
+_FILTERED = re.compile(
+    r"content_filter|content management policy|ResponsibleAIPolicyViolation|content exists risk"
+    r"|(?:prompt|input) was flagged",
+    re.IGNORECASE,
+)
 _NO_MODEL_404 = re.compile(r"^model: \S+$")
 """All that Anthropic says about an unknown model."""
 
@@ -55,6 +63,7 @@ class ProviderError(Exception):
         retry_after_s: float | None = None,
         status: int | None = None,
         reason: ErrorBody | None = None,
+        rate_limits: RateLimits | None = None,
     ) -> None:
         super().__init__(info.line())
         self.info = info
@@ -62,6 +71,7 @@ class ProviderError(Exception):
         self.retry_after_s = retry_after_s
         self.status = status
         self.reason = reason
+        self.rate_limits = rate_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +226,11 @@ def error_info(subject: Subject, body: ErrorBody, *, status: int | None) -> Erro
             f"{name}: quota or credit used up", detail, "check the plan and billing of this account",
             ErrorKind.PROVIDER, "insufficient_quota",
         )  # fmt: skip
+    if _FILTERED.search(body.words):
+        return ErrorInfo(
+            f"{name}: blocked by the content filter", detail, "rephrase the prompt, or ask another model",
+            ErrorKind.PROVIDER, "content_filter",
+        )  # fmt: skip
     if status in (401, 403) or _BAD_KEY.search(body.words):
         title = f"{name} refused the key" if status != 403 else f"{name} does not allow this"
         return ErrorInfo(title, detail, subject.key_hint, ErrorKind.AUTH, code)
@@ -224,11 +239,6 @@ def error_info(subject: Subject, body: ErrorBody, *, status: int | None) -> Erro
             f"{name}: too long for this model", detail,
             "shorten the conversation, switch tools off, or take a model with a larger context",
             ErrorKind.PROVIDER, "context_overflow",
-        )  # fmt: skip
-    if _FILTERED.search(body.words):
-        return ErrorInfo(
-            f"{name}: blocked by the content filter", detail, "rephrase the prompt, or ask another model",
-            ErrorKind.PROVIDER, "content_filter",
         )  # fmt: skip
     no_model = _NO_MODEL.search(body.words) or (status == 404 and _NO_MODEL_404.match(body.message))
     if status in (400, 404, 422) and no_model:
@@ -239,10 +249,14 @@ def error_info(subject: Subject, body: ErrorBody, *, status: int | None) -> Erro
     if status == 404:
         return ErrorInfo(f"{name}: not found", detail, "check its base_url", ErrorKind.PROVIDER, code)
     if status == 429:
-        return ErrorInfo(f"{name}: rate limit reached", detail, "wait a moment", ErrorKind.PROVIDER, code)
+        return ErrorInfo(
+            f"{name}: rate limit reached", detail, "wait a moment, then retry the column", ErrorKind.PROVIDER, code
+        )
     if status == 413:
         return ErrorInfo(f"{name}: request too large", detail, "shorten the conversation", ErrorKind.PROVIDER, code)
     if status is not None and status >= 500 and not is_beyond_it(status, body):
         return ErrorInfo(f"{name} is failing", detail, "try again later", ErrorKind.PROVIDER, code)
-    title = f"{name} refused the request" if status else f"{name} reported an error"
-    return ErrorInfo(title, detail, "", ErrorKind.PROVIDER, code)
+    if status is None:
+        return ErrorInfo(f"{name} reported an error", detail, "retry the column", ErrorKind.PROVIDER, code)
+    cause = f"`{subject.masked(body.param)}`" if body.param else "its parameters, tools or attachments"
+    return ErrorInfo(f"{name} refused the request", detail, f"change {cause}", ErrorKind.PROVIDER, code)

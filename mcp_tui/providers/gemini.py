@@ -9,6 +9,8 @@ from urllib.parse import quote
 from mcp_tui.core.chat import (
     Block,
     ChatRequest,
+    Content,
+    FileBlock,
     ImageBlock,
     Message,
     OpaqueBlock,
@@ -23,9 +25,11 @@ from mcp_tui.providers.connection import Connection
 from mcp_tui.providers.faults import Subject
 from mcp_tui.providers.gemini_reply import FORMAT, GeminiReply
 from mcp_tui.providers.history import repaired
-from mcp_tui.providers.images import is_accepted, left_out
+from mcp_tui.providers.listing import ListedModel, listed_models
+from mcp_tui.providers.media import Media, counted, kind_of, plain_type
 from mcp_tui.providers.quirks import Quirks
 from mcp_tui.providers.schemas import object_schemas
+from mcp_tui.providers.shapes import objects_of
 from mcp_tui.providers.tool_limit import check_tool_count
 
 MAX_TOOLS = 512
@@ -52,28 +56,31 @@ class Gemini:
         kind = "" if model.startswith("tunedModels/") else "models/"
         return f"/{kind}{quote(model)}:streamGenerateContent?alt=sse"
 
+    def takes(self, item: Media, model: str) -> bool:
+        return kind_of(item.mime_type) in ("image", "pdf", "audio", "video") and item.mime_type.lower() != "image/gif"
+
     def reply(self, request: ChatRequest) -> GeminiReply:
         return GeminiReply(self._subject, request.model)
 
-    async def list_models(self, connection: Connection, timeout_s: float) -> tuple[str, ...]:
+    async def list_models(self, connection: Connection, timeout_s: float) -> tuple[ListedModel, ...]:
         """The models that can chat."""
-        names: dict[str, None] = {}
+        found: dict[str, ListedModel] = {}
         after = ""
         for _ in range(_MAX_PAGES):
             page: object = await connection.get_json(f"/models?pageSize=1000{after}", timeout_s=timeout_s)
             fields = cast("JsonObject", page) if isinstance(page, dict) else {}
-            listed: Any = fields.get("models") or fields.get("data")
-            for entry in cast("list[object]", listed) if isinstance(listed, list) else []:
-                model = cast("JsonObject", entry) if isinstance(entry, dict) else {}
-                methods: Any = model.get("supportedGenerationMethods")
-                name: Any = model.get("name") or model.get("id")
-                if isinstance(name, str) and (not isinstance(methods, list) or "generateContent" in methods):
-                    names.setdefault(name.removeprefix("models/"), None)
+            chatting = [
+                entry
+                for entry in objects_of(fields.get("models") or fields.get("data"))
+                if not isinstance(methods := entry.get("supportedGenerationMethods"), list)
+                or "generateContent" in methods
+            ]
+            found |= {model.id: model for model in listed_models(chatting, prefix="models/")}
             token: Any = fields.get("nextPageToken")
             if not isinstance(token, str) or not token:
                 break
             after = f"&pageToken={quote(token, safe='')}"
-        return tuple(names)
+        return tuple(found.values())
 
     def body(self, request: ChatRequest) -> JsonObject:
         params = request.params
@@ -161,7 +168,8 @@ class Gemini:
 def _user(message: Message, sent: list[tuple[ToolCallBlock, JsonObject]], *, in_response: bool) -> list[JsonObject]:
     """Results first, in the order of their calls: without ids that is how they are matched.
 
-    in_response: images stand in the functionResponse itself (Gemini 3); before, they follow all results.
+    in_response: images and PDFs stand in the functionResponse itself (Gemini 3). Before, they follow all results, as
+    recordings and films always do.
     """
     results = {block.call_id: block for block in message.blocks if isinstance(block, ToolResultBlock)}
     parts: list[JsonObject] = []
@@ -170,31 +178,29 @@ def _user(message: Message, sent: list[tuple[ToolCallBlock, JsonObject]], *, in_
         result = results.get(call.id)
         if result is None:
             continue
-        content = [_part(item) for item in result.content if not (isinstance(item, TextBlock) and not item.text)]
-        images = [entry for entry in content if "inlineData" in entry]
-        text = "\n".join(str(entry["text"]) for entry in content if "text" in entry)
-        if images and not in_response:
-            text = "\n".join(filter(None, (text, f"({len(images)} image{'s' * (len(images) > 1)} below)")))
-            following += [{"text": f"Returned by {call.name}:"}, *images]
+        text = "\n".join(item.text for item in result.content if isinstance(item, TextBlock) and item.text)
+        media = [item for item in result.content if not isinstance(item, TextBlock)]
+        inside = [item for item in media if in_response and kind_of(item.mime_type) in ("image", "pdf")]
+        if below := [item for item in media if item not in inside]:
+            text = "\n".join(filter(None, (text, f"({counted(below)} below)")))
+            following += [{"text": f"Returned by {call.name}:"}, *map(_part, below)]
         response: JsonObject = {"name": part["functionCall"]["name"]}
         if given := part["functionCall"].get("id"):
             response["id"] = given
         response["response"] = {"error" if result.is_error else "output": text or "(empty result)"}
-        if images and in_response:
-            response["parts"] = images
+        if inside:
+            response["parts"] = [_part(item) for item in inside]
         parts.append({"functionResponse": response})
     for block in message.blocks:
-        if isinstance(block, ImageBlock) or (isinstance(block, TextBlock) and block.text):
+        if isinstance(block, ImageBlock | FileBlock) or (isinstance(block, TextBlock) and block.text):
             following.append(_part(block))
     return parts + following
 
 
-def _part(item: TextBlock | ImageBlock) -> JsonObject:
+def _part(item: Content) -> JsonObject:
     if isinstance(item, TextBlock):
         return {"text": item.text}
-    if not is_accepted(item) or item.mime_type.lower() == "image/gif":
-        return {"text": left_out(item)}
-    return {"inlineData": {"mimeType": item.mime_type.lower(), "data": item.data_b64}}
+    return {"inlineData": {"mimeType": plain_type(item.mime_type), "data": item.data_b64}}
 
 
 def _version(model: str) -> tuple[int, int] | None:

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.arguments import parse_arguments
+from mcp_tui.providers.shapes import object_of, text_of
 from mcp_tui.providers.surrogates import encodable, encodable_json
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[(?:'([^']*)'|\"([^\"]*)\")\]")
@@ -27,9 +28,9 @@ class GeminiCall:
     def __init__(self, key: int, call_id: str, part: JsonObject) -> None:
         self.key = key
         self.id = call_id
-        fields = _object(part.get("functionCall"))
-        self.name = encodable(_text(fields.get("name")))
-        self.given_id = _text(fields.get("id"))
+        fields = object_of(part.get("functionCall"))
+        self.name = encodable(text_of(fields.get("name")))
+        self.given_id = text_of(fields.get("id"))
         self.open = False
         """More pieces follow."""
         self.part = dict(part)
@@ -41,7 +42,7 @@ class GeminiCall:
 
     def take(self, part: JsonObject) -> None:
         """The first piece or a further one."""
-        fields = _object(part.get("functionCall"))
+        fields = object_of(part.get("functionCall"))
         self.open = fields.get("willContinue") is True
         for key, value in part.items():
             if key != "functionCall" and value is not None:
@@ -52,7 +53,7 @@ class GeminiCall:
         for piece in cast("list[object]", pieces) if isinstance(pieces, list) else []:
             self._in_pieces = True
             try:
-                self._args = _placed(self._args, _object(piece))
+                self._args = _placed(self._args, object_of(piece))
             except PathError:
                 self._broken = True
         self._in_pieces = self._in_pieces or self.open
@@ -80,7 +81,7 @@ class GeminiCall:
 
 def _placed(root: Any, piece: JsonObject) -> Any:
     """`root` with the piece's value at its place; a string goes on where one stands already."""
-    path = _text(piece.get("jsonPath"))
+    path = text_of(piece.get("jsonPath"))
     if not path.startswith("$"):
         raise PathError(path)
     steps: list[str | int] = []
@@ -136,11 +137,3 @@ def _put(holder: Any, step: str | int, value: Any) -> None:
         items[step : step + 1] = [value]
     else:
         raise PathError(str(step))
-
-
-def _object(value: object) -> JsonObject:
-    return cast("JsonObject", value) if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -27,11 +27,14 @@ from mcp_tui.core.chat import (
     ToolCallStarted,
 )
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.pieces import Pieces
 from mcp_tui.core.state import Usage
 from mcp_tui.core.types import JsonObject
+from mcp_tui.providers.endings import broken_off, incomplete
 from mcp_tui.providers.faults import ErrorBody, Subject, error_body, error_info
 from mcp_tui.providers.figures import count
 from mcp_tui.providers.gemini_calls import GeminiCall
+from mcp_tui.providers.shapes import object_of, objects_of, text_of
 from mcp_tui.providers.sse import SseEvent
 from mcp_tui.providers.surrogates import SurrogateJoiner, encodable, encodable_json
 from mcp_tui.providers.wire import decode_event
@@ -70,11 +73,11 @@ class _Run:
     def __init__(self, part: JsonObject, *, thought: bool) -> None:
         self.thought = thought
         self.signed = dict(part) if not _is_plain(part) else None
-        self.pieces: list[str] = []
+        self.pieces = Pieces()
 
     @property
     def text(self) -> str:
-        return "".join(self.pieces)
+        return self.pieces.text
 
     def part(self) -> JsonObject:
         """What to send back."""
@@ -148,8 +151,8 @@ class GeminiReply:
 
     def _response(self, response: JsonObject) -> None:
         if not (self._model and self._id):
-            self._model = self._model or encodable(_text(response.get("modelVersion")))
-            self._id = self._id or encodable(_text(response.get("responseId")))
+            self._model = self._model or encodable(text_of(response.get("modelVersion")))
+            self._id = self._id or encodable(text_of(response.get("responseId")))
         usage: Any = response.get("usageMetadata")
         if isinstance(usage, dict):
             # Cumulative, and corrected on the way; a chunk may leave figures out.
@@ -158,18 +161,18 @@ class GeminiReply:
                 figures = {key: value for key, value in figures.items() if value is not None}
             self._usage.update(figures)
         if "promptFeedback" in response:
-            feedback = _object(response["promptFeedback"])
-            self._blocked = encodable(_text(feedback.get("blockReason"))) or self._blocked
-        for candidate in _objects(response.get("candidates")):
+            feedback = object_of(response["promptFeedback"])
+            self._blocked = encodable(text_of(feedback.get("blockReason"))) or self._blocked
+        for candidate in objects_of(response.get("candidates")):
             if candidate.get("index") not in (0, None):
                 continue  # only one answer was asked for
             content: Any = candidate.get("content")
             if isinstance(content, dict):
-                for part in _objects(cast("JsonObject", content).get("parts")):
+                for part in objects_of(cast("JsonObject", content).get("parts")):
                     self._part(part)
             if "finishReason" in candidate:
-                self._finish = encodable(_text(candidate["finishReason"])) or self._finish
-                self._finish_message = encodable(_text(candidate.get("finishMessage"))) or self._finish_message
+                self._finish = encodable(text_of(candidate["finishReason"])) or self._finish
+                self._finish_message = encodable(text_of(candidate.get("finishMessage"))) or self._finish_message
 
     def _part(self, part: JsonObject) -> None:
         said: Any = part.get("text")
@@ -194,7 +197,7 @@ class GeminiReply:
         self._out.append(ReasoningDelta(text) if thought else TextDelta(text))
 
     def _call(self, part: JsonObject) -> None:
-        name = _text(part["functionCall"].get("name"))
+        name = text_of(part["functionCall"].get("name"))
         call = self._calls[-1] if self._calls and self._calls[-1].open and not name else None
         if call is not None:
             call.take(part)
@@ -208,7 +211,7 @@ class GeminiReply:
 
     def _new_id(self, part: JsonObject) -> str:
         """The id given, or one of our own: most answers have none."""
-        call_id = encodable(_text(part["functionCall"].get("id")))
+        call_id = encodable(text_of(part["functionCall"].get("id")))
         if not call_id or call_id in self._call_ids:
             call_id = f"call_{uuid.uuid4().hex[:24]}"
         self._call_ids.add(call_id)
@@ -255,15 +258,8 @@ class GeminiReply:
         if self._blocked:
             return StopReason.REFUSAL, None
         if broken is not None:
-            bad = not (self._content or self._id) or broken.kind is not ErrorKind.UNREACHABLE
-            return (StopReason.ERROR if bad else StopReason.INCOMPLETE), broken
-        return StopReason.INCOMPLETE, ErrorInfo(
-            f"{name}: answer incomplete",
-            "the stream ended without a reason to stop",
-            "",
-            ErrorKind.PROVIDER,
-            "incomplete",
-        )
+            return broken_off(broken, began=bool(self._content or self._id))
+        return incomplete(self._subject)
 
 
 def usage_of(usage: JsonObject) -> Usage | None:
@@ -289,16 +285,3 @@ def _sum(one: object, other: object) -> int | None:
 def _is_plain(part: JsonObject) -> bool:
     """Whether the part is text alone, which may be put together with its neighbour."""
     return part.keys() <= {"text", "thought"}
-
-
-def _object(value: Any) -> JsonObject:
-    return cast("JsonObject", value) if isinstance(value, dict) else {}
-
-
-def _objects(value: object) -> list[JsonObject]:
-    items = cast("list[object]", value) if isinstance(value, list) else []
-    return [cast("JsonObject", item) for item in items if isinstance(item, dict)]
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from mcp_tui.core.chat import Opaque, ToolCallBlock, ToolCallDelta, ToolCallStarted
+from mcp_tui.core.pieces import Pieces
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.arguments import is_whole, parse_arguments
+from mcp_tui.providers.shapes import text_of
 from mcp_tui.providers.surrogates import encodable
 
 
@@ -25,18 +27,18 @@ class _Call:
         self.id = ""
         """Ours: the given one, unless it is missing or taken."""
         self.name = ""
-        self.fragments: list[str] = []
+        self.fragments = Pieces()
         self.started = False
         self.extra: JsonObject | None = None
 
     @property
     def raw(self) -> str:
-        return "".join(self.fragments)
+        return self.fragments.text
 
     @property
     def is_whole(self) -> bool:
         # The cheap look first: this is asked for every fragment of servers that repeat the name.
-        return bool(self.fragments) and self.fragments[-1].rstrip().endswith("}") and is_whole(self.raw)
+        return (self.fragments.last or self.raw).rstrip().endswith("}") and is_whole(self.raw)
 
 
 class CallAssembler:
@@ -82,8 +84,8 @@ class CallAssembler:
     def _fragment(self, item: JsonObject, touched: set[int]) -> Iterator[ToolCallStarted | ToolCallDelta]:
         function_field: Any = item.get("function")
         function = cast("JsonObject", function_field) if isinstance(function_field, dict) else {}
-        name = _text(function.get("name"))
-        call_id = _text(item.get("id"))
+        name = text_of(function.get("name"))
+        call_id = text_of(item.get("id"))
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
             arguments = json.dumps(arguments)
@@ -140,7 +142,3 @@ class CallAssembler:
         yield ToolCallStarted(call.key, call.id, call.name)
         if raw := call.raw:
             yield ToolCallDelta(call.key, encodable(raw))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from mcp_tui.core.chat import (
     ChatRequest,
+    FileBlock,
     ImageBlock,
     Message,
     Opaque,
@@ -24,12 +25,14 @@ from mcp_tui.providers.call_ids import legal_id
 from mcp_tui.providers.connection import Connection
 from mcp_tui.providers.faults import Subject
 from mcp_tui.providers.history import repaired
-from mcp_tui.providers.images import is_accepted, left_out
+from mcp_tui.providers.listing import ListedModel, listed_models
+from mcp_tui.providers.media import PDF, Media, counted, kind_of, plain_type
 from mcp_tui.providers.openai_chat_reply import FORMAT, OpenAiChatReply
 from mcp_tui.providers.quirks import Quirks
 from mcp_tui.providers.schemas import object_schema
 from mcp_tui.providers.tool_limit import check_tool_count
-from mcp_tui.providers.wire import model_ids
+
+_AUDIO_FORMATS = {"audio/wav": "wav", "audio/mpeg": "mp3"}
 
 
 class OpenAiChat:
@@ -46,12 +49,17 @@ class OpenAiChat:
         deployment = f"/deployments/{quote(request.model, safe='')}" if self._deployments else ""
         return f"{deployment}/chat/completions"
 
+    def takes(self, item: Media, model: str) -> bool:
+        kind = kind_of(item.mime_type)
+        fits = kind in ("image", "pdf") or plain_type(item.mime_type) in _AUDIO_FORMATS
+        return fits and kind in self._quirks.media
+
     def reply(self, request: ChatRequest) -> OpenAiChatReply:
         return OpenAiChatReply(self._subject, request.model, self._quirks)
 
-    async def list_models(self, connection: Connection, timeout_s: float) -> tuple[str, ...]:
+    async def list_models(self, connection: Connection, timeout_s: float) -> tuple[ListedModel, ...]:
         listing = await connection.get_json("/models", timeout_s=timeout_s)
-        return model_ids(listing, prefix=self._quirks.model_prefix)
+        return listed_models(listing, prefix=self._quirks.model_prefix)
 
     def body(self, request: ChatRequest) -> JsonObject:
         quirks = self._quirks
@@ -152,22 +160,19 @@ def _needs_no_signature(model: str) -> bool:
 def _user(message: Message) -> list[JsonObject]:
     """One `tool` message per result, then one `user` message for the rest.
 
-    All results must come before any other message. Images in results are not portable: they follow in the user
-    message.
+    All results must come before any other message. Images and files in results are not portable: they follow in the
+    user message.
     """
     messages: list[JsonObject] = []
     parts: list[JsonObject] = []
     for block in message.blocks:
         if not isinstance(block, ToolResultBlock):
             continue
-        images = [image for image in block.content if isinstance(image, ImageBlock)]
-        texts = [item.text if isinstance(item, TextBlock) else "" for item in block.content]
-        texts += [left_out(image) for image in images if not is_accepted(image)]
-        images = [image for image in images if is_accepted(image)]
-        if images:
-            texts.append(f"({len(images)} image{'s' * (len(images) > 1)}: see the next message)")
+        texts = [item.text for item in block.content if isinstance(item, TextBlock)]
+        if media := [item for item in block.content if not isinstance(item, TextBlock)]:
+            texts.append(f"({counted(media)}: see the next message)")
             parts.append({"type": "text", "text": f"Returned by {block.name}:"})
-            parts += [_image(image) for image in images]
+            parts += [_media(item) for item in media]
         text = "\n".join(text for text in texts if text) or "(empty result)"
         if block.is_error and not text.lower().startswith("error"):
             text = f"Error: {text}"
@@ -175,8 +180,8 @@ def _user(message: Message) -> list[JsonObject]:
     for block in message.blocks:
         if isinstance(block, TextBlock) and block.text:
             parts.append({"type": "text", "text": block.text})
-        elif isinstance(block, ImageBlock):
-            parts.append(_image(block) if is_accepted(block) else {"type": "text", "text": left_out(block)})
+        elif isinstance(block, ImageBlock | FileBlock):
+            parts.append(_media(block))
     if parts or not messages:
         messages.append({"role": "user", "content": _plain(parts)})
     return messages
@@ -189,5 +194,11 @@ def _plain(parts: list[JsonObject]) -> Any:
     return parts
 
 
-def _image(image: ImageBlock) -> JsonObject:
-    return {"type": "image_url", "image_url": {"url": f"data:{image.mime_type};base64,{image.data_b64}"}}
+def _media(item: Media) -> JsonObject:
+    mime_type = plain_type(item.mime_type)
+    if (audio := _AUDIO_FORMATS.get(mime_type)) is not None:
+        return {"type": "input_audio", "input_audio": {"data": item.data_b64, "format": audio}}
+    url = f"data:{mime_type};base64,{item.data_b64}"
+    if isinstance(item, FileBlock) and mime_type == PDF:
+        return {"type": "file", "file": {"filename": item.name or "document.pdf", "file_data": url}}
+    return {"type": "image_url", "image_url": {"url": url}}

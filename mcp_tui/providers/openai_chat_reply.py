@@ -19,12 +19,15 @@ from mcp_tui.core.chat import (
     TextDelta,
 )
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.pieces import Pieces
 from mcp_tui.core.state import Usage
 from mcp_tui.core.types import JsonObject
+from mcp_tui.providers.endings import broken_off, incomplete
 from mcp_tui.providers.faults import ErrorBody, Subject, error_body, error_info
 from mcp_tui.providers.figures import cost_usd, count
 from mcp_tui.providers.openai_calls import CallAssembler
 from mcp_tui.providers.quirks import Quirks
+from mcp_tui.providers.shapes import object_of, text_of
 from mcp_tui.providers.sse import SseEvent
 from mcp_tui.providers.surrogates import SurrogateJoiner, encodable, encodable_json
 from mcp_tui.providers.think_tags import ThinkSplitter
@@ -57,10 +60,10 @@ class OpenAiChatReply:
         self._text_joiner = SurrogateJoiner()
         self._reasoning_joiner = SurrogateJoiner()
         self._splitter = ThinkSplitter() if quirks.think_tags else None
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
+        self._text = Pieces()
+        self._reasoning = Pieces()
         self._refusal: list[str] = []
-        self._reasoning_content: list[str] = []
+        self._reasoning_content = Pieces()
         self._details: list[JsonObject] = []
         self._calls = CallAssembler()
         self._finish: str | None = None
@@ -115,7 +118,7 @@ class OpenAiChatReply:
         origin: JsonObject = {"provider": self._subject.provider, "model": self._requested}
         if reasoning := self._reasoning_block(origin):
             blocks.append(reasoning)
-        if text := "".join(self._text):
+        if text := self._text.text:
             blocks.append(TextBlock(text))
         blocks += self._calls.blocks(cut=cut, origin=origin, format_name=FORMAT)
         return Finished(
@@ -133,8 +136,8 @@ class OpenAiChatReply:
 
     def _chunk(self, chunk: JsonObject) -> None:
         if not (self._model and self._id):
-            self._model = self._model or encodable(_text(chunk.get("model")))
-            self._id = self._id or encodable(_text(chunk.get("id")))
+            self._model = self._model or encodable(text_of(chunk.get("model")))
+            self._id = self._id or encodable(text_of(chunk.get("id")))
         if chunk.get("usage") or "x_groq" in chunk:
             self._note_usage(chunk)
         choices: Any = chunk.get("choices")
@@ -152,7 +155,7 @@ class OpenAiChatReply:
             # Repeated in two or three chunks by OpenRouter.
             finish: Any = choice.get("finish_reason")
             if finish:
-                self._finish = encodable(_text(finish)) or self._finish
+                self._finish = encodable(text_of(finish)) or self._finish
 
     def _note_usage(self, chunk: JsonObject) -> None:
         """The last usage that is not null counts; it may stand in every chunk, and in other places."""
@@ -175,7 +178,7 @@ class OpenAiChatReply:
                 self._say_text(text)
             return
         thought = self._reasoning_in(delta)
-        text = _text(content)
+        text = text_of(content)
         if isinstance(content, list):  # Mistral: parts, thinking and text mixed in one delta
             thinking, text = _parts(cast("list[object]", content))
             thought += thinking
@@ -183,7 +186,7 @@ class OpenAiChatReply:
             self._say_reasoning(thought)
         if text and (text := self._text_joiner.feed(text)):
             self._say_text(text)
-        if refusal := encodable(_text(delta.get("refusal"))):
+        if refusal := encodable(text_of(delta.get("refusal"))):
             self._refusal.append(refusal)
             self._out.append(RefusalDelta(refusal))
         if "tool_calls" in delta or "function_call" in delta:
@@ -196,12 +199,12 @@ class OpenAiChatReply:
         entries = [cast("JsonObject", entry) for entry in listed if isinstance(entry, dict)]
         for entry in entries:
             self._add_detail(entry)
-        if content := _text(delta.get("reasoning_content")):
+        if content := text_of(delta.get("reasoning_content")):
             self._reasoning_content.append(content)
             return content
-        if plain := _text(delta.get("reasoning")):
+        if plain := text_of(delta.get("reasoning")):
             return plain
-        return "".join(_text(entry.get("text")) or _text(entry.get("summary")) for entry in entries)
+        return "".join(text_of(entry.get("text")) or text_of(entry.get("summary")) for entry in entries)
 
     def _add_detail(self, entry: JsonObject) -> None:
         """OpenRouter's reasoning_details: pieces with the same index and type are one entry."""
@@ -212,7 +215,7 @@ class OpenAiChatReply:
             return
         for key, value in entry.items():
             if key in ("text", "summary") and isinstance(value, str):
-                last[key] = _text(last.get(key)) + value
+                last[key] = text_of(last.get(key)) + value
             elif value is not None:
                 last[key] = value
 
@@ -236,12 +239,12 @@ class OpenAiChatReply:
             self._out.append(TextDelta(text))
 
     def _reasoning_block(self, origin: JsonObject) -> ReasoningBlock | None:
-        text = "".join(self._reasoning)
+        text = self._reasoning.text
         replay: JsonObject = {}
         if self._details:
             replay["reasoning_details"] = self._details
         elif self._reasoning_content:
-            replay["reasoning_content"] = "".join(self._reasoning_content)
+            replay["reasoning_content"] = self._reasoning_content.text
         if not text and not replay:
             return None
         return ReasoningBlock(text, Opaque(FORMAT, encodable_json({**origin, **replay})) if replay else None)
@@ -252,15 +255,9 @@ class OpenAiChatReply:
             # OpenRouter reports a reached limit as an error after the reason itself.
             return (said if said is StopReason.LENGTH else StopReason.ERROR), self._error
         if broken is not None and said is None:
-            nothing = not (self._text or self._reasoning or len(self._calls) or self._id)
-            bad = nothing or broken.code in ("bad_event", "too_many_tools") or broken.kind is not ErrorKind.UNREACHABLE
-            return (StopReason.ERROR if bad else StopReason.INCOMPLETE), broken
+            return broken_off(broken, began=bool(self._text or self._reasoning or len(self._calls) or self._id))
         if said is None and not (self._terminal and (self._text or self._refusal or len(self._calls))):
-            detail = "the stream ended without a reason to stop"
-            name = self._subject.provider
-            return StopReason.INCOMPLETE, ErrorInfo(
-                f"{name}: answer incomplete", detail, "", ErrorKind.PROVIDER, "incomplete"
-            )
+            return incomplete(self._subject)
         if said is StopReason.ERROR:
             title = f"{self._subject.provider} reported an error"
             detail = "it ended the answer with the reason `error`"
@@ -274,8 +271,8 @@ class OpenAiChatReply:
 
 def usage_of(usage: JsonObject) -> Usage:
     """Cached tokens are part of the input here, and reasoning part of the output."""
-    prompt = _object(usage.get("prompt_tokens_details"))
-    completion = _object(usage.get("completion_tokens_details"))
+    prompt = object_of(usage.get("prompt_tokens_details"))
+    completion = object_of(usage.get("completion_tokens_details"))
     tokens_in = count(usage.get("prompt_tokens"))
     tokens_out = count(usage.get("completion_tokens"))
     reasoning = count(completion.get("reasoning_tokens"))
@@ -292,19 +289,13 @@ def _parts(content: list[object]) -> tuple[str, str]:
     """(thinking, text) of a list of content parts."""
     thinking, text = "", ""
     for item in content:
-        part = _object(item)
+        part = object_of(item)
         if part.get("type") == "thinking":
             inner: object = part.get("thinking")
             pieces = cast("list[object]", inner) if isinstance(inner, list) else []
-            thinking += _text(part.get("thinking")) or "".join(_text(_object(piece).get("text")) for piece in pieces)
+            thinking += text_of(part.get("thinking")) or "".join(
+                text_of(object_of(piece).get("text")) for piece in pieces
+            )
         elif part.get("type") == "text":
-            text += _text(part.get("text"))
+            text += text_of(part.get("text"))
     return thinking, text
-
-
-def _object(value: object) -> JsonObject:
-    return cast("JsonObject", value) if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

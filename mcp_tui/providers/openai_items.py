@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from typing import Any, cast
 
+from mcp_tui.core.pieces import Pieces
 from mcp_tui.core.types import JsonObject
+from mcp_tui.providers.shapes import objects_of
 from mcp_tui.providers.surrogates import SurrogateJoiner, encodable
 
 
@@ -30,12 +32,12 @@ TYPE_OF: dict[Kind, str] = {
 
 class _Part:
     def __init__(self) -> None:
-        self.pieces: list[str] = []
+        self.pieces = Pieces()
         self.joiner = SurrogateJoiner()
 
     @property
     def text(self) -> str:
-        return "".join(self.pieces)
+        return self.pieces.text
 
 
 class Item:
@@ -93,15 +95,15 @@ def texts_of(item: JsonObject) -> Iterator[tuple[Kind, int, str]]:
     """Every text in a whole item: (kind, index within the item, text)."""
     match item.get("type"):
         case "message":
-            for index, part in enumerate(_objects(item.get("content"))):
+            for index, part in enumerate(objects_of(item.get("content"))):
                 if part.get("type") == "refusal":
                     yield Kind.REFUSAL, index, _text(part.get("refusal"))
                 else:
                     yield Kind.TEXT, index, _text(part.get("text"))
         case "reasoning":
-            for index, part in enumerate(_objects(item.get("summary"))):
+            for index, part in enumerate(objects_of(item.get("summary"))):
                 yield Kind.SUMMARY, index, _text(part.get("text"))
-            for index, part in enumerate(_objects(item.get("content"))):
+            for index, part in enumerate(objects_of(item.get("content"))):
                 yield Kind.REASONING, index, _text(part.get("text"))
         case "function_call":
             arguments = item.get("arguments")
@@ -131,11 +133,6 @@ def unpacked_parallel(item: JsonObject) -> tuple[tuple[str, str], ...]:
             return ()
         calls.append((encodable(name.removeprefix("functions.")), json.dumps(parameters)))
     return tuple(calls)
-
-
-def _objects(value: object) -> list[JsonObject]:
-    items = cast("list[object]", value) if isinstance(value, list) else []
-    return [cast("JsonObject", item) for item in items if isinstance(item, dict)]
 
 
 def _text(value: object) -> str:

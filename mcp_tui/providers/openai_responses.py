@@ -14,6 +14,8 @@ from typing import Any
 from mcp_tui.core.chat import (
     Block,
     ChatRequest,
+    Content,
+    FileBlock,
     ImageBlock,
     Message,
     OpaqueBlock,
@@ -28,12 +30,12 @@ from mcp_tui.providers.call_ids import legal_id
 from mcp_tui.providers.connection import Connection
 from mcp_tui.providers.faults import Subject
 from mcp_tui.providers.history import repaired
-from mcp_tui.providers.images import is_accepted, left_out
+from mcp_tui.providers.listing import ListedModel, listed_models
+from mcp_tui.providers.media import Media, counted, kind_of, plain_type
 from mcp_tui.providers.openai_responses_reply import FORMAT, OpenAiResponsesReply
 from mcp_tui.providers.quirks import Quirks
 from mcp_tui.providers.schemas import object_schema
 from mcp_tui.providers.tool_limit import check_tool_count
-from mcp_tui.providers.wire import model_ids
 
 _REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d)|codex)(?!.*-chat)")
 _PLAIN_MODEL = re.compile(r"(?:.*/)?(?:ft:)?(?:gpt-[34]|chatgpt-4|gpt-5[.\d]*-chat)")
@@ -51,11 +53,15 @@ class OpenAiResponses:
     def path(self, request: ChatRequest) -> str:
         return "/responses"
 
+    def takes(self, item: Media, model: str) -> bool:
+        kind = kind_of(item.mime_type)
+        return kind in ("image", "pdf", "document") and kind in self._quirks.media
+
     def reply(self, request: ChatRequest) -> OpenAiResponsesReply:
         return OpenAiResponsesReply(self._subject, request)
 
-    async def list_models(self, connection: Connection, timeout_s: float) -> tuple[str, ...]:
-        return model_ids(await connection.get_json("/models", timeout_s=timeout_s))
+    async def list_models(self, connection: Connection, timeout_s: float) -> tuple[ListedModel, ...]:
+        return listed_models(await connection.get_json("/models", timeout_s=timeout_s))
 
     def body(self, request: ChatRequest) -> JsonObject:
         quirks = self._quirks
@@ -156,27 +162,27 @@ class OpenAiResponses:
             if isinstance(block, ToolResultBlock):
                 items.append(self._result(block, sent_ids[block.call_id], content))
         for block in message.blocks:
-            if isinstance(block, TextBlock | ImageBlock):
+            if isinstance(block, TextBlock | ImageBlock | FileBlock):
                 content += _part(block)
         if content or not items:
             items.append({"role": "user", "content": _plain(content)})
         return items
 
     def _result(self, block: ToolResultBlock, call_id: str, following: list[JsonObject]) -> JsonObject:
-        """Images stand in the output itself, or where the server does not take them there, in what follows it."""
-        parts = [part for item in block.content for part in _part(item)]
-        images = [part for part in parts if part["type"] == "input_image"]
-        if images and not self._quirks.images_in_outputs:
-            following += [{"type": "input_text", "text": f"Returned by {block.name}:"}, *images]
-            parts = [part for part in parts if part not in images]
-            note = f"({len(images)} image{'s' * (len(images) > 1)}: see the next message)"
-            parts.append({"type": "input_text", "text": note})
-            images = []
+        """Images and files stand in the output itself; where the server does not take them there, in what follows."""
+        content = block.content
+        media = [item for item in content if not isinstance(item, TextBlock)]
+        if media and not self._quirks.images_in_outputs:
+            following.append({"type": "input_text", "text": f"Returned by {block.name}:"})
+            following += [part for item in media for part in _part(item)]
+            note = TextBlock(f"({counted(media)}: see the next message)")
+            content, media = (*(item for item in content if isinstance(item, TextBlock)), note), []
+        parts = [part for item in content for part in _part(item)]
         first = str(parts[0].get("text", "")) if parts else ""
         if block.is_error and not first.lower().startswith("error"):
             parts.insert(0, {"type": "input_text", "text": "Error:"})
         text = "\n".join(str(part["text"]) for part in parts if "text" in part)
-        output: Any = parts if images else text.replace("Error:\n", "Error: ", 1) or "(empty result)"
+        output: Any = parts if media else text.replace("Error:\n", "Error: ", 1) or "(empty result)"
         return {"type": "function_call_output", "call_id": call_id, "output": output}
 
 
@@ -186,12 +192,12 @@ def _call(call: ToolCallBlock) -> JsonObject:
     return {"type": "function_call", "call_id": call_id, "name": call.name, "arguments": arguments}
 
 
-def _part(item: TextBlock | ImageBlock) -> list[JsonObject]:
+def _part(item: Content) -> list[JsonObject]:
     if isinstance(item, TextBlock):
         return [{"type": "input_text", "text": item.text}] if item.text else []
-    if not is_accepted(item):
-        return [{"type": "input_text", "text": left_out(item)}]
-    url = f"data:{item.mime_type.lower()};base64,{item.data_b64}"
+    url = f"data:{plain_type(item.mime_type)};base64,{item.data_b64}"
+    if isinstance(item, FileBlock):
+        return [{"type": "input_file", "filename": item.name or "file", "file_data": url}]
     return [{"type": "input_image", "image_url": url, "detail": "auto"}]
 
 

@@ -29,13 +29,15 @@ from mcp_tui.core.chat import (
     ToolCallDelta,
     ToolCallStarted,
 )
-from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.state import Usage
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.arguments import parse_arguments
+from mcp_tui.providers.endings import broken_off, incomplete
 from mcp_tui.providers.faults import ErrorBody, Subject, error_body, error_info
 from mcp_tui.providers.figures import cost_usd, count
 from mcp_tui.providers.openai_items import TYPE_OF, Item, Kind, texts_of, unpacked_parallel
+from mcp_tui.providers.shapes import object_of, objects_of, text_of
 from mcp_tui.providers.sse import SseEvent
 from mcp_tui.providers.surrogates import encodable, encodable_json
 from mcp_tui.providers.wire import decode_event
@@ -111,7 +113,7 @@ class OpenAiResponsesReply:
         for item in self._items:
             self._flush(item)
             if item.type == "function_call" and item.call_key is None:
-                self._start(item, _text(item.raw.get("name")))
+                self._start(item, text_of(item.raw.get("name")))
         return self._out
 
     def finished(self, attempts: int, broken: ErrorInfo | None) -> Finished:
@@ -142,48 +144,48 @@ class OpenAiResponsesReply:
         return repeated
 
     def _read(self, event: SseEvent, data: JsonObject) -> None:
-        kind = _text(data.get("type")) or event.name
+        kind = text_of(data.get("type")) or event.name
         if (part := _DELTAS.get(kind)) is not None:
-            self._say(self._item(data, part), part, _part_index(data), _text(data.get("delta")))
+            self._say(self._item(data, part), part, _part_index(data), text_of(data.get("delta")))
         elif (whole := _WHOLES.get(kind)) is not None:
             part, field = whole
             self._complete(self._item(data, part), part, _part_index(data), data.get(field))
         elif kind == "response.output_item.added":
             self._add(data)
         elif kind == "response.output_item.done":
-            final = _object(data.get("item"))
+            final = object_of(data.get("item"))
             known = self._known(data)
             fits = known is not None and known.type == final.get("type")
             self._finish_item(known if known is not None and fits else self._new(final, data), final)
         elif kind in _ENDS:
-            self._end(kind, _object(data.get("response")))
+            self._end(kind, object_of(data.get("response")))
         elif kind == "error" or (not kind and "error" in data):
             self._fail(error_body(data) or ErrorBody(event.data))
         elif kind.startswith("response."):
-            self._note_identity(_object(data.get("response")))
+            self._note_identity(object_of(data.get("response")))
 
     def _fail(self, error: ErrorBody) -> None:
         self._error = error_info(self._subject, error, status=None)
         self.done = True
 
     def _note_identity(self, response: JsonObject) -> None:
-        self._model = encodable(_text(response.get("model"))) or self._model
-        self._id = encodable(_text(response.get("id"))) or self._id
+        self._model = encodable(text_of(response.get("model"))) or self._model
+        self._id = encodable(text_of(response.get("id"))) or self._id
 
     def _end(self, kind: str, response: JsonObject) -> None:
         self._note_identity(response)
-        self._usage = _object(response.get("usage")) or self._usage
-        for index, item in enumerate(_objects(response.get("output"))):
+        self._usage = object_of(response.get("usage")) or self._usage
+        for index, item in enumerate(objects_of(response.get("output"))):
             # Only what did not come by itself: the encrypted parts in here are other ones again.
-            known = self._by_id.get(_text(item.get("id"))) or self._by_index.get(index)
+            known = self._by_id.get(text_of(item.get("id"))) or self._by_index.get(index)
             if known is None and index < len(self._items):
                 known = self._items[index]
             if known is None or known.final is None:
                 self._finish_item(known or self._new(item, {}), item)
         said = kind.removeprefix("response.")
-        status = encodable(_text(response.get("status")))
+        status = encodable(text_of(response.get("status")))
         self._status = status if status not in ("", "in_progress", "queued") else said
-        self._reason = encodable(_text(_object(response.get("incomplete_details")).get("reason")))
+        self._reason = encodable(text_of(object_of(response.get("incomplete_details")).get("reason")))
         error: Any = response.get("error")
         if self._status == "failed" or said == "failed" or error:
             body = error_body({"error": error}) if error else None
@@ -196,7 +198,7 @@ class OpenAiResponsesReply:
         index: Any = data.get("output_index")
         if isinstance(index, int):
             return self._by_index.get(index)
-        return self._by_id.get(_text(data.get("item_id")) or _text(_object(data.get("item")).get("id")))
+        return self._by_id.get(text_of(data.get("item_id")) or text_of(object_of(data.get("item")).get("id")))
 
     def _new(self, raw: JsonObject, data: JsonObject) -> Item:
         item = Item(raw)
@@ -204,7 +206,7 @@ class OpenAiResponsesReply:
         index: Any = data.get("output_index")
         if isinstance(index, int):
             self._by_index[index] = item
-        if item_id := _text(raw.get("id")):
+        if item_id := text_of(raw.get("id")):
             self._by_id[item_id] = item
         return item
 
@@ -217,15 +219,15 @@ class OpenAiResponsesReply:
             found = open_items[-1] if open_items else None
         if found is not None and found.type == wanted:
             return found
-        return self._new({"type": wanted, "id": _text(data.get("item_id"))}, data)
+        return self._new({"type": wanted, "id": text_of(data.get("item_id"))}, data)
 
     def _add(self, data: JsonObject) -> None:
-        raw = _object(data.get("item"))
+        raw = object_of(data.get("item"))
         item = self._known(data)
         # The same item announced again is one; the same place used again is another.
         if item is None or item.final is not None or item.type != raw.get("type"):
             item = self._new(raw, data)
-        name = _text(raw.get("name"))
+        name = text_of(raw.get("name"))
         if item.type == "function_call" and item.call_key is None and name and not self._is_packed(name):
             self._start(item, name)
 
@@ -238,14 +240,14 @@ class OpenAiResponsesReply:
         item.final = final
         if item.type != "function_call" or item.call_key is not None:
             return
-        name = _text(final.get("name"))
+        name = text_of(final.get("name"))
         packed = unpacked_parallel(final) if self._is_packed(name) else ()
         if not packed:
             self._start(item, name)
             return
         self._items.remove(item)
         for position, (inner, arguments) in enumerate(packed):
-            call_id = f"{_text(final.get('call_id')) or uuid.uuid4().hex}_{position}"
+            call_id = f"{text_of(final.get('call_id')) or uuid.uuid4().hex}_{position}"
             call = self._new({"type": "function_call", "call_id": call_id}, {})
             call.replayable = False  # the server never sent it in this form
             self._start(call, inner)
@@ -257,7 +259,7 @@ class OpenAiResponsesReply:
 
     def _start(self, item: Item, name: str) -> None:
         given = item.final or item.raw
-        call_id = encodable(_text(given.get("call_id")) or _text(given.get("id")))
+        call_id = encodable(text_of(given.get("call_id")) or text_of(given.get("id")))
         if not call_id or call_id in self._call_ids:
             call_id = f"call_{uuid.uuid4().hex[:24]}"
         item.call_key, item.call_id, item.name = len(self._call_ids), call_id, encodable(name)
@@ -348,17 +350,16 @@ class OpenAiResponsesReply:
             self._said_done and bool(self._items) and all(item.final is not None for item in self._items)
         )
         if not ended and broken is not None:
-            bad = not (self._items or self._id) or broken.kind is not ErrorKind.UNREACHABLE
-            return (StopReason.ERROR if bad else StopReason.INCOMPLETE), broken
+            return broken_off(broken, began=bool(self._items or self._id))
         if not ended:
-            return self._incomplete("the stream ended without a reason to stop")
+            return incomplete(self._subject)
         if self._status == "incomplete":
             known = {"max_output_tokens": StopReason.LENGTH, "content_filter": StopReason.CONTENT_FILTER}
             if (stop := known.get(self._reason)) is not None:
                 return stop, None
-            return self._incomplete(f"the provider ended it: {self._reason or 'it gave no reason'}")
+            return incomplete(self._subject, f"the provider ended it: {self._reason or 'it gave no reason'}")
         if self._status == "cancelled":
-            return self._incomplete("the provider cancelled it")
+            return incomplete(self._subject, "the provider cancelled it")
         used = count((self._usage or {}).get("output_tokens"))
         if self._limit is not None and used is not None and used >= self._limit:
             return StopReason.LENGTH, None  # llama.cpp says `completed` all the same
@@ -366,16 +367,11 @@ class OpenAiResponsesReply:
             return StopReason.TOOL_CALLS, None
         return (StopReason.REFUSAL if self._refusal and not self._spoke else StopReason.STOP), None
 
-    def _incomplete(self, detail: str) -> tuple[StopReason, ErrorInfo]:
-        title = f"{self._subject.provider}: answer incomplete"
-        detail = self._subject.masked(detail)
-        return StopReason.INCOMPLETE, ErrorInfo(title, detail, "", ErrorKind.PROVIDER, "incomplete")
-
 
 def usage_of(usage: JsonObject) -> Usage:
     """Cached tokens are part of the input here, and reasoning part of the output."""
-    inputs = _object(usage.get("input_tokens_details"))
-    outputs = _object(usage.get("output_tokens_details"))
+    inputs = object_of(usage.get("input_tokens_details"))
+    outputs = object_of(usage.get("output_tokens_details"))
     return Usage(
         count(usage.get("input_tokens")),
         count(usage.get("output_tokens")),
@@ -392,16 +388,3 @@ def _part_index(data: JsonObject) -> int:
 
 def _call_key(item: Item) -> int:
     return item.call_key if item.call_key is not None else -1
-
-
-def _object(value: object) -> JsonObject:
-    return cast("JsonObject", value) if isinstance(value, dict) else {}
-
-
-def _objects(value: object) -> list[JsonObject]:
-    items = cast("list[object]", value) if isinstance(value, list) else []
-    return [cast("JsonObject", item) for item in items if isinstance(item, dict)]
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

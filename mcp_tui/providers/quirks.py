@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+MediaKind = Literal["image", "pdf", "document", "audio", "video"]
+"""document: of an office program."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
@@ -33,5 +36,7 @@ class Quirks:
     """openai-responses: a tool's output may hold images."""
     reasoning_summaries: bool = False
     """openai-responses: reasoning is only told about when a summary is asked for."""
+    media: frozenset[MediaKind] = frozenset({"image", "pdf", "document", "audio", "video"})
+    """What its models may take, as far as the format has a place for it. What one model refuses is learned."""
     sampling_in_responses: bool = True
     """openai-responses: the server takes `seed` and `stop`; the format's inventor does not."""

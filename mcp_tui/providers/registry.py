@@ -17,6 +17,8 @@ from mcp_tui.providers.endpoint import Endpoint, demo_endpoints, endpoint_of
 from mcp_tui.providers.vendors import DEMO_MODELS, VENDORS
 
 if TYPE_CHECKING:
+    from mcp_tui.core.chat import ModelParams
+    from mcp_tui.providers.listing import ListedModel
     from mcp_tui.providers.wire import WireProvider
 
 DEMO = "demo"
@@ -147,6 +149,23 @@ class ProviderRegistry:
         self._check(name)
         return self._build(name, self._endpoints[name])
 
+    async def listed(self, name: str, *, timeout_s: float = 10.0) -> tuple[ListedModel, ...]:
+        """GET /models of one provider. AppError when it is unknown, lacks its key, refuses or cannot be reached."""
+        if name == DEMO and self._demo:
+            from mcp_tui.providers.listing import ListedModel
+
+            return tuple(ListedModel(model) for model in self._demo)
+        self._check(name)
+        return await self._build(name, self._endpoints[name]).listed(timeout_s=timeout_s)
+
+    def unsent(self, ref: ModelRef, params: ModelParams) -> tuple[str, ...]:
+        """Names of the given parameters that this model would not get, as far as is known by now. Imports httpx."""
+        endpoint = self._demo.get(ref.model) if ref.provider == DEMO else self._endpoints.get(ref.provider)
+        if endpoint is None or endpoint.problem is not None or not endpoint.base_url:
+            return ()
+        name = f"{DEMO}/{ref.model}" if ref.provider == DEMO else ref.provider
+        return self._build(name, endpoint).unsent(ref.model, params)
+
     async def detect_local(self, *, timeout_s: float = 0.7) -> tuple[str, ...]:
         """Ask the usual loopback ports for model servers, all at once; the ones that answer become available."""
         from mcp_tui.providers.local import answering
@@ -200,8 +219,8 @@ class ProviderRegistry:
         if model:
             return ModelRef(name, model)
         self._check(name)
-        if models:
-            return ModelRef(name, models[0])
+        if (first := first_chat_model(models)) is not None:
+            return ModelRef(name, first)
         raise AppError(
             f"No model named for {name}",
             f"`{name}` alone does not say which model",
@@ -251,6 +270,11 @@ class ProviderRegistry:
 
             self._built[name] = build(endpoint)
         return self._built[name]
+
+
+def first_chat_model(models: Sequence[str]) -> str | None:
+    # Local servers also list their embedding models, and those cannot chat.
+    return next((model for model in models if "embed" not in model.lower()), None)
 
 
 _FEW = 6

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from mcp_tui.core.chat import ChatEvent, ChatRequest, Finished, Message, StopReason
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.providers.listing import ListedModel
 from mcp_tui.providers.wire import WireProvider
 
 
@@ -34,3 +35,6 @@ class RoutedProvider:
     async def list_models(self, *, timeout_s: float = 10.0) -> tuple[str, ...]:
         """The models of the routes: what is not routed cannot be asked for."""
         return tuple(self._by_model)
+
+    async def listed(self, *, timeout_s: float = 10.0) -> tuple[ListedModel, ...]:
+        return tuple(ListedModel(model) for model in self._by_model)

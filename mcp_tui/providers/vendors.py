@@ -77,7 +77,9 @@ _OPENAI = Quirks(
     max_tokens_field="max_completion_tokens", strict_false=True, max_tools=128, max_call_id=40,
     reasoning_summaries=True, sampling_in_responses=False,
 )  # fmt: skip
-_THINKS_ALOUD = Quirks(think_tags=True)
+_THINKS_ALOUD = Quirks(think_tags=True, media=frozenset({"image", "audio"}))
+"""Servers of open models; none of them reads files."""
+_ONLY_IMAGES = Quirks(think_tags=True, media=frozenset({"image"}))
 
 VENDORS: tuple[Vendor, ...] = (
     Vendor(
@@ -108,7 +110,7 @@ VENDORS: tuple[Vendor, ...] = (
     Vendor(
         "groq", "https://api.groq.com/openai/v1", ("GROQ_API_KEY",), ("GROQ_BASE_URL",),
         models=("openai/gpt-oss-120b", "llama-3.3-70b-versatile"), url_suffix="/openai/v1", sdk_adds_suffix=True,
-        quirks=_THINKS_ALOUD,
+        quirks=_ONLY_IMAGES,
     ),
     Vendor(
         "openrouter", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",), ("OPENROUTER_BASE_URL",),
@@ -119,12 +121,14 @@ VENDORS: tuple[Vendor, ...] = (
         "mistral", "https://api.mistral.ai/v1", ("MISTRAL_API_KEY",), ("MISTRAL_BASE_URL",),
         models=("mistral-medium-latest", "mistral-small-latest"),
         model_prefixes=("mistral-", "magistral-", "ministral-", "codestral-", "devstral-", "pixtral-"),
-        quirks=Quirks(stream_usage=False, seed_field="random_seed", short_call_ids=True),
+        quirks=Quirks(
+            stream_usage=False, seed_field="random_seed", short_call_ids=True, media=frozenset({"image", "audio"})
+        ),
     ),
     Vendor(
         "deepseek", "https://api.deepseek.com/v1", ("DEEPSEEK_API_KEY",), ("DEEPSEEK_BASE_URL",),
         models=("deepseek-v4-flash", "deepseek-v4-pro"), model_prefixes=("deepseek-",),
-        quirks=Quirks(reasoning_required=True),
+        quirks=Quirks(reasoning_required=True, media=frozenset({"image"})),
     ),
     Vendor(
         "xai", "https://api.x.ai/v1", ("XAI_API_KEY",), ("XAI_BASE_URL",),
@@ -134,11 +138,12 @@ VENDORS: tuple[Vendor, ...] = (
     ),
     Vendor(
         "together", "https://api.together.xyz/v1", ("TOGETHER_API_KEY",), ("TOGETHER_BASE_URL",),
-        models=("openai/gpt-oss-120b",), quirks=_THINKS_ALOUD,
+        models=("openai/gpt-oss-120b",), quirks=_ONLY_IMAGES,
     ),
     Vendor(
         "cerebras", "https://api.cerebras.ai/v1", ("CEREBRAS_API_KEY",), ("CEREBRAS_BASE_URL",),
-        models=("gpt-oss-120b",), quirks=Quirks(max_tokens_field="max_completion_tokens", think_tags=True),
+        models=("gpt-oss-120b",),
+        quirks=Quirks(max_tokens_field="max_completion_tokens", think_tags=True, media=frozenset({"image"})),
     ),
     Vendor(
         "ollama", "http://127.0.0.1:11434/v1", ("OLLAMA_API_KEY",), ("OLLAMA_HOST",), local=True,

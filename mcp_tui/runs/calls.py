@@ -8,8 +8,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from mcp_tui.core.chat import ImageBlock, TextBlock, ToolCallBlock, ToolResultBlock
+from mcp_tui.core.chat import Content, TextBlock, ToolCallBlock, ToolResultBlock
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.pieces import Pieces
 from mcp_tui.core.state import CallRecord, CallResult, CallStatus, Progress, ToolInfo
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.approval import Applicant, Approval
@@ -47,7 +48,7 @@ class TurnCalls:
         self._outbox = outbox
         self._asking = asking
         self._questions = 0
-        self._fragments: dict[str, list[str]] = {}
+        self._fragments: dict[str, Pieces] = {}
 
     # --- while the model writes
 
@@ -57,7 +58,7 @@ class TurnCalls:
     def fragment(self, key: int, arguments: str) -> None:
         id_ = self._id(key)
         if id_ in self._turn.calls:
-            self._fragments.setdefault(id_, []).append(arguments)
+            self._fragments.setdefault(id_, Pieces()).append(arguments)
             self._announce(id_)
 
     # --- when the message is complete
@@ -265,8 +266,7 @@ class TurnCalls:
     def _newest(self, id_: str) -> CallRecord:
         pieces = self._fragments.get(id_)
         if pieces is not None:
-            self._fragments[id_] = [raw := "".join(pieces)]
-            self._turn.calls[id_] = replace(self._turn.calls[id_], arguments_raw=raw)
+            self._turn.calls[id_] = replace(self._turn.calls[id_], arguments_raw=pieces.text)
         return self._turn.calls[id_]
 
     def _since_start(self, id_: str) -> float | None:
@@ -281,6 +281,6 @@ class TurnCalls:
     def _tell_model(self, position: int, text: str, *, is_error: bool) -> None:
         self._answer(position, (TextBlock(encodable(text)),), is_error=is_error)
 
-    def _answer(self, position: int, blocks: tuple[TextBlock | ImageBlock, ...], *, is_error: bool) -> None:
+    def _answer(self, position: int, blocks: tuple[Content, ...], *, is_error: bool) -> None:
         call = self._turn.open_calls[position]
         self._turn.results[position] = ToolResultBlock(call.id, call.name, blocks, is_error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import replace
 
 from mcp_tui.core.chat import (
@@ -14,6 +14,7 @@ from mcp_tui.core.chat import (
     ChatEvent,
     ChatRequest,
     Finished,
+    Noticed,
     ReasoningDelta,
     RefusalDelta,
     StopReason,
@@ -23,7 +24,7 @@ from mcp_tui.core.chat import (
 )
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.events import ColumnEvent, MetricsChanged, StatusChanged, StepStarted, TurnStarted
-from mcp_tui.core.state import ColumnStatus
+from mcp_tui.core.state import ColumnStatus, RateLimits
 from mcp_tui.runs.approval import Applicant
 from mcp_tui.runs.availability import because, is_unavailable, notice, said_nothing
 from mcp_tui.runs.calls import TurnCalls
@@ -68,6 +69,8 @@ class Column:
         self.status = ColumnStatus.IDLE
         self.outbox = Outbox(spec.id, listener)
         self.meter = Meter(spec.ref, scene.clock, scene.price)
+        self.rate_limits: RateLimits | None = None
+        """Of the newest answer that said something about them."""
         self._scene = scene
         self._ended = ended
         self._task: asyncio.Task[None] | None = None
@@ -88,6 +91,11 @@ class Column:
         """Whether the newest turn has this number and was started here (an added column only knows its prompt)."""
         return bool(self.turns) and self.turns[-1].number == number and self.turns[-1].status is not ColumnStatus.IDLE
 
+    def take_over(self, turns: Iterable[Turn]) -> None:
+        """The conversation so far, held in an earlier run."""
+        self.turns = list(turns)
+        self.status = self.turns[-1].status if self.turns else ColumnStatus.IDLE
+
     def start(self, turn: Turn, shared: SharedCalls, *, fresh: bool = False) -> None:
         """Begin `turn` as the newest; a turn of the same number is replaced. fresh: replay nothing."""
         # First, because it may refuse; the task's own first step comes after this method.
@@ -104,6 +112,15 @@ class Column:
         self._set_status(ColumnStatus.CONNECTING)
         task.add_done_callback(lambda _: self._done(turn))
 
+    def change(self, spec: ColumnSpec) -> None:
+        """Another model or other parameters for the same conversation, from the next model call on."""
+        if spec.choices[0].ref != self.spec.ref:
+            self._choice = 0
+            self.rate_limits = None
+        self._choice = min(self._choice, len(spec.choices) - 1)
+        self.meter.ref = spec.ref
+        self.spec = spec
+
     def cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
@@ -117,7 +134,7 @@ class Column:
                 self._ending = await self._converse(turn, shared, deadline)
         except AppError as error:
             # After a step that worked there is an answer, in part.
-            status = ColumnStatus.INCOMPLETE if turn.follow_up else ColumnStatus.ERROR
+            status = ColumnStatus.INCOMPLETE if turn.follow_up or turn.text else ColumnStatus.ERROR
             self._ending = status, error.info
         except Exception as error:
             if isinstance(error, TimeoutError) and deadline.expired:
@@ -240,18 +257,31 @@ class Column:
                     case AttemptStarted():
                         self.meter.attempt()
                         self._set_status(ColumnStatus.CONNECTING)
-                    case AttemptFailed(_, wait_s, error):
-                        self._set_status(ColumnStatus.RETRYING, error, retry_at=self._scene.clock() + wait_s)
+                    case Noticed(text, unsent):
+                        self._notice(text, unsent)
+                    case AttemptFailed(attempt, wait_s, error):
+                        retry_at = self._scene.clock() + wait_s
+                        self._set_status(ColumnStatus.RETRYING, error, retry_at=retry_at, attempt=attempt + 1)
                     case Finished():
                         finished = event
                         break
-                came = came or not isinstance(event, AttemptStarted | AttemptFailed)
+                came = came or not isinstance(event, AttemptStarted | AttemptFailed | Noticed)
                 count += 1
                 if count % _EVENTS_PER_BREATH == 0:
                     await asyncio.sleep(0)
+        if finished is not None and finished.rate_limits is not None:
+            self.rate_limits = finished.rate_limits
         self._account(self.meter.end_step(finished), _status_of(finished))
         self._touch_metrics()
         return finished, came
+
+    def _notice(self, text: str, unsent: str) -> None:
+        if unsent == "max_tokens" and self._call is not None:
+            self._call.uncapped = True
+            if self._call.request.params.max_tokens != self.spec.choices[self._choice].params.max_tokens:
+                return  # ours, for the spend limit: the person set none
+        self.meter.note(text)
+        self._touch_metrics()
 
     def _account(self, figures: StepFigures | None, status: CallStatus) -> None:
         """The running call ended."""
@@ -280,6 +310,8 @@ class Column:
 
     def _fragment(self, characters: int, *, reasoning: bool = False) -> None:
         self.meter.fragment(characters, reasoning=reasoning)
+        if self._call is not None and self._call.overrun(self.meter.streamed_tokens):
+            raise AppError.of(cut_by_limit(self._call.room_tokens or 0))
         if self.status is not ColumnStatus.STREAMING:
             self._set_status(ColumnStatus.STREAMING)
         self._touch_metrics()
@@ -311,14 +343,19 @@ class Column:
     # --- what faces are told
 
     def _set_status(
-        self, status: ColumnStatus, error: ErrorInfo | None = None, *, retry_at: float | None = None
+        self,
+        status: ColumnStatus,
+        error: ErrorInfo | None = None,
+        *,
+        retry_at: float | None = None,
+        attempt: int = 0,
     ) -> None:
         if status is self.status and error is None:
             return
         self.status = status
         if self.turns:
             self.turns[-1].status = status
-        self.outbox.event(StatusChanged(self.spec.id, status, error, retry_at))
+        self.outbox.event(StatusChanged(self.spec.id, status, error, retry_at, attempt))
 
     def _touch_metrics(self) -> None:
         """Send the figures now, or when the interval since the last time is over."""

@@ -116,6 +116,8 @@ class Engine:
         self._left: contextlib.AsyncExitStack | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._running: set[asyncio.Task[Any]] = set()
+        self._looking: asyncio.Task[Any] | None = None
+        """For model servers on this machine, beside everything else."""
         self._demo_base_url: str | None = None
         self._retired: list[ProviderRegistry] = []
         """Registries of earlier configurations; conversations may still use them."""
@@ -153,7 +155,7 @@ class Engine:
             # Left without the error of the block: a TaskGroup would wrap it, and the caller awaits an AppError.
             stack.push_async_callback(self._tasks.__aexit__, None, None, None)
             if not self.demo_models:
-                self._spawn(self._look_for_local_models(), "local models")
+                self._looking = self._spawn(self._look_for_local_models(), "local models")
             self._left = stack.pop_all()
         return self
 
@@ -174,6 +176,11 @@ class Engine:
         else the demo models. AppError (usage) names what is wrong."""
         selections = default_selections(models, self.config, self.registry, demo_only=self.options.demo)
         return columns_for(selections, self.config.defaults.system)
+
+    async def local_models_known(self) -> None:
+        """Until the search for model servers on this machine is over: less than a second."""
+        if self._looking is not None:
+            await asyncio.wait((self._looking,))
 
     @property
     def ledger(self) -> UsageLedger:
@@ -234,7 +241,7 @@ class Engine:
             self.registry = self._new_registry(self._demo_base_url)
             self.registry.use_stored_keys(self._stored_keys)
             if self._tasks is not None:
-                self._spawn(self._look_for_local_models(), "local models")
+                self._looking = self._spawn(self._look_for_local_models(), "local models")
         self.demo_server = self.demo_models and not config.servers and not self.options.models_only
         specs = self._server_specs()
         outcome = self.manager.reconfigure(specs)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from mcp_tui.config.schema import Config
 from mcp_tui.core.errors import AppError, ErrorKind
-from mcp_tui.providers.registry import DEMO, ModelRef, ProviderInfo, ProviderRegistry
+from mcp_tui.providers.registry import DEMO, ModelRef, ProviderInfo, ProviderRegistry, first_chat_model
 from mcp_tui.runs.model_names import ModelNames, Selection, params_text
 from mcp_tui.runs.spec import ColumnSpec
 
@@ -47,7 +47,7 @@ def suggested_refs(registry: ProviderRegistry, *, demo_only: bool) -> tuple[Mode
     suggested = [
         ModelRef(info.name, model)
         for info in usable_providers(infos)
-        if (model := _first_chat_model(info.models)) is not None
+        if (model := first_chat_model(info.models)) is not None
     ]
     if suggested and not demo_only:
         return tuple(suggested[:MOST_SUGGESTED])
@@ -62,11 +62,6 @@ def suggested_refs(registry: ProviderRegistry, *, demo_only: bool) -> tuple[Mode
         kind=ErrorKind.USAGE,
         code="no_model",
     )
-
-
-def _first_chat_model(models: Sequence[str]) -> str | None:
-    # Local servers also list their embedding models, and those cannot chat.
-    return next((model for model in models if "embed" not in model.lower()), None)
 
 
 def columns_for(selections: Iterable[Selection], system: str) -> tuple[ColumnSpec, ...]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from mcp_tui.core.chat import (
+    Block,
     ChatRequest,
+    FileBlock,
     Finished,
     ImageBlock,
-    Message,
     OpaqueBlock,
     ReasoningBlock,
     TextBlock,
     ToolCallBlock,
+    ToolResultBlock,
 )
 from mcp_tui.core.state import Metrics, Usage
 from mcp_tui.providers.registry import ModelRef
@@ -25,6 +27,13 @@ TOKENS_PER_IMAGE = 1000
 BYTES_PER_TOKEN_AT_LEAST = 3
 """Western text has four and more, most other scripts three (one character)."""
 MOST_TOKENS_PER_IMAGE = 3000
+TOKENS_PER_PAGE = 2000
+MOST_TOKENS_PER_PAGE = 4500
+"""A page of a PDF goes to the model as its text and as an image."""
+BYTES_PER_PAGE = 40_000
+"""Of documents that do not say how many pages they have; a guess."""
+BYTES_PER_RECORDED_TOKEN = 500
+"""Of audio and video: 16 kB a second are 32 tokens."""
 DEMO_PROVIDER = "demo"
 _SHORTEST_STREAM_S = 0.01
 """Below this an answer came in one piece, and its speed says nothing about the model."""
@@ -169,6 +178,11 @@ class Meter:
         step.characters += characters
         step.reasoning_characters += characters if reasoning else 0
 
+    @property
+    def streamed_tokens(self) -> float:
+        """About how many the running call has written so far."""
+        return 0.0 if self._step is None else self._step.characters / CHARACTERS_PER_TOKEN
+
     def call(self) -> None:
         self._turn = replace(self._turn, tool_calls=self._turn.tool_calls + 1)
 
@@ -284,48 +298,56 @@ def _estimate(step: _Step) -> Usage:
 
 def request_tokens(request: ChatRequest) -> int:
     """About how many tokens a request costs."""
-    characters, images = _request_size(request, len)
-    return round(characters / CHARACTERS_PER_TOKEN) + images * TOKENS_PER_IMAGE
+    size = _request_size(request, len)
+    tokens = (
+        size.text / CHARACTERS_PER_TOKEN + size.pages * TOKENS_PER_PAGE + size.recorded_bytes / BYTES_PER_RECORDED_TOKEN
+    )
+    return round(tokens) + size.images * TOKENS_PER_IMAGE
 
 
 def most_request_tokens(request: ChatRequest) -> int:
     """Hardly fewer than a request costs, in any language: for limits."""
-    size, images = _request_size(request, _bytes)
-    return math.ceil(size / BYTES_PER_TOKEN_AT_LEAST) + images * MOST_TOKENS_PER_IMAGE
+    size = _request_size(request, _bytes)
+    recorded = 2 * size.recorded_bytes / BYTES_PER_RECORDED_TOKEN
+    tokens = size.text / BYTES_PER_TOKEN_AT_LEAST + size.pages * MOST_TOKENS_PER_PAGE + recorded
+    return math.ceil(tokens) + size.images * MOST_TOKENS_PER_IMAGE
 
 
-def _request_size(request: ChatRequest, measure: Callable[[str], int]) -> tuple[int, int]:
-    """(length of all texts, images)"""
-    total = measure(request.system) + sum(
-        measure(tool.name) + measure(tool.description) + measure(json.dumps(tool.input_schema))
-        for tool in request.tools
-    )
-    images = 0
+@dataclass(slots=True)
+class _Size:
+    text: int = 0
+    """Length of all texts, in what the measure counts."""
+    images: int = 0
+    pages: int = 0
+    recorded_bytes: int = 0
+
+
+def _request_size(request: ChatRequest, measure: Callable[[str], int]) -> _Size:
+    size = _Size(measure(request.system))
+    for tool in request.tools:
+        size.text += measure(tool.name) + measure(tool.description) + measure(json.dumps(tool.input_schema))
     for message in request.messages:
-        more, pictures = _size(message, measure)
-        total += more
-        images += pictures
-    return total, images
+        _add(message.blocks, size, measure)
+    return size
 
 
-def _size(message: Message, measure: Callable[[str], int]) -> tuple[int, int]:
-    """As `_request_size`."""
-    total = images = 0
-    for block in message.blocks:
+def _add(blocks: Iterable[Block], size: _Size, measure: Callable[[str], int]) -> None:
+    for block in blocks:
         match block:
             case TextBlock() | ReasoningBlock():
-                total += measure(block.text)
+                size.text += measure(block.text)
             case ImageBlock():
-                images += 1
+                size.images += 1
+            case FileBlock() if block.mime_type.startswith(("audio/", "video/")):
+                size.recorded_bytes += block.size_bytes
+            case FileBlock():
+                size.pages += block.pages or math.ceil(block.size_bytes / BYTES_PER_PAGE)
             case ToolCallBlock():
-                total += measure(block.name) + measure(block.arguments_raw)
+                size.text += measure(block.name) + measure(block.arguments_raw)
             case OpaqueBlock():
-                total += measure(json.dumps(block.opaque.value))
-            case _:
-                more, pictures = _size(Message("user", block.content), measure)
-                total += more
-                images += pictures
-    return total, images
+                size.text += measure(json.dumps(block.opaque.value))
+            case ToolResultBlock():
+                _add(block.content, size, measure)
 
 
 def _bytes(text: str) -> int:

@@ -11,11 +11,11 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Protocol, cast, get_args
+from typing import Any, Protocol, TypeAlias, cast, get_args
 
 from mcp_tui.core.chat import (
     Block,
@@ -32,6 +32,7 @@ from mcp_tui.core.chat import (
     ToolCallStarted,
     ToolResultBlock,
 )
+from mcp_tui.core.pieces import Pieces
 from mcp_tui.core.state import Usage
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.registry import ModelRef, Provider
@@ -42,7 +43,8 @@ VERSION = 1
 """Of the key and of the stored form: another number forgets everything stored before."""
 
 _BLOCKS: dict[str, type[Block]] = {block.__name__: block for block in get_args(Block)}
-_DELTAS: tuple[type[TextDelta | ReasoningDelta | RefusalDelta], ...] = (TextDelta, ReasoningDelta, RefusalDelta)
+_Delta: TypeAlias = TextDelta | ReasoningDelta | RefusalDelta
+_DELTAS: tuple[type[_Delta], ...] = (TextDelta, ReasoningDelta, RefusalDelta)
 
 
 class Store(Protocol):
@@ -78,14 +80,35 @@ class Replays:
 
     async def recording(self, key: str, provider: Provider, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
         """The provider's stream; a whole answer is stored."""
-        events: list[ChatEvent] = []
+        kept = _Kept()
         async with aclosing(provider.stream(request)) as stream:
             async for event in stream:
                 if isinstance(event, Finished) and is_whole(event):
-                    self._store.put(key, partial(encoded, (*events, event)))
-                elif isinstance(event, TextDelta | ReasoningDelta | RefusalDelta | ToolCallStarted | ToolCallDelta):
-                    events.append(event)
+                    self._store.put(key, partial(encoded, (*kept.events(), event)))
+                else:
+                    kept.add(event)
                 yield event
+
+
+class _Kept:
+    """What came of an answer; texts of one kind that follow each other are one, however they were cut."""
+
+    def __init__(self) -> None:
+        self._entries: list[ToolCallStarted | ToolCallDelta | tuple[type[_Delta], Pieces]] = []
+
+    def add(self, event: ChatEvent) -> None:
+        if isinstance(event, ToolCallStarted | ToolCallDelta):
+            self._entries.append(event)
+        elif isinstance(event, TextDelta | ReasoningDelta | RefusalDelta):
+            last = self._entries[-1] if self._entries else None
+            if isinstance(last, tuple) and last[0] is type(event):
+                last[1].append(event.text)
+            else:
+                self._entries.append((type(event), Pieces(event.text)))
+
+    def events(self) -> Iterator[ChatEvent]:
+        for entry in self._entries:
+            yield entry[0](entry[1].text) if isinstance(entry, tuple) else entry
 
 
 async def played(events: Iterable[ChatEvent]) -> AsyncGenerator[ChatEvent, None]:

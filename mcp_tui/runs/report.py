@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from mcp_tui.core.chat import ModelParams
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics, Usage
+from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics, RateLimits, Usage
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.registry import ModelRef
 from mcp_tui.runs.metrics import PriceOf, table_price
@@ -32,6 +32,7 @@ class Answer:
     metrics: Metrics
     """Of this turn alone."""
     price: PriceOf = table_price
+    rate_limits: RateLimits | None = None
 
     @property
     def label(self) -> str:
@@ -87,6 +88,12 @@ def _was_run(call: CallRecord) -> bool:
     return call.started_at is not None
 
 
+def facts(answer: Answer) -> JsonObject:
+    """A response without what a saved run has in its events: text, reasoning and calls."""
+    response = _response(answer)
+    return {name: value for name, value in response.items() if name not in ("text", "reasoning", "tool_calls")}
+
+
 def _response(answer: Answer) -> JsonObject:
     turn, metrics = answer.turn, answer.metrics
     return {
@@ -115,6 +122,7 @@ def _response(answer: Answer) -> JsonObject:
         "params": _params(answer.spec.params),
         "notes": list(metrics.notes),
         "tool_tax": tool_tax(answer.spec.ref, turn.offered, answer.price),
+        "rate_limits": _rate_limits(answer.rate_limits),
         "stop_reason": turn.stop.value if turn.stop is not None else None,
         "error": _error(turn.error),
     }
@@ -135,6 +143,11 @@ def _params(params: ModelParams) -> JsonObject:
     given = {"temperature": params.temperature, "max_tokens": params.max_tokens, "effort": params.effort,
              "seed": params.seed, "stop": list(params.stop) or None}  # fmt: skip
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _rate_limits(found: RateLimits | None) -> JsonObject | None:
+    """Times in seconds since the epoch."""
+    return None if found is None else {"seen_at": found.seen_at, "limits": [asdict(limit) for limit in found.limits]}
 
 
 def _call(call: CallRecord) -> JsonObject:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mcp_tui.core.chat import Message, TextBlock
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.events import ColumnEvent
-from mcp_tui.core.state import ApprovalPolicy, ColumnStatus, Metrics
+from mcp_tui.core.state import ApprovalPolicy, ColumnStatus, Metrics, RateLimits
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.column import Column
 from mcp_tui.runs.report import Answer, to_json
@@ -53,6 +53,8 @@ class Run:
         self._scene.spending.waiting = lambda: sum(column.live for column in self._columns.values())
         self._prompts: list[_Prompt] = []
         self._columns: dict[str, Column] = {}
+        self.on_change: Callable[[], None] | None = None
+        """Called after columns came, went or changed."""
         self._idle = asyncio.Event()
         self._idle.set()
         for column in spec.columns:
@@ -100,7 +102,16 @@ class Run:
         blocks = [block for attachment in attachments for block in attachment_blocks(attachment)]
         if prompt.strip():
             blocks.append(TextBlock(encodable(prompt)))
-        sent = _Prompt(len(self._prompts) + 1, prompt, Message("user", tuple(blocks)))
+        self._start(prompt, Message("user", tuple(blocks)), targets)
+
+    def send_again(self, prompt: str, message: Message) -> None:
+        """A prompt of a saved run, with its attachments as they were read then, to all columns."""
+        for column in self._columns.values():
+            _refuse_live(column)
+        self._start(prompt, message, list(self._columns.values()))
+
+    def _start(self, prompt: str, message: Message, targets: Sequence[Column]) -> None:
+        sent = _Prompt(len(self._prompts) + 1, prompt, message)
         self._prompts.append(sent)
         shared = SharedCalls(self._scene.spawn)
         self._idle.clear()
@@ -132,6 +143,17 @@ class Run:
         added = self._new_column(column)
         added.turns = [prompt.new_turn() for prompt in self._prompts]
         self._columns[column.id] = added
+        self._tell_change()
+
+    def set_column(self, column: ColumnSpec) -> None:
+        """Another model, parameters, system prompt or label for the column with this id; its conversation goes on.
+
+        Holds from the next model call on, also while the column is live.
+        """
+        target = self._column(column.id)
+        self.spec = replace(self.spec, columns=tuple(column if c.id == column.id else c for c in self.spec.columns))
+        target.change(column)
+        self._tell_change()
 
     def remove_column(self, column: str) -> None:
         """A live column is stopped first; nothing more is heard of it."""
@@ -141,12 +163,17 @@ class Run:
         del self._columns[column]
         self.spec = replace(self.spec, columns=tuple(c for c in self.spec.columns if c.id != column))
         self._column_ended()
+        self._tell_change()
 
     def status(self, column: str) -> ColumnStatus:
         return self._column(column).status
 
     def metrics(self, column: str) -> Metrics:
         return self._column(column).meter.column()
+
+    def rate_limits(self, column: str) -> RateLimits | None:
+        """What the provider's newest answer said about the allowances of the account; None when nothing."""
+        return self._column(column).rate_limits
 
     def answer_text(self, column: str) -> str:
         """The text of the newest turn; the texts of its steps are separated by an empty line."""
@@ -168,11 +195,33 @@ class Run:
             return to_json("", ())
         newest = self._prompts[-1]
         answers = [
-            Answer(column.spec, column.turns[-1], column.meter.turn(), self._scene.price)
+            answer
             for column in self._columns.values()
-            if column.answered(newest.turn)
+            if column.answered(newest.turn) and (answer := self.answer(column.spec.id)) is not None
         ]
         return to_json(newest.text, answers)
+
+    def answer(self, column: str) -> Answer | None:
+        """The newest turn of a column; None when it has none, or was removed."""
+        found = self._columns.get(column)
+        if found is None or not found.turns:
+            return None
+        return Answer(found.spec, found.turns[-1], found.meter.turn(), self._scene.price, found.rate_limits)
+
+    def prompt(self, turn: int) -> tuple[str, Message]:
+        """What was sent in a turn: as it was typed, and with its attachments."""
+        sent = next(prompt for prompt in self._prompts if prompt.turn == turn)
+        return sent.text, sent.message
+
+    def take_over(self, prompts: Sequence[tuple[str, Message]], turns: Mapping[str, Sequence[Turn]]) -> None:
+        """Go on with a conversation that was held before: its prompts in order, and the turns of each column."""
+        self._prompts = [_Prompt(number, text, message) for number, (text, message) in enumerate(prompts, 1)]
+        for name, column in self._columns.items():
+            column.take_over(turns.get(name, [prompt.new_turn() for prompt in self._prompts]))
+
+    def _tell_change(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
 
     def _new_column(self, spec: ColumnSpec) -> Column:
         return Column(spec, self._scene, self._listener, self._column_ended)

@@ -28,6 +28,9 @@ OUTPUT_TOKENS = 16_384
 LEAST_OUTPUT_TOKENS = 256
 """An answer that could not even be that long is not asked for."""
 PROGRESS_INTERVAL_S = 0.5
+_UNCAPPED_SHARE = 0.75
+"""Of the room for output, where our own count of tokens is all there is."""
+_CAPPED_SHARE = 2.0
 _CODE = "spend_limit"
 
 
@@ -147,6 +150,7 @@ class RunSpending:
                 call.note = self._unpriced(ref)
             else:
                 granted = await self._granted(entry, ref, quote)
+                call.room_tokens = quote.tokens_for(granted) if quote.unit_usd > 0 else None
                 if request.params.max_tokens is None and quote.unit_usd > 0:
                     call.cap(quote.tokens_for(granted), request)
                 return call
@@ -275,6 +279,10 @@ class OpenCall:
         """What the person should know about this call, or ""."""
         self.capped_tokens: int | None = None
         """The most output tokens, where a spend limit asks for fewer than usual."""
+        self.room_tokens: int | None = None
+        """Output tokens that what is held back pays for; None without a limit."""
+        self.uncapped = False
+        """The model was not told how many it may write."""
         self._run = run
         self._row = row
         self._told_at = run.spending.clock()
@@ -285,6 +293,15 @@ class OpenCall:
         self.request = replace(request, params=replace(request.params, max_tokens=tokens))
         if tokens < OUTPUT_TOKENS:
             self.capped_tokens = tokens
+
+    def overrun(self, tokens: float) -> bool:
+        """Whether an answer of about so many tokens may pass the limit.
+
+        A model that was told its maximum keeps it: the estimate alone is no reason to stop it, unless it is far off.
+        """
+        if self.room_tokens is None:
+            return False
+        return tokens > self.room_tokens * (_UNCAPPED_SHARE if self.uncapped else _CAPPED_SHARE)
 
     def progress(self, figures: Callable[[], StepFigures]) -> None:
         """Something came: what was used so far goes into the ledger, now or within PROGRESS_INTERVAL_S."""

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
+import weakref
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mcp_tui.config import paths
 from mcp_tui.config.schema import Limits
 from mcp_tui.core.errors import AppError, ErrorInfo
+from mcp_tui.core.events import ColumnEvent
 from mcp_tui.store.keys import ProviderKeys
 from mcp_tui.store.response_cache import ResponseCache
 from mcp_tui.store.usage import UsageLedger
+
+if TYPE_CHECKING:
+    from mcp_tui.runs.recording import RunRecorder
+    from mcp_tui.runs.saved import Continuation
+    from mcp_tui.store.history.writer import HistoryWriter
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +36,8 @@ class Stores:
         """Of the cache; count when it is opened."""
         self._notice = notice
         self._responses: ResponseCache | None = None
+        self._history: HistoryWriter | None = None
+        self._recorders: weakref.WeakSet[RunRecorder] = weakref.WeakSet()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.ledger = UsageLedger(paths.data_dir() / "usage.sqlite", on_fault=self._tell)
 
@@ -38,6 +49,34 @@ class Stores:
                 max_bytes=round(self.limits.cache_mb * _MB),
             )
         return self._responses
+
+    def recorder(
+        self,
+        listener: Callable[[ColumnEvent], None],
+        *,
+        source: str,
+        clock: Callable[[], float],
+        continued: Continuation | None,
+    ) -> RunRecorder:
+        """A listener that also saves the run, and tells `listener`."""
+        from mcp_tui.runs.recording import RunRecorder
+        from mcp_tui.store.history.schema import FILE_NAME
+        from mcp_tui.store.history.writer import HistoryWriter
+
+        if self._history is None:
+            self._history = HistoryWriter(paths.data_dir() / FILE_NAME, on_fault=self._tell)
+        self._history.max_bytes = round(self.limits.history_mb * _MB) or None
+        self._history.max_age_s = self.limits.history_days * _DAY_S or None
+        recorder = RunRecorder(self._history, listener, source=source, clock=clock, continued=continued)
+        self._recorders.add(recorder)
+        return recorder
+
+    async def empty_responses(self) -> int:
+        """The number of answers forgotten. AppError when it cannot be done."""
+        try:
+            return (await self.responses().clear()).entries
+        except (sqlite3.Error, OSError, TimeoutError) as error:
+            raise AppError("The response cache cannot be emptied", str(error) or "it does not answer") from error
 
     def attend(self) -> None:
         """From now on faults are told on the running loop."""
@@ -53,7 +92,9 @@ class Stores:
 
     async def aclose(self) -> None:
         """What was recorded is written before this returns, as far as the disk allows within seconds."""
-        stores = [self.ledger, *([self._responses] if self._responses is not None else [])]
+        for recorder in tuple(self._recorders):
+            recorder.flush()
+        stores = [store for store in (self.ledger, self._responses, self._history) if store is not None]
         closed = await asyncio.gather(*(asyncio.to_thread(store.close) for store in stores))
         for store, done in zip(stores, closed, strict=True):
             if not done:

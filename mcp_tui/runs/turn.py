@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from mcp_tui.core.chat import (
+    FileBlock,
     ImageBlock,
     Message,
     StopReason,
@@ -14,6 +15,7 @@ from mcp_tui.core.chat import (
     ToolResultBlock,
 )
 from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.pieces import Pieces
 from mcp_tui.core.state import CallRecord, ColumnStatus, ToolInfo
 from mcp_tui.runs.naming import is_legal, legalised
 from mcp_tui.runs.toolbox import Offered
@@ -36,10 +38,10 @@ class Turn:
     """The tools of the newest request."""
     calls: dict[str, CallRecord] = field(default_factory=dict[str, CallRecord])
     """By record id, in the order the models made them."""
-    segments: list[list[str]] = field(default_factory=list[list[str]])
-    """The pieces of text, one list per step; a step after PAUSE continues the list before."""
-    reasoning_segments: list[list[str]] = field(default_factory=list[list[str]])
-    unsaved: list[str] = field(default_factory=list[str])
+    segments: list[Pieces] = field(default_factory=list[Pieces])
+    """The text of each step; a step after PAUSE continues the one before."""
+    reasoning_segments: list[Pieces] = field(default_factory=list[Pieces])
+    unsaved: Pieces = field(default_factory=Pieces)
     """Text of the step that streams now, not yet in `follow_up`."""
     open_calls: tuple[ToolCallBlock, ...] = ()
     """Calls of the newest assistant message whose results are not in `follow_up` yet."""
@@ -58,8 +60,8 @@ class Turn:
         self.step += 1
         self.unsaved.clear()
         if not (continues and self.segments):
-            self.segments.append([])
-            self.reasoning_segments.append([])
+            self.segments.append(Pieces())
+            self.reasoning_segments.append(Pieces())
 
     def add_text(self, text: str, *, reasoning: bool) -> None:
         (self.reasoning_segments if reasoning else self.segments)[-1].append(text)
@@ -84,7 +86,7 @@ class Turn:
 
     def keep_partial(self) -> None:
         """What was said before the stream broke, as plain text: half a signed part could not be replayed."""
-        text = "".join(self.unsaved)
+        text = self.unsaved.text
         self.unsaved.clear()
         if text.strip():
             self.follow_up.append(Message("assistant", (TextBlock(text),)))
@@ -128,9 +130,8 @@ def conversation(turns: Iterable[Turn]) -> tuple[Message, ...]:
 
 
 def _is_prompt(message: Message) -> bool:
-    return message.role == "user" and all(isinstance(b, TextBlock | ImageBlock) for b in message.blocks)
+    return message.role == "user" and all(isinstance(b, TextBlock | ImageBlock | FileBlock) for b in message.blocks)
 
 
-def _joined(segments: list[list[str]]) -> str:
-    texts = ("".join(pieces) for pieces in segments)
-    return "\n\n".join(text for text in texts if text)
+def _joined(segments: list[Pieces]) -> str:
+    return "\n\n".join(pieces.text for pieces in segments if pieces.text)

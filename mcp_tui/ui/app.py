@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
-import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from logging.handlers import RotatingFileHandler
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -18,12 +17,10 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from mcp_tui.config import paths
-from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot, ServerStatus
+from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.store.preferences import Preferences
-from mcp_tui.ui import keys, safe
+from mcp_tui.ui import keys, safe, server_views
 from mcp_tui.ui.bridge import DashboardOptions, EngineBridge, Listeners
-from mcp_tui.ui.screens.compare import CompareScreen
 from mcp_tui.ui.screens.mode import (
     ItemChosen,
     ModeScreen,
@@ -32,9 +29,9 @@ from mcp_tui.ui.screens.mode import (
     ScreenMounted,
     TrustAsked,
 )
+from mcp_tui.ui.server_views import LogAsked, TaskOpened
 from mcp_tui.ui.stylesheets import FIRST_FRAME, sheets
-from mcp_tui.ui.terminal_keys import read_alt_digits
-from mcp_tui.ui.themes import DEFAULT_THEME, load_folder, shipped_folder
+from mcp_tui.ui.themes import DEFAULT_THEME, load_file, load_folder, shipped_folder
 from mcp_tui.ui.widgets.top_bar import Facts, TopBar
 
 if TYPE_CHECKING:
@@ -42,9 +39,20 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
     from mcp_tui.config.schema import Config, InputSpec
+    from mcp_tui.core.requests import ServerRequest
+    from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
     from mcp_tui.runs.engine import Engine
+    from mcp_tui.ui.request_drafts import RequestDrafts
+    from mcp_tui.ui.revival import RunRevived
+    from mcp_tui.ui.screens.requests import RequestsScreen
 
 _News = TypeVar("_News")
+
+
+def _compare() -> Screen[Any]:
+    from mcp_tui.ui.screens.compare import CompareScreen
+
+    return CompareScreen()
 
 
 def _workbench() -> Screen[Any]:
@@ -57,6 +65,12 @@ def _wire() -> Screen[Any]:
     from mcp_tui.ui.screens.wire import WireScreen
 
     return WireScreen()
+
+
+def _history() -> Screen[Any]:
+    from mcp_tui.ui.screens.history import HistoryScreen
+
+    return HistoryScreen()
 
 
 def _action_commands() -> type[Provider]:
@@ -77,9 +91,10 @@ class McpTuiApp(App[None]):
     TITLE = "mcp-tui"
     CSS_PATH = sheets(*FIRST_FRAME)
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "compare": CompareScreen,
+        "compare": _compare,
         "workbench": _workbench,
         "wire": _wire,
+        "history": _history,
     }
     DEFAULT_MODE = "compare"
     BINDINGS: ClassVar[list[Binding]] = keys.bindings("app")  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose
@@ -95,6 +110,11 @@ class McpTuiApp(App[None]):
         self.config: Config | None = None
         self.servers: tuple[ServerSnapshot, ...] = ()
         self.questions: tuple[ApprovalQuestion, ...] = ()
+        self.requests: tuple[ServerRequest, ...] = ()
+        self.clock: Callable[[], float] = time.monotonic
+        """Of what shows how long something waits."""
+        self._request_drafts: RequestDrafts | None = None
+        self._requests_screen: RequestsScreen | None = None
         self.key_overrides: dict[str, str] = {}
         self.problems: tuple[ErrorInfo, ...] = ()
         """Faults in the person's own files that the dashboard can live with."""
@@ -118,9 +138,8 @@ class McpTuiApp(App[None]):
 
     def _first_theme(self) -> None:
         """Set before the app runs: a change later would parse and apply every style a second time."""
-        self._load_themes()
         wanted = self.options.theme or self._preferences.text("theme")
-        theme = self.themes.get(wanted, self.themes[DEFAULT_THEME])
+        theme = self._one_theme(wanted or DEFAULT_THEME)
         self.set_reactive(App.theme, theme.name)
         self.stylesheet.set_variables(self.get_css_variables())
         if theme.ansi:
@@ -142,12 +161,18 @@ class McpTuiApp(App[None]):
                 config=self._while_running(self._config_loaded),
                 servers=self._while_running(self._servers_changed),
                 questions=self._while_running(self._questions_changed),
+                requests=self._while_running(self._requests_changed),
                 warned=self._while_running(self._warned),
                 ask=self._ask_for_input,
             ),
         )
         self._install_signals()
-        self.call_after_refresh(self._bridge.start)
+        self.call_after_refresh(self._begin)
+
+    async def _begin(self) -> None:
+        """The first frame is on the screen."""
+        if self._bridge is not None:
+            self._bridge.start()
 
     def _while_running(self, listener: Callable[[_News], None]) -> Callable[[_News], None]:
         """The engine outlives the screens by a moment; then there is nothing to show its news on."""
@@ -185,6 +210,18 @@ class McpTuiApp(App[None]):
 
     # Themes
 
+    def _one_theme(self, name: str) -> Theme:
+        """By this name, else the default. Reads one file where it can: the others are not needed for a frame."""
+        own = paths.themes_dir()
+        file = shipped_folder() / f"{name}.toml"
+        if not own.is_dir() and Path(name).name == name and file.is_file():
+            theme = load_file(file)
+            self.themes = {theme.name: theme}
+            self.register_theme(theme)
+        if name not in self.themes:
+            self._load_themes()
+        return self.themes.get(name) or self.themes[DEFAULT_THEME]
+
     def _load_themes(self) -> list[ErrorInfo]:
         shipped, problems = load_folder(shipped_folder())
         own, own_problems = load_folder(paths.config_dir() / "themes")
@@ -220,6 +257,7 @@ class McpTuiApp(App[None]):
     def _config_loaded(self, config: Config) -> None:
         self.config = config
         theme = config.defaults.theme
+        bad_themes = self._load_themes()
         usable, problems = keys.keymap(config.keys)
         self.key_overrides = usable
         self.set_keymap(usable)
@@ -232,7 +270,7 @@ class McpTuiApp(App[None]):
         if self.options.theme and self.options.theme not in self.themes:
             names = ", ".join(sorted(self.themes))
             problems += (ErrorInfo(f"Theme {self.options.theme} does not exist", "", f"choose one of {names}"),)
-        known, self.problems = self.problems, (*config.problems, *problems, *self._load_themes())
+        known, self.problems = self.problems, (*config.problems, *problems, *bad_themes)
         for problem in self.problems:
             if problem not in known:
                 self._warned(problem)
@@ -268,6 +306,10 @@ class McpTuiApp(App[None]):
             screen.engine_failed(info)
 
     def _servers_changed(self, servers: tuple[ServerSnapshot, ...]) -> None:
+        from mcp_tui.ui.server_news import news
+
+        for sentence in news(self.servers, servers):
+            self.notify(sentence, markup=False)
         self.servers = servers
         tools = sum(len(server.catalog.tools) for server in servers if server.status.usable)
         self._show(replace(self._facts, servers=servers, tools=tools))
@@ -279,6 +321,46 @@ class McpTuiApp(App[None]):
         self._show(replace(self._facts, waiting=len(questions)))
         for screen in self._mode_screens:
             screen.questions_changed(questions)
+
+    def _requests_changed(self, requests: tuple[ServerRequest, ...]) -> None:
+        self.requests = requests
+        self._show(replace(self._facts, requests=len(requests)))
+        if self._request_drafts is not None:
+            self._request_drafts.keep_only(requests)
+        for screen in self._mode_screens:
+            screen.requests_changed(requests, self._requests_key)
+        if self._requests_screen is not None and self._requests_screen.is_mounted:
+            self._requests_screen.show()
+
+    @property
+    def _requests_key(self) -> str:
+        return keys.shown(self.key_overrides.get("app.requests", "ctrl+g"))
+
+    def _drafts(self, engine: Engine) -> RequestDrafts:
+        from mcp_tui.ui.request_drafts import RequestDrafts
+
+        if self._request_drafts is None:
+            spawn = partial(self.run_worker, group="sampling")
+            self._request_drafts = RequestDrafts(engine, spawn, clock=self.clock)
+        return self._request_drafts
+
+    def _column_label(self, column: str) -> str:
+        from mcp_tui.ui.screens.compare import CompareScreen
+
+        for screen in self._mode_screens:
+            if isinstance(screen, CompareScreen):
+                return next((shown.label for shown in screen.columns_area.columns if shown.column_id == column), "")
+        return ""
+
+    def action_open_requests(self) -> None:
+        from mcp_tui.ui.screens.requests import RequestsScreen
+
+        if self.engine is None or isinstance(self.screen, RequestsScreen):
+            return
+        drafts = self._drafts(self.engine)
+        screen = RequestsScreen(self.engine, drafts, label_of=self._column_label, clock=self.clock)
+        self._requests_screen = screen
+        self.push_screen(screen)
 
     def _show(self, facts: Facts) -> None:
         self._facts = facts
@@ -301,6 +383,8 @@ class McpTuiApp(App[None]):
             screen.servers_changed(self.servers)
         if self.questions:
             screen.questions_changed(self.questions)
+        if self.requests:
+            screen.requests_changed(self.requests, self._requests_key)
         if self._item_to_open is not None and screen.MODE == "workbench":
             item, self._item_to_open = self._item_to_open, None
             self.post_message(item)
@@ -328,10 +412,21 @@ class McpTuiApp(App[None]):
         self._item_to_open = message
 
     async def on_prompt_offered(self, message: PromptOffered) -> None:
+        from mcp_tui.ui.screens.compare import CompareScreen
+
         await self.switch_mode("compare")
         for screen in self._mode_screens:
             if isinstance(screen, CompareScreen):
                 screen.offer_prompt(message.text)
+
+    async def on_run_revived(self, message: RunRevived) -> None:
+        """A saved run goes on in Compare."""
+        from mcp_tui.ui.screens.compare import CompareScreen
+
+        await self.switch_mode("compare")
+        for screen in self._mode_screens:
+            if isinstance(screen, CompareScreen):
+                screen.revive(message.saved, message.how)
 
     # Actions
 
@@ -343,6 +438,15 @@ class McpTuiApp(App[None]):
         active = (entry.binding.id or "" for entry in self.screen.active_bindings.values())
         scopes = dict.fromkeys(key_id.partition(".")[0] for key_id in active if not key_id.startswith("app."))
         self.push_screen(HelpScreen(tuple(scopes)))
+
+    def on_log_asked(self, message: LogAsked) -> None:
+        server_views.open_log(self, message.server)
+
+    def action_open_tasks(self) -> None:
+        server_views.open_tasks(self)
+
+    async def on_task_opened(self, message: TaskOpened) -> None:
+        await server_views.open_task(self, message)
 
     def action_request_quit(self) -> None:
         from mcp_tui.ui.screens.dialog import ConfirmScreen
@@ -361,11 +465,32 @@ class McpTuiApp(App[None]):
         question = "A run is live. Quit, and stop every column?"
         self.push_screen(ConfirmScreen(question, yes="quit", no="stay"), answered)
 
+    def action_review_approvals(self) -> None:
+        from mcp_tui.ui.screens.approvals import ApprovalsScreen
+
+        if self.engine is not None:
+            self.push_screen(ApprovalsScreen(self.engine.approvals))
+
+    def action_empty_cache(self) -> None:
+        self.run_worker(self._empty_cache(), group="cache", exclusive=True)
+
+    async def _empty_cache(self) -> None:
+        if self.engine is None:
+            return
+        try:
+            count = await self.engine.empty_response_cache()
+        except AppError as error:
+            self.notify(safe.clean_line(error.info.line()), severity="error", markup=False)
+        else:
+            self.notify(f"{count} kept answer{'' if count == 1 else 's'} forgotten", markup=False)
+
     def action_save_picture(self) -> None:
         path = self.save_screenshot(path=str(Path.cwd()))
         self.notify(safe.clean_line(f"Saved {path}"), markup=False)
 
     def reconnect(self, server: str) -> None:
+        from mcp_tui.core.state import ServerStatus
+
         if self.engine is None:
             return
         if self.engine.manager.server(server).status is ServerStatus.NEEDS_TRUST:
@@ -401,34 +526,3 @@ class McpTuiApp(App[None]):
     def set_server_enabled(self, server: str, enabled: bool) -> None:
         if self.engine is not None:
             self.engine.manager.set_enabled(server, enabled)
-
-
-def _log_to_file() -> None:
-    """Nothing may be printed over the screen: warnings and tracebacks go to a file that says where it failed."""
-    folder = paths.state_dir()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handler = RotatingFileHandler(folder / "mcp-tui.log", maxBytes=1_000_000, backupCount=1, delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
-
-
-def run_dashboard(options: DashboardOptions) -> int:
-    """The exit code: 0, or 128 + the signal that ended it, or 1 after a crash."""
-
-    async def main() -> int:
-        app = McpTuiApp(options)
-        app.leave_engine_to_caller()
-        try:
-            await app.run_async()
-        finally:
-            # The terminal is restored already; children get a few seconds to end.
-            waiting = asyncio.create_task(app.stop_engine())
-            done, _ = await asyncio.wait({waiting}, timeout=0.7)
-            if not done:
-                print("mcp-tui: stopping servers ...", file=sys.stderr, flush=True)
-                await waiting
-        return app.return_code or 0
-
-    _log_to_file()
-    read_alt_digits()
-    return asyncio.run(main())

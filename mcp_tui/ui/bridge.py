@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
-from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
 
 if TYPE_CHECKING:
     from mcp_tui.config.inputs import Answers
     from mcp_tui.config.schema import Config, InputSpec
     from mcp_tui.config.watch import ConfigWatch
+    from mcp_tui.core.requests import ServerRequest
+    from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
     from mcp_tui.runs.engine import Engine
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ class Listeners:
     questions: Callable[[tuple[ApprovalQuestion, ...]], None]
     warned: Callable[[ErrorInfo], None] | None = None
     """A changed file cannot be used, or a file of ours; everything goes on without it."""
+    requests: Callable[[tuple[ServerRequest, ...]], None] | None = None
+    """What servers ask of the person and nobody has answered, oldest first."""
     ask: Callable[[InputSpec], Awaitable[str | None]] | None = None
     """Answers an input of the configuration; None: the person would not say."""
 
@@ -190,6 +193,11 @@ class EngineBridge:
         def questions_changed() -> None:
             self._listeners.questions(engine.approvals.pending())
 
+        def requests_changed() -> None:
+            if self._listeners.requests is not None:
+                self._listeners.requests(engine.requests.pending())
+
+        undo_requests = engine.requests.subscribe(requests_changed)
         undo_servers = engine.manager.subscribe(servers_changed)
         undo_questions = engine.approvals.subscribe(questions_changed)
         try:
@@ -202,5 +210,6 @@ class EngineBridge:
             gc.enable()
             await self._stop.wait()
         finally:
+            undo_requests()
             undo_questions()
             undo_servers()

@@ -34,6 +34,12 @@ class ActionCommands(Provider):
             yield key.text, f"{SCOPES[key.scope]} · {text}", run
         yield "Change the theme", "Preview while you choose", app.action_choose_theme
         yield (
+            "Remembered approvals",
+            "Tools that run without asking; let them ask again",
+            app.action_review_approvals,
+        )
+        yield "Empty the response cache", "Forget the answers kept to be replayed", app.action_empty_cache
+        yield (
             "Save a screenshot",
             "An SVG of the whole screen, in the current folder",
             app.action_save_picture,

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from mcp_tui.core.events import ColumnEvent
 from mcp_tui.core.state import ColumnStatus, Metrics
+from mcp_tui.core.types import JsonObject
 from mcp_tui.ui.catalog_rows import Off
 
 if TYPE_CHECKING:
     from mcp_tui.core.chat import ModelParams
     from mcp_tui.runs.engine import Engine, Run
+    from mcp_tui.runs.saved import Continuation
     from mcp_tui.runs.spec import Attachment, ColumnSpec
     from mcp_tui.ui.widgets.metrics_line import Best
 
@@ -59,11 +61,22 @@ def best_columns(metrics: dict[str, Metrics]) -> dict[str, set[Best]]:
 class Conversation:
     """Methods that reach the engine raise AppError; nothing here waits."""
 
-    def __init__(self, engine: Engine, columns: Sequence[ColumnSpec], listener: Callable[[ColumnEvent], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        columns: Sequence[ColumnSpec],
+        listener: Callable[[ColumnEvent], None],
+        *,
+        settings: JsonObject | None = None,
+        continued: Continuation | None = None,
+    ) -> None:
+        """settings: of a saved run that is run again; continued: a saved conversation, which goes on here."""
         self._engine = engine
         self._listener = listener
         self._columns = list(columns)
-        self._next = len(columns) + 1
+        self._settings = settings
+        self._continued = continued
+        self._next = 1 + max([len(columns), *(int(spec.id[1:]) for spec in columns if spec.id[1:].isdigit())])
         self.run: Run | None = None
         self.only: str | None = None
         """The next prompt goes to this column alone."""
@@ -95,6 +108,11 @@ class Conversation:
         return tuple(spec.label for spec in self._columns if spec.id in self.targets and self.column_live(spec.id))
 
     def send(self, text: str, attachments: Sequence[Attachment], off: Off) -> None:
+        run = self.begin(off)
+        run.send(text, attachments, columns=None if self.only is None else (self.only,))
+
+    def begin(self, off: Off) -> Run:
+        """The run, started if there is none; nothing is sent."""
         if self.run is None:
             defaults = self._engine.config.defaults
             from mcp_tui.runs.spec import RunSpec
@@ -102,8 +120,14 @@ class Conversation:
             spec = RunSpec(tuple(self._columns), tools_off=off, max_steps=defaults.max_steps)
             if defaults.approval is not None:
                 spec = replace(spec, approval=defaults.approval)
-            self.run = self._engine.start_run(spec, self._listener)
-        self.run.send(text, attachments, columns=None if self.only is None else (self.only,))
+            if self._settings is not None:
+                from mcp_tui.runs.saved import settings_onto
+
+                spec = settings_onto(spec, self._settings)
+            # Only where there is one: whoever starts runs need not know of it.
+            past = {} if self._continued is None else {"continued": self._continued}
+            self.run = self._engine.start_run(spec, self._listener, **past)
+        return self.run
 
     def switch_tools(self, off: Off) -> None:
         if self.run is not None:
@@ -119,13 +143,7 @@ class Conversation:
 
     def add(self, spec: ColumnSpec) -> ColumnSpec:
         """The same with an id and a label of its own in this conversation."""
-        used = {known.label for known in self._columns}
-        # The number told it apart from the columns it was made with; here others count.
-        name = re.sub(r" #[0-9]+\Z", "", spec.label)
-        label, number = name, 2
-        while label in used:
-            label, number = f"{name} #{number}", number + 1
-        spec = replace(spec, id=f"c{self._next}", label=label)
+        spec = replace(spec, id=f"c{self._next}", label=self._free_label(spec.label))
         self._next += 1
         if self.run is not None:
             self.run.add_column(spec)
@@ -139,11 +157,36 @@ class Conversation:
         if self.only == column:
             self.only = None
 
-    def set_params(self, column: str, params: ModelParams, system: str) -> None:
-        """In force from the next conversation on when one has begun: a run keeps the columns it started with."""
-        self._columns = [
-            replace(spec, params=params, system=system) if spec.id == column else spec for spec in self._columns
-        ]
+    def set_params(self, column: str, params: ModelParams, system: str) -> ColumnSpec:
+        """In force from the column's next model call on, also while it is live. The label follows the parameters."""
+        from mcp_tui.runs.model_names import params_text
+
+        before = self.column(column)
+        words = params_text(params, system=system != self._engine.config.defaults.system)
+        name = f"{before.ref} {words}" if words else str(before.ref)
+        return self._change(replace(before, label=name, params=params, system=system))
+
+    def switch(self, column: str, chosen: ColumnSpec) -> ColumnSpec:
+        """Another model goes on with the column's conversation, from its next model call on."""
+        before = self.column(column)
+        return self._change(replace(chosen, id=before.id))
+
+    def _change(self, spec: ColumnSpec) -> ColumnSpec:
+        spec = replace(spec, label=self._free_label(spec.label, besides=spec.id))
+        if self.run is not None:
+            self.run.set_column(spec)
+        self._columns = [spec if known.id == spec.id else known for known in self._columns]
+        return spec
+
+    def _free_label(self, label: str, *, besides: str = "") -> str:
+        """The label, with a number where other columns have it already."""
+        used = {known.label for known in self._columns if known.id != besides}
+        # The number told it apart from the columns it was made with; here others count.
+        name = re.sub(r" #[0-9]+\Z", "", label)
+        free, number = name, 2
+        while free in used:
+            free, number = f"{name} #{number}", number + 1
+        return free
 
     def restart(self) -> None:
         """A new conversation with the same columns; the old run is stopped."""
@@ -151,6 +194,7 @@ class Conversation:
             self.run.cancel()
         self.run = None
         self.only = None
+        self._settings = self._continued = None
 
     def metrics(self) -> dict[str, Metrics]:
         return {} if self.run is None else {spec.id: self.run.metrics(spec.id) for spec in self._columns}

@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 READ_TIMEOUT_S = 30.0
 
 
+async def files(words: Sequence[str]) -> tuple[Attachment, ...]:
+    """The files that `@` words name. AppError for one that is meant and cannot be attached."""
+    if not words:
+        return ()
+    from mcp_tui.runs.files import read_files
+    from mcp_tui.ui.file_mentions import existing_files
+
+    async with asyncio.timeout(READ_TIMEOUT_S):
+        return await asyncio.to_thread(lambda: read_files(existing_files(words)))
+
+
 async def attachments(manager: SessionManager, found: Sequence[Mention]) -> tuple[Attachment, ...]:
     """Read all of them at once. AppError names the one that failed first; nothing is half delivered."""
     from mcp_tui.runs.spec import Attachment
@@ -27,7 +38,7 @@ async def attachments(manager: SessionManager, found: Sequence[Mention]) -> tupl
 
     async def one(index: int, mention: Mention) -> None:
         try:
-            result = await manager.read_resource(mention.server, mention.uri, timeout_s=READ_TIMEOUT_S)
+            result = await manager.read_resource(mention.server, mention.uri, timeout_s=READ_TIMEOUT_S, cached=True)
         except AppError as error:
             raise AppError.of(_about(f"@{mention.text} not read", error.info)) from error
         read[index] = Attachment(mention.server, mention.uri, result)

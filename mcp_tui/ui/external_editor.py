@@ -1,4 +1,4 @@
-"""A text in the person's own editor, on the same terminal, while the engine goes on working."""
+"""A text in the person's own editor or pager, on the same terminal, while the engine goes on working."""
 
 from __future__ import annotations
 
@@ -17,11 +17,19 @@ from mcp_tui.core.errors import AppError, ErrorKind
 
 def command(environ: Mapping[str, str]) -> list[str]:
     """$VISUAL, else $EDITOR, else vi. AppError (usage) when the variable is no command line."""
-    text = environ.get("VISUAL", "").strip() or environ.get("EDITOR", "").strip() or "vi"
+    return _split("EDITOR", environ.get("VISUAL", "").strip() or environ.get("EDITOR", "").strip() or "vi")
+
+
+def pager_command(environ: Mapping[str, str]) -> list[str]:
+    """$PAGER, else less. AppError as `command`."""
+    return _split("PAGER", environ.get("PAGER", "").strip() or "less")
+
+
+def _split(variable: str, text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise _failed(f"$EDITOR is {text!r}: {error}", "quote it as in a shell") from error
+        raise _failed(variable, f"${variable} is {text!r}: {error}", "quote it as in a shell") from error
 
 
 async def edit(app: App[Any], text: str, *, suffix: str, environ: Mapping[str, str] | None = None) -> str:
@@ -30,6 +38,16 @@ async def edit(app: App[Any], text: str, *, suffix: str, environ: Mapping[str, s
     No deadline: a person writes. Painting stops meanwhile, columns and servers do not.
     """
     argv = command(os.environ if environ is None else environ)
+    return await _with_terminal(app, "EDITOR", argv, text, suffix)
+
+
+async def page(app: App[Any], text: str, *, suffix: str, environ: Mapping[str, str] | None = None) -> None:
+    """Show the text in the pager until the person leaves it. AppError as `edit`."""
+    await _with_terminal(app, "PAGER", pager_command(os.environ if environ is None else environ), text, suffix)
+
+
+async def _with_terminal(app: App[Any], variable: str, argv: list[str], text: str, suffix: str) -> str:
+    """What stands in the file once the program ended."""
     path = await asyncio.to_thread(_write, text, suffix)
     try:
         # In this order: nothing may be painted between the terminal's return and its hand-over.
@@ -37,20 +55,26 @@ async def edit(app: App[Any], text: str, *, suffix: str, environ: Mapping[str, s
             process = await asyncio.create_subprocess_exec(*argv, str(path))
             code = await process.wait()
         if code:
-            raise _failed(f"{argv[0]} ended with exit code {code}", "the text is unchanged")
+            raise _failed(variable, f"{argv[0]} ended with exit code {code}", "the text is unchanged")
         return await asyncio.to_thread(_read, path)
     except FileNotFoundError as error:
-        raise _failed(f"{argv[0]} was not found", "set EDITOR to an editor that is installed") from error
+        hint = f"set {variable} to {_KINDS[variable]} that is installed"
+        raise _failed(variable, f"{argv[0]} was not found", hint) from error
     except SuspendNotSupported as error:
-        raise _failed("this terminal cannot be handed over", "write the text here") from error
+        raise _failed(variable, "this terminal cannot be handed over", "read or write the text here") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise _failed(f"{argv[0]}: {error}", "set EDITOR to an editor that works") from error
+        hint = f"set {variable} to {_KINDS[variable]} that works"
+        raise _failed(variable, f"{argv[0]}: {error}", hint) from error
     finally:
         await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
-def _failed(detail: str, hint: str) -> AppError:
-    return AppError("Editor failed", detail, hint, kind=ErrorKind.USAGE, code="editor")
+_KINDS = {"EDITOR": "an editor", "PAGER": "a pager"}
+
+
+def _failed(variable: str, detail: str, hint: str) -> AppError:
+    title = f"{_KINDS[variable].split()[1].capitalize()} failed"
+    return AppError(title, detail, hint, kind=ErrorKind.USAGE, code=variable.lower())
 
 
 def _write(text: str, suffix: str) -> Path:

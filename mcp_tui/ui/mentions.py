@@ -16,6 +16,8 @@ from mcp_tui.core.text import clean_line
 MAX_SHOWN = 50
 _TYPED = re.compile(r"(?:^|(?<=[\s(\[{\"']))@(\S*)$")
 MENTION = re.compile(r"(?:^|(?<=[\s(\[{\"']))@(\S+)")
+MARKED = re.compile(r"(?:^|(?<=[\s(\[{\"']))@(?:\"[^\"\n]+\"|\S+)")
+"""As MENTION, and paths in quotation marks: what the editor marks."""
 _TRAILING = ".,;:!?)]}'\""
 
 
@@ -136,7 +138,7 @@ def _resolve(written: str, servers: dict[str, ServerSnapshot]) -> Mention | None
     server = servers.get(name)
     if not colon or server is None or not rest:
         return None
-    for word in _readings(rest):
+    for word in readings(rest):
         for resource in server.catalog.resources:
             if word in (resource.uri, resource.name):
                 return _usable(server, Mention(f"{name}:{word}", name, resource.uri))
@@ -154,7 +156,7 @@ def _resolve(written: str, servers: dict[str, ServerSnapshot]) -> Mention | None
     )
 
 
-def _readings(rest: str) -> Iterable[str]:
+def readings(rest: str) -> Iterable[str]:
     """As written, then without the punctuation of the sentence around it."""
     yield rest
     while rest and rest[-1] in _TRAILING:

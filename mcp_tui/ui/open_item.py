@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from mcp_tui.core import uri_template
 from mcp_tui.core.arguments import starting_arguments
 from mcp_tui.core.form_rows import FormModel
+from mcp_tui.core.icons import icon_words, ui_resource
 from mcp_tui.core.media import size_text
 from mcp_tui.core.schema import SchemaReader
 from mcp_tui.core.state import Catalog, PromptInfo, ResourceInfo, TemplateInfo, ToolInfo
@@ -52,6 +54,8 @@ class OpenItem:
     """The arguments that were held back once; the same again are sent."""
     notice: str = ""
     """What happened to the definition."""
+    as_task: bool = False
+    """Run a tool that can as a task."""
     gone: bool = False
     listed: bool = True
     """False for a link that a result named: the catalog need not have it."""
@@ -80,6 +84,12 @@ class OpenItem:
         size = sum(old.size_bytes or 0 for old in self.outcomes)
         while len(self.outcomes) > 1 and (len(self.outcomes) > MAX_OUTCOMES or size > MAX_KEPT_BYTES):
             size -= self.outcomes.pop(0).size_bytes or 0
+
+
+def newest_call(items: Iterable[OpenItem], server: str | None) -> tuple[OpenItem, Outcome] | None:
+    """What was run last, of one server or of all."""
+    calls = [(item, outcome) for item in items if server in (None, item.key.server) for outcome in item.outcomes]
+    return max(calls, key=lambda call: call[1].number, default=None)
 
 
 def find(catalog: Catalog, kind: str, name: str) -> Definition | None:
@@ -135,13 +145,20 @@ def facts(definition: Definition) -> str:
         words = list(hint_words(definition.hints))
         if definition.output_schema is not None:
             words.append("structured result")
-        return " · ".join([*words, f"~{definition.token_estimate} tokens"])
+        if definition.task_support != "forbidden":
+            words.append("runs as a task" if definition.task_support == "required" else "can run as a task")
+        if ui_resource(definition.raw):
+            words.append("has a page for MCP apps")
+        words.append(f"~{definition.token_estimate} tokens")
+        return " · ".join(word for word in (*words, icon_words(definition.raw)) if word)
     if isinstance(definition, ResourceInfo):
         size = size_text(definition.size_bytes) if definition.size_bytes is not None else ""
-        return " · ".join(word for word in (definition.uri, definition.mime_type or "", size) if word)
+        icon = icon_words(definition.raw)
+        return " · ".join(word for word in (definition.uri, definition.mime_type or "", size, icon) if word)
     if isinstance(definition, TemplateInfo):
-        return " · ".join(word for word in (definition.uri_template, definition.mime_type or "") if word)
-    return ""
+        icon = icon_words(definition.raw)
+        return " · ".join(word for word in (definition.uri_template, definition.mime_type or "", icon) if word)
+    return icon_words(definition.raw)
 
 
 def runs_word(kind: Kind) -> str:

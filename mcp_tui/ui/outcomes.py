@@ -56,6 +56,12 @@ class Outcome:
     size_bytes: int | None = None
     sent_wrong: bool = False
     """The arguments did not fit the schema and were sent all the same."""
+    as_task: bool | None = None
+    """Asked for a task; None: as the tool demands."""
+    task_id: str = ""
+    """Waits for this task, which ran before, instead of calling anything."""
+    heard: str = ""
+    """Of a followed resource: why it was read again."""
 
 
 @dataclass(frozen=True, slots=True)

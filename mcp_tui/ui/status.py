@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from mcp_tui.core.state import ColumnStatus, ServerSnapshot, ServerStatus, ToolHints
+from mcp_tui.core.state import RESTARTING, ColumnStatus, ServerSnapshot, ServerStatus, ToolHints
+from mcp_tui.core.text import clean_line
 from mcp_tui.ui.widgets import glyphs
 
 Tone = Literal["good", "warn", "bad", "wait", "muted"]
@@ -71,6 +72,8 @@ def seconds(value_s: float) -> str:
 def server_state(server: ServerSnapshot, now: float) -> State:
     """With the elapsed time while it connects, and the countdown while it waits for the next try."""
     state = _SERVER[server.status]
+    if server.status is ServerStatus.CONNECTING and server.reason is not None and server.reason.code == RESTARTING:
+        return State(state.glyph, f"restarting: {clean_line(server.reason.detail)}", state.tone)
     if server.status is ServerStatus.CONNECTING:
         return State(state.glyph, f"connecting {seconds(max(0.0, now - server.since_at))}", state.tone)
     if server.status is ServerStatus.NEEDS_AUTH and server.sign_in_url:

@@ -11,7 +11,7 @@ from mcp_tui.core import uri_template
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.json_text import dump
 from mcp_tui.core.schema import SchemaReader
-from mcp_tui.core.state import Progress
+from mcp_tui.core.state import CallResult, Progress
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.wirelog.cause import causing
 from mcp_tui.ui.open_item import ItemKey
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mcp_tui.sessions.manager import SessionManager
 
 COMPLETION_TIMEOUT_S = 5.0
+_FAILED = {"outcome_unknown": OutcomeStatus.UNKNOWN, "task_cancelled": OutcomeStatus.CANCELLED}
 
 
 def texts_of(arguments: JsonObject) -> dict[str, str]:
@@ -61,14 +62,13 @@ async def run(
     try:
         with causing("workbench"):
             if key.kind == "tool":
-                result = await manager.call_tool(key.server, key.name, outcome.arguments, on_progress=progressed)
+                result = await _call(manager, key, outcome, progressed)
                 raw, warnings, took_ms, failed = result.raw, result.warnings, result.duration_ms, result.is_error
             else:
                 raw = await _ask(manager, key, outcome.arguments)
                 warnings, took_ms, failed = (), None, False
     except AppError as error:
-        unknown = error.info.code == "outcome_unknown"
-        ended(OutcomeStatus.UNKNOWN if unknown else OutcomeStatus.FAILED, error=error.info)
+        ended(_FAILED.get(error.info.code, OutcomeStatus.FAILED), error=error.info)
     except asyncio.CancelledError:
         detail = "The server was told to stop; what it did until then stays done."
         ended(
@@ -85,6 +85,16 @@ async def run(
         )
         # A result of many small values takes seconds to measure: it is read meanwhile.
         update(replace(current, size_bytes=await asyncio.to_thread(size_of, raw)))
+
+
+async def _call(
+    manager: SessionManager, key: ItemKey, outcome: Outcome, progressed: Callable[[Progress], None]
+) -> CallResult:
+    if outcome.task_id:
+        return await manager.live.task_result(key.server, outcome.task_id, on_progress=progressed)
+    return await manager.call_tool(
+        key.server, key.name, outcome.arguments, on_progress=progressed, as_task=outcome.as_task
+    )
 
 
 async def _ask(manager: SessionManager, key: ItemKey, arguments: JsonObject) -> JsonObject:

@@ -10,6 +10,7 @@ from pathlib import Path
 from mcp_tui.config.schema import Origin, ServerSpec
 from mcp_tui.core.state import ServerStatus
 from mcp_tui.sessions.manager import SessionManager
+from tests.benchmarks.table import Row, show
 
 _SERVER = Path(__file__).with_name("slow_start_server.py")
 _SLOWEST_S = 4.0
@@ -40,10 +41,11 @@ async def measure() -> tuple[float, float]:
     return together, alone
 
 
-def main() -> None:
+def rows() -> list[Row]:
     together, alone = asyncio.run(measure())
-    print(f"connect 20 servers     {together:7.2f} s    the slowest alone {alone:7.2f} s      {together / alone:.2f}x")
+    slowest = f"the slowest alone {alone:.2f} s"
+    return [Row("connect 20 servers", f"{together:.2f} s", slowest, together / alone, goal=1.2)]
 
 
 if __name__ == "__main__":
-    main()
+    show(rows())

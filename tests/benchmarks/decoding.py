@@ -22,6 +22,7 @@ from mcp_tui.core.chat import ChatRequest, Finished, Message, StopReason, TextBl
 from mcp_tui.providers.building import build
 from mcp_tui.providers.endpoint import Endpoint
 from mcp_tui.providers.wire import WireProvider
+from tests.benchmarks.table import Row, show
 
 SIZE_BYTES = 1_000_000
 _PIECE_BYTES = 16_384
@@ -213,11 +214,19 @@ def measure(*, rounds: int = 7) -> dict[WireFormat, tuple[float, float, int]]:
         return {wire: asyncio.run(_measure(origin, wire, rounds)) for wire in bodies}
 
 
-def main() -> None:
-    for wire, (parsed, delivered, deltas) in measure().items():
-        figures = f"{delivered * 1000:5.1f} ms   reading and parsing it {parsed * 1000:5.1f} ms"
-        print(f"1 MB of {wire:19}{figures}   {delivered / parsed:.2f}x   ({deltas} deltas)")
+def rows() -> list[Row]:
+    return [
+        Row(
+            f"1 MB of {wire}",
+            f"{delivered * 1000:.1f} ms",
+            f"read and parse it {parsed * 1000:.1f} ms",
+            delivered / parsed,
+            goal=2.0,
+            note=f"CPU time, {deltas} deltas",
+        )
+        for wire, (parsed, delivered, deltas) in measure().items()
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    show(rows())

@@ -57,6 +57,24 @@ CASES: list[tuple[str, int, object, ErrorKind, str, str]] = [
     ("OpenRouter upstream", 429,
      {"error": {"code": 429, "message": "Provider returned error", "metadata": {"raw": "busy model"}}},
      ErrorKind.PROVIDER, "http_429", "busy model"),
+    ("xAI context", 400, {"code": "invalid-argument", "error": "This model's maximum prompt length is 9 but ..."},
+     ErrorKind.PROVIDER, "context_overflow", "prompt length is 9"),
+    ("Together context", 422, {"error": {"message": "`inputs` tokens + `max_new_tokens` must be <= 8193."}},
+     ErrorKind.PROVIDER, "context_overflow", "8193"),
+    ("xAI key", 400, {"code": "invalid-argument", "error": "Incorrect API key provided: xa***ef."},
+     ErrorKind.AUTH, "http_400", "Incorrect API key"),
+    ("DeepSeek model", 400, {"error": {"message": "Model Not Exist", "type": "invalid_request_error"}},
+     ErrorKind.USAGE, "model_not_found", "Model Not Exist"),
+    ("Together model", 404, {"error": {"message": "Unable to access model x.", "code": "model_not_available"}},
+     ErrorKind.USAGE, "model_not_found", "Unable to access"),
+    ("OpenAI filter", 400, {"error": {"message": "Invalid prompt: your prompt was flagged", "code": "invalid_prompt"}},
+     ErrorKind.PROVIDER, "content_filter", "was flagged"),
+    ("DeepSeek filter", 400, {"error": {"message": "Content Exists Risk"}},
+     ErrorKind.PROVIDER, "content_filter", "Risk"),
+    ("OpenRouter filter", 403, {"error": {"code": 403, "message": "requires moderation and your input was flagged"}},
+     ErrorKind.PROVIDER, "content_filter", "moderation"),
+    ("xAI credit", 403, {"code": "no permission", "error": "Your newly created team doesn't have any credits yet."},
+     ErrorKind.PROVIDER, "insufficient_quota", "any credits"),
     ("vLLM", 500, {"object": "error", "message": "EngineCore died", "type": "E", "code": 500},
      ErrorKind.PROVIDER, "http_500", "EngineCore died"),
     ("Azure deployment", 404,
@@ -84,6 +102,7 @@ async def test_http_errors_say_what_is_wrong(
     assert (info.kind, info.code) == (kind, code)
     assert words in info.detail
     assert "acme" in info.title
+    assert info.hint, "what the person can do"
 
 
 @pytest.mark.parametrize(

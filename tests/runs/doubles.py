@@ -47,6 +47,7 @@ from mcp_tui.runs.scene import Scene
 from mcp_tui.runs.spec import ColumnSpec, RunSpec
 from mcp_tui.runs.spending import Ledger, Spending
 from mcp_tui.runs.toolbox import Toolbox
+from mcp_tui.store.approvals import KeptApprovals
 
 DEADLINE_S = 20.0
 
@@ -178,13 +179,17 @@ class Stage:
         limits: Limits = Limits(),  # noqa: B008 (frozen)
         ledger: Ledger | None = None,
         replays: Replays | None = None,
+        kept: KeptApprovals | None = None,
+        program: str = "program",
     ) -> None:
-        """price: of every call, or a function."""
+        """price: of every call, or a function. program: what server `s` runs."""
         self.clock = Clock()
         self.servers = FakeServers()
         self.providers = FakeProviders()
         self.notices: list[ErrorInfo] = []
-        self.desk = ApprovalDesk(headless=headless, notice=self.notices.append, clock=self.clock)
+        self.desk = ApprovalDesk(
+            headless=headless, notice=self.notices.append, clock=self.clock, kept=kept, programs={"s": program}
+        )
         self.events: list[ColumnEvent] = []
         self._price: PriceOf = price if callable(price) else lambda ref, usage: price
         self.replays = replays
@@ -222,8 +227,9 @@ class Stage:
         time_limit_s: float | None = None,
         max_cost_usd: float | None = None,
         columns: Sequence[ColumnSpec] = (),
+        record: Callable[[Callable[[ColumnEvent], None]], Callable[[ColumnEvent], None]] | None = None,
     ) -> Run:
-        """A column for each provider, or exactly these columns."""
+        """A column for each provider, or exactly these columns. record: makes the run's listener of the stage's."""
         specs = tuple(columns) or tuple(column(number, name) for number, name in enumerate(providers, 1))
         spec = RunSpec(specs, approval, tools_off, no_tools, max_steps, share_results, time_limit_s, max_cost_usd)
         self._runs += 1
@@ -243,7 +249,7 @@ class Stage:
                 replays=self.replays,
             )
 
-        return Run(f"r{self._runs}", spec, self._listen, scene)
+        return Run(f"r{self._runs}", spec, self._listen if record is None else record(self._listen), scene)
 
     def of(self, column_id: str) -> list[ColumnEvent]:
         return [event for event in self.events if event.column == column_id]

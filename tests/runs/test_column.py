@@ -424,7 +424,7 @@ async def test_retry_before_the_first_event_is_told() -> None:
         run = stage.run("a")
         run.send("Go")
         await within(run.wait())
-        assert StatusChanged("c1", ColumnStatus.RETRYING, error, 102.5) in stage.events
+        assert StatusChanged("c1", ColumnStatus.RETRYING, error, 102.5, 2) in stage.events
         assert run.metrics("c1").attempts == 2
         assert run.metrics("c1").ttft_ms == pytest.approx(500)  # pyright: ignore[reportUnknownMemberType] # stub
 

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 
 import pytest
@@ -16,6 +17,7 @@ from mcp_tui.core.state import ServerStatus
 from mcp_tui.providers.registry import ProviderRegistry
 from mcp_tui.runs import engine as engine_module
 from mcp_tui.runs.engine import Engine, EngineOptions, RunSpec
+from mcp_tui.sessions.requests import EVERY_KIND, Answering
 from tests.runs.doubles import DEADLINE_S, Clock, FakeProvider, FakeServers, column, says, tool, within
 
 CONFIGURED = ServerSpec("mine", Origin("test"), command="none")
@@ -27,9 +29,10 @@ class RecordedManager(FakeServers):
 
     made: list[RecordedManager]
 
-    def __init__(self, specs: Sequence[ServerSpec]) -> None:
+    def __init__(self, specs: Sequence[ServerSpec], *, answering: Answering | None = None) -> None:
         super().__init__()
         self.specs = tuple(specs)
+        self.answering = answering
         self.entered = self.left = False
         self.made.append(self)
 
@@ -148,6 +151,17 @@ async def test_local_models_join_those_with_a_key_without_being_waited_for(local
         assert "ollama/qwen3" in labels(made)
 
 
+async def test_a_local_model_asked_for_by_name_is_waited_for(local_models: LocalModels) -> None:
+    local_models.names.append("ollama")
+    async with engine(KEY) as made:
+        with pytest.raises(AppError):
+            labels(made, "ollama")
+        await within(made.local_models_known())
+        assert labels(made, "ollama") == ["ollama/qwen3"]
+    async with engine({}) as made:
+        await within(made.local_models_known())  # it was looked for before anything else
+
+
 async def test_fault_in_looking_for_local_models_hurts_nothing(
     local_models: LocalModels, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -253,3 +267,18 @@ def test_importing_the_engine_imports_nothing_heavy() -> None:
     code = f"import sys, mcp_tui.runs.engine\nprint([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_who_answers_servers_is_the_person_at_the_desk_and_headless_who_was_named(
+    managers: list[RecordedManager],
+) -> None:
+    async with engine(KEY):
+        at_desk = managers[-1].answering
+        assert at_desk is not None
+        assert at_desk.offers == EVERY_KIND
+    headless = EngineOptions(headless=True, demo_speed=0)
+    async with Engine(Config(), headless, environ=KEY):
+        assert managers[-1].answering is None
+    named = Answering(at_desk.ask, frozenset())
+    async with Engine(Config(), replace(headless, answering=named), environ=KEY):
+        assert managers[-1].answering is named

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_tui.core.chat import ImageBlock, TextBlock
+from mcp_tui.core.chat import FileBlock, ImageBlock, TextBlock
 from mcp_tui.core.types import JsonObject
-from mcp_tui.runs.results import IMAGE_LIMIT_BYTES, attachment_blocks, result_for_model
+from mcp_tui.runs.binary import IMAGE_LIMIT_BYTES
+from mcp_tui.runs.results import attachment_blocks, result_for_model
 from mcp_tui.runs.spec import Attachment
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\nrest").decode()
@@ -65,6 +66,24 @@ def test_embedded_resources_give_text_or_image() -> None:
     text, image = result_for_model(result).blocks
     assert text == TextBlock('[resource "file:///a"]\ninside')
     assert image == ImageBlock("image/png", PNG)
+
+
+def test_embedded_files_are_passed_on_whole_and_texts_as_text() -> None:
+    pdf, words = (base64.b64encode(data).decode() for data in (b"%PDF-1.7\n/Type /Page", b"a: 1"))
+    result: JsonObject = {
+        "content": [
+            {"type": "resource", "resource": {"uri": "db:/out/q3.pdf", "blob": pdf, "mimeType": "Application/PDF"}},
+            {"type": "resource", "resource": {"uri": "x:y", "blob": words, "mimeType": "application/yaml"}},
+            {"type": "audio", "data": base64.b64encode(b"ID3....").decode(), "mimeType": "audio/mp3"},
+            {"type": "resource", "resource": {"uri": "x:z", "blob": words, "mimeType": "application/pdf"}},
+        ]
+    }
+    document, text, recording, fake = result_for_model(result).blocks
+    assert document == FileBlock("application/pdf", pdf, "q3.pdf", 1)
+    assert text == TextBlock('[resource "x:y"]\na: 1')
+    assert isinstance(recording, FileBlock)
+    assert (recording.mime_type, recording.name) == ("audio/mpeg", "file.mpeg")
+    assert isinstance(fake, TextBlock) and "you cannot see it" in fake.text
 
 
 def test_link_names_its_target() -> None:

@@ -287,7 +287,7 @@ async def test_json_has_the_documented_shape() -> None:
         assert list(good) == [
             *("model", "status", "text", "reasoning", "tool_calls", "usage", "cost_usd", "cost_is_estimate"),
             *("ttft_ms", "duration_ms", "tokens_per_s", "steps", "attempts", "cached", "cached_steps", "fallback"),
-            *("params", "notes", "tool_tax", "stop_reason", "error"),
+            *("params", "notes", "tool_tax", "rate_limits", "stop_reason", "error"),
         ]
         assert good["tool_calls"] == [
             {

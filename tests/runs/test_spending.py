@@ -11,11 +11,24 @@ from pathlib import Path
 import pytest
 
 from mcp_tui.config.schema import Limits
-from mcp_tui.core.chat import ChatRequest, Finished, ModelParams, StopReason, TextDelta
+from mcp_tui.core.chat import (
+    ChatRequest,
+    Content,
+    FileBlock,
+    Finished,
+    Message,
+    ModelParams,
+    Noticed,
+    StopReason,
+    TextBlock,
+    TextDelta,
+    ToolResultBlock,
+)
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.events import StatusChanged
 from mcp_tui.core.state import ColumnStatus, Usage
 from mcp_tui.providers.registry import ModelRef
-from mcp_tui.runs.metrics import most_request_tokens
+from mcp_tui.runs.metrics import most_request_tokens, request_tokens
 from mcp_tui.runs.run import Run
 from mcp_tui.runs.spec import ColumnSpec
 from mcp_tui.runs.spending import LEAST_OUTPUT_TOKENS, OUTPUT_TOKENS
@@ -102,8 +115,6 @@ async def run_one(
 
 
 def test_the_estimate_for_limits_is_generous_in_every_script() -> None:
-    from mcp_tui.core.chat import Message, TextBlock
-
     def tokens(text: str) -> int:
         return most_request_tokens(ChatRequest("m", (Message("user", (TextBlock(text),)),)))
 
@@ -408,3 +419,73 @@ async def test_two_runs_over_one_ledger_on_disk_share_the_day(tmp_path: Path) ->
         provider, _ = await run_one(stage, says("ok"), max_tokens=190)
         assert len(provider.requests) == 1
     assert ledger.close()
+
+
+def writing(tokens: int, *before: ScriptItem) -> list[ScriptItem]:
+    """An answer of about so many tokens, of four characters each."""
+    return [*before, *(TextDelta("word") for _ in range(tokens)), finished("word" * tokens, usage=used(10, tokens))]
+
+
+async def test_a_model_that_cannot_be_told_its_maximum_is_stopped_before_the_limit() -> None:
+    unsent = Noticed("max_tokens was not sent: a/m does not take it", "max_tokens")
+    async with Stage(price=dollar) as stage:
+        provider, run = await run_one(stage, writing(5_000, unsent), max_cost=1010.0)
+        (ending,) = [event for event in stage.of("c1") if isinstance(event, StatusChanged) and event.status.ended]
+        assert ending.status is ColumnStatus.INCOMPLETE
+        assert ending.error is not None and ending.error.title == "Answer cut by the spend limit"
+        assert 600 < len(run.answer_text("c1")) // 4 < 1000
+        assert provider.closed == 1
+        cost = run.metrics("c1").cost_usd
+        assert cost is not None and cost <= 1010.0
+        assert run.metrics("c1").notes == ()  # the person set no maximum: there is nothing to tell about it
+
+
+async def test_a_model_that_does_not_keep_its_maximum_is_stopped_too() -> None:
+    async with Stage(price=dollar) as stage:
+        _, run = await run_one(stage, writing(50_000), max_cost=1010.0)
+        assert run.status("c1") is ColumnStatus.INCOMPLETE
+        assert len(run.answer_text("c1")) // 4 < 2_100
+
+
+async def test_an_estimate_alone_stops_nobody_who_keeps_the_maximum() -> None:
+    async with Stage(price=dollar) as stage:
+        words = [TextDelta("longer words "), finished("longer words " * 400, usage=used(10, 990))]
+        script = [*[words[0]] * 400, words[1]]
+        _, run = await run_one(stage, script, max_cost=1010.0)
+        assert run.status("c1") is ColumnStatus.DONE
+
+
+async def test_without_a_limit_nobody_is_stopped() -> None:
+    unsent = Noticed("max_tokens was not sent: a/m does not take it", "max_tokens")
+    async with Stage(price=dollar) as stage:
+        _, run = await run_one(stage, writing(20_000, unsent), max_tokens=100)
+        assert run.status("c1") is ColumnStatus.DONE
+        assert run.metrics("c1").notes == ("max_tokens was not sent: a/m does not take it",)
+
+
+def test_files_count_by_their_pages_and_recordings_by_their_length() -> None:
+    def tokens(*blocks: Content) -> tuple[int, int]:
+        request = ChatRequest("m", (Message("user", blocks),))
+        return request_tokens(request), most_request_tokens(request)
+
+    pages = FileBlock("application/pdf", "A" * 40_000, "a.pdf", 3)
+    unknown = FileBlock("application/pdf", "A" * 160_000, "a.pdf")
+    memo = FileBlock("audio/wav", "A" * 400_000, "a.wav")
+    assert tokens(pages) == (6_000, 13_500)
+    assert tokens(unknown) == (6_000, 13_500)  # 120,000 bytes: about three pages
+    assert tokens(memo) == (600, 1_200)
+    inside = ToolResultBlock("c", "t", (pages,), False)
+    request = ChatRequest("m", (Message("user", (inside,)),))
+    assert request_tokens(request) == 6_000
+
+
+async def test_eight_columns_together_never_pass_the_limit_of_the_run() -> None:
+    async with Stage(price=dollar) as stage:
+        for number in range(8):
+            stage.model(f"p{number}", lambda request: writing(request.params.max_tokens or 0))
+        run = stage.run(*(f"p{number}" for number in range(8)), max_cost_usd=4_000.0)
+        run.send(PROMPT)
+        await within(run.wait())
+        costs = [run.metrics(f"c{number}").cost_usd or 0.0 for number in range(1, 9)]
+        assert 0 < sum(costs) <= 4_000.0
+        assert all(cost > 0 for cost in costs)  # each had its share

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from mcp_tui.config.schema import Config
-from mcp_tui.core.chat import ModelParams
+from mcp_tui.core.chat import Message, ModelParams
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.events import (
     CallChanged,
@@ -34,6 +34,7 @@ from mcp_tui.core.state import (
     Metrics,
     PromptArgument,
     PromptInfo,
+    RateLimits,
     ResourceInfo,
     ServerSnapshot,
     ServerStatus,
@@ -43,10 +44,14 @@ from mcp_tui.core.state import (
     Usage,
 )
 from mcp_tui.core.types import JsonObject
+from mcp_tui.providers.listing import ListedModel
+from mcp_tui.providers.pricing import PriceBook
 from mcp_tui.providers.registry import ModelRef, ProviderInfo, ProviderRegistry
 from mcp_tui.runs.engine import Engine
 from mcp_tui.runs.lineup import columns_for
+from mcp_tui.runs.model_catalog import ModelCatalog
 from mcp_tui.runs.model_names import ModelNames
+from mcp_tui.runs.saved import Continuation
 from mcp_tui.runs.spec import Attachment, ColumnSpec, RunSpec
 from mcp_tui.ui import app as app_module
 from mcp_tui.ui.app import McpTuiApp
@@ -244,29 +249,39 @@ class FakeManager:
         return self.completions
 
 
-class FakeProvider:
-    def __init__(self, models: tuple[str, ...] | AppError) -> None:
-        self._models = models
-
-    async def list_models(self, *, timeout_s: float = 10.0) -> tuple[str, ...]:
-        if isinstance(self._models, AppError):
-            raise self._models
-        return self._models
-
-
 class FakeRegistry:
     def __init__(self) -> None:
         self.infos = (
             ProviderInfo("openai", "openai-chat", "https://o.example/v1", "OPENAI_API_KEY", True, False, ("gpt-mini",)),
             ProviderInfo("groq", "openai-chat", "https://g.example/v1", "", False, False, ("llama",)),
         )
-        self.listed: dict[str, tuple[str, ...] | AppError] = {"openai": ("gpt-mini", "gpt-large")}
+        self.not_taken: tuple[str, ...] = ()
+        self.started: tuple[ProviderInfo, ...] = ()
+        """Local servers that the next search finds."""
+        self.offered: dict[str, tuple[str, ...] | AppError] = {"openai": ("gpt-mini", "gpt-large")}
 
     def providers(self) -> tuple[ProviderInfo, ...]:
         return self.infos
 
-    def provider(self, name: str) -> FakeProvider:
-        return FakeProvider(self.listed[name])
+    async def listed(self, name: str, *, timeout_s: float = 10.0) -> tuple[ListedModel, ...]:
+        found = self.offered[name]
+        if isinstance(found, AppError):
+            raise found
+        return tuple(ListedModel(model) for model in found)
+
+    def address(self, ref: ModelRef) -> str:
+        return ref.provider
+
+    async def detect_local(self, *, timeout_s: float = 0.7) -> tuple[str, ...]:
+        self.infos += self.started
+        found, self.started = self.started, ()
+        return tuple(info.name for info in found)
+
+    def charges_nothing(self, name: str) -> bool:
+        return False
+
+    def unsent(self, ref: ModelRef, params: ModelParams) -> tuple[str, ...]:
+        return tuple(name for name in self.not_taken if getattr(params, name) not in (None, ()))
 
     def resolve(self, text: str, *, usable: bool = True) -> ModelRef:
         provider, _, model = text.partition("/")
@@ -295,10 +310,14 @@ class FakeRun:
         self.sent: list[tuple[str, tuple[Attachment, ...], tuple[str, ...] | None]] = []
         self.cancelled: list[str | None] = []
         self.retried: list[str] = []
+        self.set: list[ColumnSpec] = []
+        self.limits: RateLimits | None = None
         self.states = {column.id: ColumnStatus.IDLE for column in spec.columns}
         self.figures = {column.id: Metrics() for column in spec.columns}
         self.answers = {column.id: "" for column in spec.columns}
         self.configured: list[frozenset[tuple[str, str]] | None] = []
+        self.sent_again: list[tuple[str, Message]] = []
+        self.continued: Continuation | None = None
 
     def send(
         self, prompt: str, attachments: Sequence[Attachment] = (), *, columns: Sequence[str] | None = None
@@ -307,6 +326,10 @@ class FakeRun:
         for column in self.states if columns is None else columns:
             self.tell(TurnStarted(column, len(self.sent), prompt))
             self.state(column, ColumnStatus.CONNECTING)
+
+    def send_again(self, prompt: str, message: Message) -> None:
+        self.sent_again.append((prompt, message))
+        self.send(prompt)
 
     def tell(self, *events: ColumnEvent) -> None:
         for event in events:
@@ -333,6 +356,12 @@ class FakeRun:
 
     def retry(self, column: str) -> None:
         self.retried.append(column)
+
+    def set_column(self, column: ColumnSpec) -> None:
+        self.set.append(column)
+
+    def rate_limits(self, column: str) -> RateLimits | None:
+        return self.limits
 
     def add_column(self, column: ColumnSpec) -> None:
         self.states[column.id] = ColumnStatus.IDLE
@@ -364,12 +393,18 @@ class FakeEngine:
         self.config = Config()
         self.manager = FakeManager()
         self.registry = FakeRegistry()
+        self.prices = PriceBook()
+        registry = cast("ProviderRegistry", self.registry)
+        self.models = ModelCatalog(lambda: registry, lambda: self.prices, None)
         self.approvals = FakeDesk()
         self.demo_models = False
         self.demo_server = False
         self.labels = labels
         self.problem: AppError | None = None
+        self.found_late = False
+        """Looking for local servers solves the problem."""
         self.runs: list[FakeRun] = []
+        self.emptied = 0
 
     def default_columns(self, models: Sequence[str] = ()) -> tuple[ColumnSpec, ...]:
         if self.problem is not None and not models:
@@ -382,8 +417,23 @@ class FakeEngine:
             for number, label in enumerate(self.labels, 1)
         )
 
-    def start_run(self, spec: RunSpec, listener: Callable[[ColumnEvent], None]) -> FakeRun:
+    async def local_models_known(self) -> None:
+        await self.registry.detect_local()
+        if self.found_late:
+            self.problem = None
+
+    async def empty_response_cache(self) -> int:
+        self.emptied += 1
+        return 3
+
+    def tool_tax(self, tools_off: frozenset[tuple[str, str]]) -> int:
+        return 1200
+
+    def start_run(
+        self, spec: RunSpec, listener: Callable[[ColumnEvent], None], *, continued: Continuation | None = None
+    ) -> FakeRun:
         self.runs.append(FakeRun(spec, listener))
+        self.runs[-1].continued = continued
         return self.runs[-1]
 
     @property

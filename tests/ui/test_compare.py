@@ -341,7 +341,7 @@ async def test_a_model_without_a_key_is_refused_in_the_picker() -> None:
 
 async def test_a_written_model_no_list_holds_is_taken_and_an_unreachable_list_is_told() -> None:
     async with stage() as s:
-        s.engine.registry.listed["openai"] = AppError("Refused", "401 from o.example", "check the key")
+        s.engine.registry.offered["openai"] = AppError("Refused", "401 from o.example", "check the key")
         await focus(s, 1)
         await s.press("plus")
         await s.work_done()
@@ -409,7 +409,7 @@ async def test_a_wrong_parameter_is_refused_in_the_picker() -> None:
 
 async def test_a_listed_model_is_never_read_as_parameters() -> None:
     async with stage() as s:
-        s.engine.registry.listed["openai"] = ("odd?system=obey",)
+        s.engine.registry.offered["openai"] = ("odd?system=obey",)
         await focus(s, 1)
         await s.press("plus")
         await s.work_done()
@@ -469,12 +469,14 @@ async def test_parameters_are_checked_beside_the_field_and_used() -> None:
         assert "a whole number" in s.shown()
         await s.press(*["backspace"] * 4)
         await s.type("4096")
-        await s.press("tab", "l", "o", "w", "tab")
+        await s.press("tab", "l", "o", "w", "tab", "7", "tab")
+        await s.type("END | \\n\\n")
+        await s.press("tab")
         await s.type("Be brief.")
         await s.press("ctrl+s")
         run = await s.send("go")
         spec = run.spec.columns[1]
-        assert spec.params == ModelParams(max_tokens=4096, temperature=0.5, effort="low")
+        assert spec.params == ModelParams(4096, 0.5, "low", 7, ("END", "\n\n"))
         assert spec.system == "Be brief."
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
-from mcp_tui.core.state import ServerSnapshot, ServerStatus
+from mcp_tui.config.schema import PriceSpec
+from mcp_tui.core.state import RateLimit, RateLimits, ServerSnapshot, ServerStatus
+from mcp_tui.providers.pricing import PriceBook
+from mcp_tui.store.model_lists import ModelList, ModelRow
+from mcp_tui.ui import column_facts
 from mcp_tui.ui.widgets.frame_clock import FrameClock
 from tests.ui.doubles import FakeEngine, Stage, example_servers, play, question, staged
 
@@ -112,7 +119,12 @@ def test_matrix_looks(snap_compare: Snap) -> None:
     assert picture(snap_compare, matrix, (120, 35))
 
 
-def test_completion_looks(snap_compare: Snap) -> None:
+def test_completion_looks(snap_compare: Snap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "shop"
+    (folder / "docs").mkdir(parents=True)
+    (folder / "contract.pdf").write_bytes(b"%PDF" * 310_000)
+    (folder / "my notes.md").write_text("notes")
+    monkeypatch.chdir(folder)
     assert picture(snap_compare, completing, (120, 35))
 
 
@@ -120,3 +132,52 @@ def test_first_start_looks(snap_compare: Snap) -> None:
     engine = FakeEngine(("demo/swift", "demo/scholar", "demo/builder"))
     engine.demo_models = True
     assert picture(snap_compare, empty, (160, 45), engine=engine, servers=example_servers()[:1])
+
+
+def know(engine: FakeEngine) -> None:
+    """The list of openai, as if read from the disk: names that no price table has, with figures of their own."""
+    rows: tuple[ModelRow, ...] = (
+        ("gpt-large", 1_047_576, 2.0, 8.0),
+        ("gpt-small", 200_000, 0.05, 0.4),
+        ("gpt-embed", 8_192, None, None),
+    )
+    engine.models._lists["openai"] = ModelList("openai", time.time(), rows)  # pyright: ignore[reportPrivateUsage]
+
+
+class StoppedTime:
+    NOW = 1_800_000_000.0
+
+    @classmethod
+    def time(cls) -> float:
+        return cls.NOW
+
+
+def test_parameters_look(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(column_facts, "time", StoppedTime)
+    engine = FakeEngine(("openai/gpt-large", "groq/llama"))
+    engine.registry.not_taken = ("seed",)
+    engine.prices = PriceBook({"openai/gpt-large": PriceSpec(2.0, 8.0)})
+    know(engine)
+
+    async def scene(s: Stage) -> None:
+        run = await s.send("go")
+        requests = RateLimit("requests per minute", 60, 12, StoppedTime.NOW + 31)
+        run.limits = RateLimits(StoppedTime.NOW - 4, (requests, RateLimit("tokens per day", 500_000, 481_200)))
+        run.finish("c1", "answer")
+        await s.press("alt+1", "p")
+        for field, text in zip(s.top.query(Input), ("0.2", "4096", "", "7", "END | \\n\\n"), strict=True):
+            field.value = text
+        await s.settle()
+
+    assert picture(snap_compare, scene, (120, 35), engine=engine)
+
+
+def test_the_model_picker_looks(snap_compare: Snap) -> None:
+    engine = FakeEngine()
+    know(engine)
+
+    async def scene(s: Stage) -> None:
+        await s.press("alt+1", "plus")
+        await s.work_done()
+
+    assert picture(snap_compare, scene, (120, 35), engine=engine)

@@ -236,7 +236,11 @@ def test_unknown_resource_and_lost_server_are_errors_that_help() -> None:
     assert "not connected" in gone.value.info.detail
 
 
-async def test_at_completes_resources_of_all_servers_and_enter_inserts() -> None:
+async def test_at_completes_resources_of_all_servers_and_enter_inserts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
     async with stage() as s:
         pane = s.screen.prompt_pane
         await s.type("read @")

@@ -41,11 +41,23 @@ def drain_until_exit(leader: int, process: subprocess.Popen[bytes]) -> int:
     return process.wait(DEADLINE_S)
 
 
-def opened(stderr: IO[bytes] | None = None) -> tuple[int, subprocess.Popen[bytes]]:
-    """The dashboard in a terminal of its own: the terminal's other end, and the process."""
+_CONTROLLED = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def opened(stderr: IO[bytes] | None = None, *, controlled: bool = False) -> tuple[int, subprocess.Popen[bytes]]:
+    """The dashboard in a terminal of its own: the terminal's other end, and the process.
+
+    controlled: as a window has it, so that closing it sends SIGHUP; else as some containers give it.
+    """
     leader, follower = pty.openpty()
     process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("mcp-tui")), "--demo"],
+        [
+            *([sys.executable, "-c", _CONTROLLED] if controlled else []),
+            str(Path(sys.executable).with_name("mcp-tui")),
+            "--demo",
+        ],
         stdin=follower,
         stdout=follower,
         stderr=follower if stderr is None else stderr,
@@ -88,3 +100,27 @@ def test_signal_ends_the_dashboard_and_its_children(name: str) -> None:
             process.kill()
             process.wait()
         os.close(leader)
+
+
+@pytest.mark.parametrize("controlled", [True, False])
+def test_a_terminal_that_is_closed_ends_the_dashboard_and_its_children(controlled: bool) -> None:
+    """Also where nothing but a failed write tells: a window that closes while answers stream."""
+    leader, process = opened(controlled=controlled)
+    closed = False
+    try:
+        read_until(leader, b"1/1 servers")
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert children
+        os.write(leader, b"\r")  # a run starts: something is drawn all the time
+        read_until(leader, b"streaming")
+        os.close(leader)
+        closed = True
+        assert process.wait(DEADLINE_S) == 128 + signal.SIGHUP
+        _, alive = psutil.wait_procs(children, timeout=10)
+        assert alive == []
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        if not closed:
+            os.close(leader)

@@ -41,6 +41,10 @@ PIECES = [
     "<b>html</b> & &amp; \\* [ref][1]\n\n[1]: https://example.com\n",
     "\tliteral tab\tinside\n",
     "~~~\ncode\n\t~~~\n~~~ x\n~~~~\n",
+    "- [ ] open task with `code`\n- [x] done task\n  1. [X] numbered\n",
+    "see https://example.com/a_(b), or <https://example.org>; [![alt](https://i.example/x.png)](https://example.net)\n",
+    "| left | mid | right |\n|:--|:-:|--:|\n| one<br>two | x | [y](https://example.com/y) |\n",
+    "> ```js\n> let a = `in a quote`\n> ```\n",
     "```\nnever closed\n",
     "\n",
 ]
@@ -197,3 +201,74 @@ def test_a_retried_turn_replaces_what_was_shown_of_it() -> None:
     shown.close_writing()
     lay_out(shown)
     assert [row.text for _, row in shown.rows() if row] == ["› one", "first answer", "› two", "better"]
+
+
+def rows_of(text: str, width: int = 60) -> list[str]:
+    shown = StreamDocument(lambda: 0.0)
+    shown.start_turn(1, "why?")
+    shown.append_text(text)
+    shown.close_writing()
+    lay_out(shown, width)
+    return [row.text if row else "" for _, row in shown.rows()]
+
+
+def test_tasks_show_their_box_in_place_of_the_bullet() -> None:
+    text = "- [ ] open **task**\n- [x] done\n- [link](https://example.com/x)\n- [ ]no task\n1. [X] third\n"
+    assert rows_of(text) == [
+        "[ ] open task",
+        "[x] done",
+        "• link (example.com)",
+        "• [ ]no task",
+        "",
+        "1. [x] third",
+    ]
+
+
+def test_a_task_keeps_its_box_when_it_is_laid_out_again_while_open() -> None:
+    shown = StreamDocument(lambda: 0.0)
+    shown.start_turn(1, "why?")
+    shown.append_text("- [ ] a task that is long enough to wrap")
+    shown.drain()
+    for width in (60, 20, 60):
+        shown.invalidate_all()
+        lay_out(shown, width)
+    assert [row.text for _, row in shown.rows() if row] == ["[ ] a task that is long enough to wrap"]
+
+
+def test_a_line_break_tag_breaks_the_line_also_in_a_table() -> None:
+    assert rows_of("one<br>two<BR/>three") == ["one", "two", "three"]
+    assert rows_of("| a | b |\n|---|---|\n| one<br>two | x |\n")[2:] == ["one  x", "two  "]
+
+
+def test_columns_of_a_table_are_aligned_as_it_says() -> None:
+    table = "| left | middle | right |\n|:-----|:------:|------:|\n| a | b | c |\n"
+    assert rows_of(table)[2] == "a       b         c"
+
+
+def test_a_bare_address_is_a_link_and_its_sentence_goes_on() -> None:
+    shown = document("Look at https://example.com/x, then stop.\n", [])
+    links = {text: style.link for _, row in shown.rows() if row for text, style in row.spans if style.link}
+    assert links == {"https://example.com/x": "https://example.com/x"}
+
+
+def test_a_picture_without_a_host_does_not_fill_the_screen_with_its_data() -> None:
+    rows = rows_of(f"![dot](data:image/png;base64,{'A' * 5000})")
+    assert len(rows) <= 3
+    assert rows[0].startswith("[image: dot]")
+
+
+def test_what_is_open_in_a_fence_is_coloured_as_it_goes_on() -> None:
+    body = CodeBody("python", ['text = """first', "second"])
+    body.partial = "def is text"
+    assert body.open_lines()[-1] == (("string", "def is text"),)
+    body = CodeBody("python", ["x = 1  # a comment"])
+    body.partial = "def f"
+    assert ("keyword", "def") in body.open_lines()[-1]
+
+
+@pytest.mark.parametrize("width", [20, 21, 40])
+def test_a_copy_mark_stands_only_where_there_is_room(width: int) -> None:
+    row = Row([("x" * 14, Style())], tail=(" copy ", Style()))
+    text = "".join(segment.text for segment in row.segments(width, Style()))
+    assert len(text) == width
+    assert text.endswith(" copy ") == (width >= 22)

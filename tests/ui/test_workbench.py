@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.state import Catalog, Progress, ServerStatus
 from mcp_tui.ui.outcomes import OutcomeStatus
+from mcp_tui.ui.screens.diff import DiffScreen
 from mcp_tui.ui.screens.save import SaveScreen
 from tests.ui.workbench_doubles import (
     HOSTILE,
@@ -284,6 +285,45 @@ async def test_results_before_this_one_are_a_key_away() -> None:
         await until(pilot, lambda: text_of(app) == "first")
         await pilot.press("right_square_bracket", "right_square_bracket")
         await until(pilot, lambda: text_of(app) == "second")
+
+
+async def test_the_last_call_of_the_server_runs_again_as_it_was_and_its_results_are_compared() -> None:
+    app = WorkbenchApp()
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot, app, "fs", "tool", "read_file")
+        await pilot.press("f10")
+        assert "Nothing was run here yet" in str(app.workbench.form.notice.content)
+        await pilot.press(*"/etc/motd")
+        app.manager.answers["read_file"] = {"content": [{"type": "text", "text": "one two three"}]}
+        await pilot.press("f9")
+        await finished(pilot, app)
+        await pilot.press(*"-draft")
+        await opened(pilot, app, "fs", "tool", "list_roots")
+        app.manager.answers["read_file"] = {"content": [{"type": "text", "text": "one 2 three"}]}
+        await pilot.press("f10")
+        await until(pilot, lambda: text_of(app) == "one 2 three")
+        assert shown_name(app) == "read_file"
+        assert [call[2]["path"] for call in app.manager.calls] == ["/etc/motd"] * 2
+        assert app.workbench.form.item is not None
+        assert app.workbench.form.item.document["path"] == "/etc/motd-draft"
+        await finished(pilot, app)
+        await pilot.press("ctrl+r", "d")
+        await until(pilot, lambda: isinstance(app.screen, DiffScreen))
+        left, right = (str(text.content) for text in app.screen.query(Static))
+        assert (left, right) == ("one two three", "one 2 three")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.workbench)
+
+
+async def test_one_result_has_nothing_to_be_compared_with() -> None:
+    app = WorkbenchApp()
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await opened(pilot, app, "fs", "tool", "list_roots")
+        await pilot.press("f9")
+        await finished(pilot, app)
+        await pilot.press("ctrl+r", "d")
+        await until(pilot, lambda: any("no other result" in note.message for note in app._notifications))  # pyright: ignore[reportPrivateUsage]  what was said
+        assert app.screen is app.workbench
 
 
 async def test_images_are_described_and_saved_without_overwriting(

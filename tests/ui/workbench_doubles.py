@@ -187,6 +187,7 @@ class ManagerDouble:
         self.prompts: list[tuple[str, str, dict[str, str]]] = []
         self.completions: list[tuple[JsonObject, tuple[str, str], dict[str, str]]] = []
         self.refreshed: list[str] = []
+        self.as_task: list[bool | None] = []
         self.answers: dict[str, JsonObject | AppError] = {}
         self.warnings: tuple[str, ...] = ()
         self.progress: tuple[Progress, ...] = ()
@@ -209,8 +210,11 @@ class ManagerDouble:
         *,
         timeout_s: float | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        as_task: bool | None = None,
+        detach: bool = False,
     ) -> CallResult:
         self.calls.append((server, tool, arguments))
+        self.as_task.append(as_task)
         self.started.set()
         for step in self.progress:
             if on_progress is not None:
@@ -224,7 +228,9 @@ class ManagerDouble:
         raw = self._answer(tool, {"content": [{"type": "text", "text": f"{tool} ran"}]})
         return CallResult(raw, 31.4, self.warnings)
 
-    async def read_resource(self, server: str, uri: str, *, timeout_s: float | None = None) -> JsonObject:
+    async def read_resource(
+        self, server: str, uri: str, *, timeout_s: float | None = None, cached: bool = False
+    ) -> JsonObject:
         self.reads.append((server, uri))
         return self._answer(uri, {"contents": [{"uri": uri, "mimeType": "text/plain", "text": f"text of {uri}"}]})
 

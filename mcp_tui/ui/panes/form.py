@@ -144,8 +144,8 @@ class FormPane(Vertical):
         self._show_view()
         self.show_problems()
 
-    def show_server(self, server: ServerSnapshot | None, now: float) -> None:
-        """The state of the item's server, at the end of the tab line."""
+    def show_server(self, server: ServerSnapshot | None, now: float, live: Sequence[tuple[str, str]] = ()) -> None:
+        """The state of the item's server, at the end of the tab line; live: what goes on by itself, (text, tone)."""
         item = self._item
         if item is None:
             return
@@ -153,6 +153,7 @@ class FormPane(Vertical):
         if server is None or not server.status.usable:
             state = server_state(server, now) if server is not None else None
             status.append((str(state) if state is not None else "○ gone", "wait"))
+        status.extend(live)
         if item.history_at >= 0 and item.history:
             status.append((f"used before {item.history_at + 1}/{len(item.history)}", "muted"))
         self.tabs.show(active=item.view, status=status)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from rich.text import Text
 from textual import events, on
@@ -17,12 +19,14 @@ from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.state import PromptInfo, ServerSnapshot
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.ui import external_editor, keys, mentions
+from mcp_tui.ui.file_mentions import file_candidates
+from mcp_tui.ui.first_words import ASK, PROMPT_HINTS, PROMPT_TITLE
 from mcp_tui.ui.host import host
 from mcp_tui.ui.ink import ink
 from mcp_tui.ui.panes.completion import CompletionList
 from mcp_tui.ui.status import tokens
 
-_TITLE = "Prompt [dim]· @ resource · / prompt · ↑ history[/dim]"
+_TITLE = f"{PROMPT_TITLE} [dim]{PROMPT_HINTS}[/dim]"
 _CHARS_PER_TOKEN = 4
 _EDITOR_KEYS = frozenset({"up", "down", "enter", "tab", "escape"})
 
@@ -44,7 +48,7 @@ class PromptEditor(TextArea):
             show_line_numbers=False,
             highlight_cursor_line=False,
             compact=True,
-            placeholder=Content("Ask every model at once. Enter sends."),
+            placeholder=Content(ASK),
         )
         self._clock = clock
         self.typed_at = float("-inf")
@@ -53,7 +57,7 @@ class PromptEditor(TextArea):
     def get_line(self, line_index: int) -> Text:
         line = super().get_line(line_index)
         if "@" in line.plain:
-            line.highlight_regex(mentions.MENTION, ink(self, "prompt-editor--mention"))
+            line.highlight_regex(mentions.MARKED, ink(self, "prompt-editor--mention"))
         return line
 
     async def _on_key(self, event: events.Key) -> None:
@@ -310,6 +314,7 @@ class PromptPane(Vertical):
             if self._resources is None:
                 self._resources = mentions.resource_candidates(self._servers)
             found, title = mentions.ranked(self._resources, token[1:]), "Resources"
+            self.run_worker(partial(self._add_files, token, found), group="files", exclusive=True)
         else:
             if self._prompts is None:
                 self._prompts = mentions.prompt_candidates(self._servers)
@@ -317,6 +322,18 @@ class PromptPane(Vertical):
         if [candidate.insert for candidate in found] == [token]:
             # Written out already: Enter sends again.
             found = []
+        self._show(found, title, token)
+
+    async def _add_files(self, token: str, resources: list[mentions.Candidate]) -> None:
+        """Files follow the resources as soon as the disk has told them."""
+        files = await asyncio.to_thread(file_candidates, token[1:].removeprefix('"'))
+        if not files or self._typed_token() != token or not self.editor.has_focus:
+            return
+        if [candidate.insert for candidate in (*resources, *files)] == [token]:
+            return
+        self._show([*resources, *files], "Resources and files" if resources else "Files", token)
+
+    def _show(self, found: list[mentions.Candidate], title: str, token: str) -> None:
         offset = self.editor.wrapped_document.location_to_offset(self.editor.cursor_location)
         self.completion.show(found, title, max(0, offset.x - len(token)))
         self.editor.completing = self.completion.open
@@ -339,9 +356,12 @@ class PromptPane(Vertical):
             return
         row, column = self.editor.cursor_location
         rest = self.editor.document.get_line(row)[column:]
-        insert = candidate.insert if rest[:1].isspace() else f"{candidate.insert} "
+        folder = candidate.insert.endswith("/")
+        insert = candidate.insert if folder or rest[:1].isspace() else f"{candidate.insert} "
         self.editor.replace(insert, (row, column - len(token)), (row, column))
         self._close()
+        if folder:
+            self._complete()
 
     def on_descendant_blur(self) -> None:
         self._close()

@@ -23,6 +23,7 @@ from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
 from mcp_tui.ui.host import host
 from mcp_tui.ui.ink import ink
+from mcp_tui.ui.live_text import task_state
 from mcp_tui.ui.outcomes import VIEWS, Drawn, Outcome, OutcomeStatus, Part, View, draw, plain_text, save_payload
 from mcp_tui.ui.status import seconds
 from mcp_tui.ui.widgets import glyphs
@@ -68,8 +69,13 @@ class ProgressLine(Widget):
         if outcome is None:
             return line
         muted = ink(self, "progress-line--muted")
-        line.append(f"○ {seconds(self._now() - outcome.started_at)}  ")
         progress = outcome.progress
+        task = progress.task if progress is not None else None
+        if task is None:
+            line.append(f"○ {seconds(self._now() - outcome.started_at)}  ")
+        else:
+            state = task_state(task)
+            line.append(f"{state.glyph} task {state.word} {seconds(self._now() - outcome.started_at)}  ")
         if progress is not None and progress.total is not None and progress.total > 0:
             part = min(1.0, max(0.0, progress.progress / progress.total))
             cells = max(6, min(24, self.size.width // 3))
@@ -78,11 +84,11 @@ class ProgressLine(Widget):
             left = ink(self, "progress-line--left")
             line.append(glyphs.BAR_LEFT * (cells - done), left)
             line.append(f" {part:.0%}  ")
-        elif progress is not None:
+        elif progress is not None and (task is None or progress.progress):
             line.append(f"{progress.progress:g}  ")
         if progress is not None and progress.message:
             line.append(clean_line(progress.message)[:200] + "  ")
-        line.append("esc stops it", muted)
+        line.append("esc cancels it" if task is not None else "esc stops it", muted)
         return line
 
 
@@ -128,6 +134,15 @@ class ResultPane(Vertical):
         def __init__(self, outcome: Outcome) -> None:
             super().__init__()
             self.outcome = outcome
+
+    class DiffWanted(Message):
+        """`outcomes` as they are shown, the oldest first; `index` is the one in front."""
+
+        def __init__(self, outcomes: Sequence[Outcome], index: int, view: View) -> None:
+            super().__init__()
+            self.outcomes = tuple(outcomes)
+            self.index = index
+            self.view: View = view
 
     class Copied(Message):
         def __init__(self, text: str) -> None:
@@ -183,6 +198,8 @@ class ResultPane(Vertical):
 
     def _status(self, outcome: Outcome) -> list[tuple[str, str]]:
         status: list[tuple[str, str]] = [_MARKS[outcome.status]]
+        if outcome.heard:
+            status.append((outcome.heard, "good"))
         if outcome.duration_ms is not None:
             status.append((duration_text(outcome.duration_ms), ""))
         if outcome.size_bytes is not None:
@@ -288,6 +305,12 @@ class ResultPane(Vertical):
 
     async def _copy(self, outcome: Outcome, view: View) -> None:
         self.post_message(self.Copied(await asyncio.to_thread(plain_text, outcome, view)))
+
+    def action_diff_results(self) -> None:
+        if len(self._outcomes) < 2:
+            host(self).notify("There is no other result to compare with: F10 runs it again", markup=False)
+            return
+        self.post_message(self.DiffWanted(self._outcomes, self._index, self._view))
 
     def action_send_to_compare(self) -> None:
         if self.outcome is not None and self.outcome.raw is not None:

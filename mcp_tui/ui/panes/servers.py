@@ -13,6 +13,7 @@ from mcp_tui.core.media import duration_text
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
+from mcp_tui.ui.server_views import LogAsked
 from mcp_tui.ui.status import server_state
 from mcp_tui.ui.widgets.row_list import RowList, fill
 
@@ -124,6 +125,10 @@ class ServersPane(RowList):
     def action_open_card(self) -> None:
         if self.current is not None:
             self.post_message(self.CardAsked(self.current.name))
+
+    def action_open_log(self) -> None:
+        if self.current is not None:
+            self.post_message(LogAsked(self.current.name))
 
     def action_toggle_server(self) -> None:
         if self.current is not None:

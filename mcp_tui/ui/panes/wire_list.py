@@ -90,6 +90,9 @@ class WireList(Widget, can_focus=True):
         self._day = ""
         self._server_width = 6
         self._inks: dict[str, Style] = {}
+        self._base = self._cursor_look = Style.null()
+        self._drawn_top = 0
+        self._drawn_thumb = range(0)
         self._dragging = False
         self.built = 0
         """Rows built since the start: what painting costs."""
@@ -213,32 +216,36 @@ class WireList(Widget, can_focus=True):
         if not self._inks:
             self._inks = {name: ink(self, f"wire-list--{name}") for name in (*_INKS, "thumb")}
         self._day = self._today()
+        # Once for all lines: each of these took longer than putting a line together.
+        self._base = self.rich_style
+        self._cursor_look = paper(self, f"wire-list--{'cursor' if self.has_focus else 'cursor-blurred'}")
+        self._drawn_top, self._drawn_thumb = self._top_place, self._thumb()
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        base = self.rich_style
+        base = self._base
         if not self.numbers:
             text = self.empty if y == 0 else ""
             return Strip([Segment(set_cell_size(text, width), self._inks["muted"])], width).apply_style(base)
-        place = self._top_place + y
+        place = self._drawn_top + y
         body = width - 1
         row = self.row_of(self.numbers[place]) if place < len(self.numbers) else None
         segments = self._segments(row, body) if row is not None else [Segment(" " * body)]
         strip = Strip(segments, body)
         if row is not None and row.number == self.cursor:
-            name = "cursor" if self.has_focus else "cursor-blurred"
-            strip = strip.apply_style(paper(self, f"wire-list--{name}"))
-        lane = Segment(glyphs.THUMB if self._in_thumb(y) else " ", self._inks["thumb"])
+            strip = strip.apply_style(self._cursor_look)
+        lane = Segment(glyphs.THUMB if y in self._drawn_thumb else " ", self._inks["thumb"])
         return Strip([*strip, lane], width).apply_style(base)
 
-    def _in_thumb(self, y: int) -> bool:
+    def _thumb(self) -> range:
+        """The lines of the scrollbar's thumb."""
         total, height = len(self.numbers), self.size.height
         if total <= height:
-            return False
+            return range(0)
         length = max(1, height * height // total)
         start = round(self._top_place * (height - length) / (total - height))
-        return start <= y < start + length
+        return range(start, start + length)
 
     def _segments(self, row: Row, width: int) -> list[Segment]:
         """Exactly `width` cells. What finds no room goes by worth: size, id, then the milliseconds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -13,19 +14,19 @@ from mcp_tui.core.types import JsonObject
 from mcp_tui.ui.host import host
 from mcp_tui.ui.panes.catalog import CatalogPane
 from mcp_tui.ui.panes.servers import ServersPane
-from mcp_tui.ui.screens.compare_sending import CompareSending
+from mcp_tui.ui.screens.column_reading import ColumnReading
+from mcp_tui.ui.screens.compare_reviving import CompareReviving
 from mcp_tui.ui.screens.mode import TrustAsked
 
 if TYPE_CHECKING:
     from mcp_tui.runs.engine import Engine
     from mcp_tui.runs.spec import ColumnSpec
-    from mcp_tui.ui.matrix_rows import ColumnView
     from mcp_tui.ui.panes.approval import ApprovalBar
     from mcp_tui.ui.screens.params import ChosenParams
     from mcp_tui.ui.widgets.model_column import ModelColumn
 
 
-class CompareScreen(CompareSending):
+class CompareScreen(ColumnReading, CompareReviving):
     """What the keys do. Every action finds its column by the focus, else by what had it last."""
 
     # Servers and catalog
@@ -157,20 +158,13 @@ class CompareScreen(CompareSending):
         self.remove_class("-sidebar-open")
         self.prompt_pane.editor.focus()
 
-    def action_focus_column(self, number: int) -> None:
-        self.columns_area.focus_number(number)
-
-    def action_focus_neighbour(self, step: int) -> None:
-        self.columns_area.focus_neighbour(step)
-
-    def action_maximise_column(self) -> None:
-        self.columns_area.toggle_maximised()
-
     def action_back(self) -> None:
         """One step back: what is being read, the bar, a sign-in, the sidebar, a live column, a big one, the editor."""
         if self._stop_delivery():
             return
         column = self._focused_column()
+        if column is not None and column.step_back():
+            return
         conversation = self._conversation
         if self.approval_bar.has_focus:
             self._return_focus()
@@ -251,12 +245,15 @@ class CompareScreen(CompareSending):
             self._changed()
 
     def action_add_model(self) -> None:
+        self._pick_model("Add a model", self._models_chosen)
+
+    def _pick_model(self, title: str, chosen: Callable[[tuple[ColumnSpec, ...] | None], None]) -> None:
         from mcp_tui.ui.screens.model_picker import ModelPicker
 
         engine = self._engine
         if engine is not None:
-            picker = ModelPicker(engine.registry, engine.config, engine.default_columns)
-            host(self).push_screen(picker, self._models_chosen)
+            picker = ModelPicker(engine.registry, engine.config, engine.default_columns, engine.models, title=title)
+            host(self).push_screen(picker, chosen)
 
     def _models_chosen(self, chosen: tuple[ColumnSpec, ...] | None) -> None:
         if self._conversation is None:
@@ -302,50 +299,46 @@ class CompareScreen(CompareSending):
         self._changed()
 
     def action_edit_params(self) -> None:
+        from mcp_tui.ui.column_facts import column_facts
         from mcp_tui.ui.screens.params import ParamsScreen
 
-        column = self._column()
-        conversation = self._conversation
-        if column is None or conversation is None:
+        column, conversation, engine = self._column(), self._conversation, self._engine
+        if column is None or conversation is None or engine is None:
             return
         spec = conversation.column(column.column_id)
 
         def chosen(found: ChosenParams | None) -> None:
-            if found is None or (found.params == spec.params and found.system == spec.system):
-                return
-            conversation.set_params(spec.id, found.params, found.system)
-            if conversation.run is not None:
-                self._toast(f"{spec.label}: from the next conversation on (ctrl+n)")
+            if found is not None and (found.params, found.system) != (spec.params, spec.system):
+                self._relabel(conversation.set_params(spec.id, found.params, found.system))
 
-        host(self).push_screen(ParamsScreen(spec), chosen)
+        facts = column_facts(engine, conversation, spec, self.catalog_pane.off)
+        host(self).push_screen(ParamsScreen(spec, facts), chosen)
+
+    def action_switch_model(self) -> None:
+        column, conversation = self._column(), self._conversation
+        if column is None or conversation is None:
+            return
+        spec = conversation.column(column.column_id)
+
+        def chosen(found: tuple[ColumnSpec, ...] | None) -> None:
+            if not found:
+                return
+            first, *others = found
+            if others:
+                self._toast("A set names several models: switch to one", "warning")
+                return
+            self._relabel(conversation.switch(spec.id, first))
+            self._toast(f"{spec.label} → {first.label}: it goes on with the conversation")
+
+        self._pick_model(f"Go on with another model than {clean_line(spec.label)}", chosen)
+
+    def _relabel(self, spec: ColumnSpec) -> None:
+        for column in self.columns_area.columns:
+            if column.column_id == spec.id:
+                column.relabel(spec.label, demo=spec.ref.provider == "demo")
+        self._changed()
 
     # Comparing
 
-    def _views(self) -> list[ColumnView]:
-        from mcp_tui.ui.matrix_rows import ColumnView
-
-        return [
-            ColumnView(column.label, column.status, column.metrics, column.calls)
-            for column in self.columns_area.columns
-        ]
-
-    def action_show_matrix(self) -> None:
-        from mcp_tui.ui.screens.matrix import MatrixScreen
-
-        conversation = self._conversation
-        if self.columns_area.columns:
-            live = lambda: conversation is not None and conversation.live  # noqa: E731
-            host(self).push_screen(MatrixScreen(self._views, live))
-
-    def action_diff_answers(self) -> None:
-        from mcp_tui.ui.screens.diff import Answer, DiffScreen
-
-        answered = [column for column in self.columns_area.columns if column.answer_text().strip()]
-        if len(answered) < 2:
-            self._toast("Two answers are needed to compare them", "warning")
-            return
-        current = self._column()
-        left = answered.index(current) if current in answered else 0
-        right = (left + 1) % len(answered)
-        answers = [Answer(column.label, column.answer_text()) for column in answered]
-        host(self).push_screen(DiffScreen(answers, left, right))
+    def _live(self) -> bool:
+        return self._conversation is not None and self._conversation.live

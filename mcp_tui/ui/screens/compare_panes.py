@@ -21,6 +21,7 @@ from mcp_tui.core.events import ColumnEvent, MetricsChanged, StatusChanged, Text
 from mcp_tui.core.state import ApprovalQuestion, ColumnStatus, ServerSnapshot
 from mcp_tui.core.text import clean
 from mcp_tui.ui.conversation import Conversation, best_columns
+from mcp_tui.ui.first_words import COLUMNS_STARTING, SERVERS_STARTING
 from mcp_tui.ui.host import host
 from mcp_tui.ui.panes.catalog import CatalogPane
 from mcp_tui.ui.panes.columns import ColumnsArea
@@ -76,6 +77,8 @@ class ComparePanes(ModeScreen):
         self._header_timer: Timer | None = None
         self._context_tokens = 0
         """Of the conversation so far; counted when something changed, not at every keystroke."""
+        self._attached_files = ""
+        """Files that the text in the editor names, in words."""
         self._history = history or PromptHistory(paths.state_dir() / "prompts.jsonl")
         self.servers_pane = ServersPane(clock=clock, id="servers")
         self.catalog_pane = CatalogPane(id="catalog")
@@ -102,8 +105,8 @@ class ComparePanes(ModeScreen):
 
     def on_mount(self) -> None:
         self.demo_line.display = False
-        self.columns_area.say("starting …")
-        self.servers_pane.empty = "◐ starting"
+        self.columns_area.say(COLUMNS_STARTING)
+        self.servers_pane.empty = SERVERS_STARTING
         self.servers_pane.show(())
         self._describe()
         self.run_worker(self._load_history(), group="history")
@@ -128,6 +131,7 @@ class ComparePanes(ModeScreen):
             columns = engine.default_columns(self._wanted_models())
         except AppError as error:
             self.columns_area.say(f"! {error.info.line()}\n\nPress + to choose a model.")
+            self.run_worker(self._columns_of_this_machine(engine), group="local-models")
         else:
             if not columns:
                 self.columns_area.say("No model yet. Press + to choose one.")
@@ -140,6 +144,21 @@ class ComparePanes(ModeScreen):
             if not self.prompt_pane.text:
                 self.prompt_pane.set_text(DEMO_PROMPT)
         self._changed()
+
+    async def _columns_of_this_machine(self, engine: Engine) -> None:
+        """The model that was asked for may be one of a server that had not been found yet."""
+        await engine.local_models_known()
+        conversation = self._conversation
+        if engine is not self._engine or conversation is None or conversation.columns:
+            return
+        try:
+            columns = engine.default_columns(self._wanted_models())
+        except AppError:
+            return  # what stands there already says why
+        if columns:
+            self._conversation = Conversation(engine, columns, self._column_event)
+            await self._show_columns()
+            self._changed()
 
     def _wanted_models(self) -> tuple[str, ...]:
         from mcp_tui.ui.app import McpTuiApp
@@ -280,6 +299,8 @@ class ComparePanes(ModeScreen):
             if conversation.only is not None:
                 target = conversation.column(conversation.only).label
         parts.append(f"{tools} tool{'' if tools == 1 else 's'}")
+        if self._attached_files:
+            parts.append(self._attached_files)
         parts.append(self.prompt_pane.input_tokens(tax, self._context_tokens))
         self.prompt_pane.describe(parts, target)
 

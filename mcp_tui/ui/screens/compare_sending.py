@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+import asyncio
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from textual import on
@@ -13,6 +14,7 @@ from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.state import PromptInfo
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import delivery
+from mcp_tui.ui.file_mentions import attached_text, possible_files
 from mcp_tui.ui.host import host
 from mcp_tui.ui.mentions import Mention, mentions
 from mcp_tui.ui.panes.prompt import PromptPane
@@ -21,6 +23,10 @@ from mcp_tui.ui.status import seconds
 
 if TYPE_CHECKING:
     from mcp_tui.runs.spec import Attachment
+
+
+FILES_S = 0.15
+"""After the last key; the disk is not asked at every one."""
 
 
 class CompareSending(ComparePanes):
@@ -43,28 +49,41 @@ class CompareSending(ComparePanes):
         except AppError as error:
             self.prompt_pane.say_error(error.info)
             return
-        if named:
-            self._start_delivery(self._send_with(event.text, named))
+        files = possible_files(event.text, {server.name for server in self._servers})
+        if named or files:
+            self._start_delivery(self._send_with(event.text, named, files))
         else:
             self._send_now(event.text, ())
 
     def _start_delivery(self, work: Coroutine[Any, Any, None]) -> None:
         self._delivering = self.run_worker(work, group="delivery", exclusive=True)
 
-    async def _send_with(self, text: str, named: tuple[Mention, ...]) -> None:
+    async def _send_with(self, text: str, named: tuple[Mention, ...], files: tuple[str, ...]) -> None:
         engine = self._engine
         if engine is None:
             return
-        what = ", ".join(f"@{clean_line(mention.text)}" for mention in named)
+        what = ", ".join(f"@{clean_line(word)}" for word in (*(mention.text for mention in named), *files))
         ticker = self._busy_note(f"reading {what}")
         try:
-            read = await delivery.attachments(engine.manager, named)
+            read = (*await delivery.files(files), *await delivery.attachments(engine.manager, named))
         except AppError as error:
             self.prompt_pane.say_error(error.info)
         else:
             self._send_now(text, read)
         finally:
             ticker.stop()
+
+    @on(PromptPane.Edited)
+    def _look_for_files(self) -> None:
+        """What would be attached stands in the border before it is sent: a pasted text may name files too."""
+        if "@" in self.prompt_pane.text or self._attached_files:
+            self.run_worker(self._tell_files, group="files", exclusive=True)
+
+    async def _tell_files(self) -> None:
+        await asyncio.sleep(FILES_S)
+        files = possible_files(self.prompt_pane.text, {server.name for server in self._servers})
+        self._attached_files = await asyncio.to_thread(attached_text, files) if files else ""
+        self._describe()
 
     def _busy_note(self, what: str) -> Timer:
         """Say what is going on, for how long already, and how to end it."""
@@ -104,12 +123,12 @@ class CompareSending(ComparePanes):
             return
         from mcp_tui.ui.screens.prompt_form import PromptForm
 
-        async def complete(argument: str, typed: str) -> tuple[str, ...]:
+        async def complete(argument: str, typed: str, others: Mapping[str, str]) -> tuple[str, ...]:
             if self._engine is None:
                 return ()
             try:
                 ref = {"type": "ref/prompt", "name": prompt.name}
-                return await self._engine.manager.complete(prompt.server, ref, (argument, typed))
+                return await self._engine.manager.complete(prompt.server, ref, (argument, typed), others)
             except AppError:
                 # A suggestion that does not come is no loss; the form works without.
                 return ()

@@ -12,13 +12,16 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
+from mcp_tui.ui.compositor import LeanCompositor
 from mcp_tui.ui.host import host
 from mcp_tui.ui.widgets.key_bar import KeyBar
 from mcp_tui.ui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
+    from mcp_tui.core.requests import ServerRequest
+    from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
     from mcp_tui.runs.engine import Engine
+    from mcp_tui.ui.widgets.request_bar import RequestBar
 
 
 class ItemChosen(Message):
@@ -78,6 +81,8 @@ class ModeScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._compositor = LeanCompositor()
+        self._request_bar: RequestBar | None = None
         # A new screen is styled with the newest styles anyway. Without this the framework takes it for an old one,
         # and parses every style file twice more before the first frame (25 ms).
         with suppress(RuntimeError):  # built before an app runs: then there is nothing to save
@@ -114,6 +119,18 @@ class ModeScreen(Screen[None]):
 
     def questions_changed(self, questions: tuple[ApprovalQuestion, ...]) -> None:
         """The calls that wait for approval, oldest first."""
+
+    def requests_changed(self, requests: tuple[ServerRequest, ...], key: str) -> None:
+        """What servers ask and nobody has answered. key: what opens it."""
+        if self._request_bar is None:
+            if not requests:
+                return
+            from mcp_tui.ui.widgets.request_bar import RequestBar
+
+            # Late: the first frame has nothing to answer.
+            self._request_bar = RequestBar()
+            self.mount(self._request_bar, before=self.query_one(KeyBar))
+        self._request_bar.show(requests, key)
 
     # Keys of the whole screen: a mode overrides what it has; the rest does nothing.
 

@@ -20,12 +20,14 @@ from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.providers.registry import ModelRef
 from mcp_tui.providers.vendors import BY_NAME
+from mcp_tui.runs.model_catalog import FRESH_S, price_text, size_text
 from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.row_list import RowList, fill
 
 if TYPE_CHECKING:
     from mcp_tui.config.schema import Config
-    from mcp_tui.providers.registry import ProviderInfo, ProviderRegistry
+    from mcp_tui.providers.registry import ModelInfo, ProviderInfo, ProviderRegistry
+    from mcp_tui.runs.model_catalog import ModelCatalog
     from mcp_tui.runs.spec import ColumnSpec
 
 LIST_TIMEOUT_S = 10.0
@@ -45,12 +47,22 @@ def missing(provider: ProviderInfo) -> str:
     return "not running here"
 
 
+def _figures(info: ModelInfo) -> str:
+    """`200k  $3.00 in  $15.00 out`, each where it is known."""
+    size, tokens_in = size_text(info.context_tokens), price_text(info.input_usd_per_mtok)
+    tokens_out = price_text(info.output_usd_per_mtok)
+    prices = f"{tokens_in:>7} in {tokens_out:>7} out" if tokens_in and tokens_out else " " * 22
+    return f"{size:>6} {prices}".rstrip() if size or tokens_in else ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     provider: str
     text: str
     aside: str
     ref: ModelRef | None = None
+    lacks: bool = False
+    """Its provider cannot be asked now."""
     name: str = ""
     """A short name or set of the configuration."""
 
@@ -80,7 +92,7 @@ class ModelList(RowList):
             return fill(Text(f"  {row.text}", end=""), Text(row.aside, muted), width)
         if row.ref is None:
             return fill(Text(row.text, self.part("row-list--strong"), end=""), Text(row.aside, muted), width)
-        return fill(Text(f"  {row.text}", "" if not row.aside else muted, end=""), Text(row.aside, muted), width)
+        return fill(Text(f"  {row.text}", muted if row.lacks else "", end=""), Text(row.aside, muted), width)
 
     @property
     def current(self) -> _Row | None:
@@ -101,6 +113,7 @@ class ModelPicker(ModalScreen["tuple[ColumnSpec, ...] | None"]):
         Binding("down", "move(1)", show=False, priority=True),
         Binding("pageup", "page(-1)", show=False, priority=True),
         Binding("pagedown", "page(1)", show=False, priority=True),
+        Binding("ctrl+r", "ask_again", "ask again", priority=True),
     ]
 
     def __init__(
@@ -108,16 +121,21 @@ class ModelPicker(ModalScreen["tuple[ColumnSpec, ...] | None"]):
         registry: ProviderRegistry,
         config: Config,
         columns: Callable[[Sequence[str]], tuple[ColumnSpec, ...]],
+        models: ModelCatalog,
+        *,
+        title: str = "Add a model",
     ) -> None:
         """columns: for names as `-m` takes them; AppError names what is wrong."""
         super().__init__()
+        self._catalog = models
+        self._title = title
         self._registry = registry
         self._columns = columns
         self._own = {**{name: " + ".join(models) for name, models in config.sets.items()}, **config.models}
         """Short names win over sets."""
         self._system = config.defaults.system
         self._providers: Sequence[ProviderInfo] = registry.providers()
-        self._models: dict[str, tuple[str, ...]] = {p.name: p.models for p in self._providers}
+        self._models: dict[str, tuple[ModelInfo, ...]] = {p.name: models.models(p.name) for p in self._providers}
         self._faults: dict[str, ErrorInfo] = {}
         self._asking: set[str] = set()
         self._filter = Input(placeholder="filter, or write PROVIDER/MODEL?effort=low | PROVIDER/MODEL", compact=True)
@@ -127,8 +145,8 @@ class ModelPicker(ModalScreen["tuple[ColumnSpec, ...] | None"]):
 
     def compose(self) -> ComposeResult:
         box = Vertical()
-        box.border_title = "Add a model"
-        box.border_subtitle = "enter add · esc back"
+        box.border_title = Content(self._title)
+        box.border_subtitle = "enter choose · ^r ask again · esc back"
         with box:
             yield self._filter
             yield self._list
@@ -140,21 +158,35 @@ class ModelPicker(ModalScreen["tuple[ColumnSpec, ...] | None"]):
         self._to_first_model()
         self.run_worker(self._ask_all(), group="models")
 
-    async def _ask_all(self) -> None:
-        asked = [p.name for p in self._providers if p.available and not p.demo]
+    def action_ask_again(self) -> None:
+        self.run_worker(self._ask_all(anew=True), group="models", exclusive=True)
+
+    async def _ask_all(self, *, anew: bool = False) -> None:
+        """Those whose list is old; local servers always, they are another one every hour. anew: every one, and servers
+        that were started since."""
+        if anew:
+            await self._registry.detect_local()
+            self._providers = self._registry.providers()
+            self._models |= {p.name: self._catalog.models(p.name) for p in self._providers}
+        asked = [p.name for p in self._providers if p.available and not p.demo and (anew or self._is_old(p.name))]
+        for name in asked:
+            self._faults.pop(name, None)
         self._asking = set(asked)
         self._rebuild()
         async with asyncio.TaskGroup() as group:
             for name in asked:
                 group.create_task(self._ask(name))
 
+    def _is_old(self, name: str) -> bool:
+        age_s = self._catalog.age_s(name)
+        return age_s is None or age_s > FRESH_S or self._registry.charges_nothing(name)
+
     async def _ask(self, name: str) -> None:
         try:
-            found = await self._registry.provider(name).list_models(timeout_s=LIST_TIMEOUT_S)
+            await self._catalog.ask(name, timeout_s=LIST_TIMEOUT_S)
         except AppError as error:
             self._faults[name] = error.info
-        else:
-            self._models[name] = tuple(dict.fromkeys((*self._models[name], *found)))
+        self._models[name] = self._catalog.models(name)
         self._asking.discard(name)
         self._rebuild()
 
@@ -165,14 +197,15 @@ class ModelPicker(ModalScreen["tuple[ColumnSpec, ...] | None"]):
         for provider in sorted(self._providers, key=lambda p: not p.available):
             lack = missing(provider)
             found = [
-                ModelRef(provider.name, model)
-                for model in self._models[provider.name]
-                if all(term in f"{provider.name}/{model}".casefold() for term in terms)
+                info for info in self._models[provider.name] if all(term in str(info.ref).casefold() for term in terms)
             ]
             if not found and terms:
                 continue
             rows.append(_Row(provider.name, clean_line(provider.name), self._aside(provider)))
-            rows.extend(_Row(provider.name, clean_line(ref.model), lack and "◇", ref) for ref in found)
+            rows.extend(
+                _Row(provider.name, clean_line(info.ref.model), _figures(info) or (lack and "◇"), info.ref, bool(lack))
+                for info in found
+            )
         self._list.rows = rows
         self._list.rows_replaced(key)
 

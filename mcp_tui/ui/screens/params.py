@@ -1,19 +1,23 @@
-"""The parameters of one column."""
+"""The parameters of one column, and what is known about its model."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static, TextArea
 
 from mcp_tui.core.chat import ModelParams
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import clean, clean_line
 from mcp_tui.runs.spec import ColumnSpec
+from mcp_tui.ui.column_facts import ColumnFacts
 from mcp_tui.ui.stylesheets import sheets
 
 
@@ -40,21 +44,60 @@ def _temperature(text: str) -> float | None:
 
 
 def _max_tokens(text: str) -> int | None:
+    value = _whole(text, "a whole number such as 4096")
+    if value is not None and value < 1:
+        raise RefusedError("at least 1")
+    return value
+
+
+def _seed(text: str) -> int | None:
+    return _whole(text, "a whole number such as 42")
+
+
+def _whole(text: str, wants: str) -> int | None:
     if not text:
         return None
     try:
-        value = int(text.replace("_", "").replace(",", ""))
+        return int(text.replace("_", "").replace(",", ""))
     except ValueError:
-        raise RefusedError("a whole number such as 4096") from None
-    if value < 1:
-        raise RefusedError("at least 1")
-    return value
+        raise RefusedError(wants) from None
 
 
 def _effort(text: str) -> str | None:
     if any(character.isspace() for character in text):
         raise RefusedError("one word such as low, medium or high")
     return text or None
+
+
+def _stop(text: str) -> tuple[str, ...]:
+    """Separated by ` | `; `\\n` stands for a line end."""
+    parts = (part.strip(" ") for part in text.split(" | "))
+    return tuple(part.replace("\\n", "\n") for part in parts if part)
+
+
+def _stop_text(stop: tuple[str, ...]) -> str:
+    return " | ".join(text.replace("\n", "\\n") for text in stop)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    word: str
+    read: Callable[[str], Any]
+    write: Callable[[Any], str]
+    placeholder: str
+
+
+_FIELDS = {
+    "temperature": _Field("temperature", _temperature, lambda t: "" if t is None else f"{t:g}", "the model's own"),
+    "max_tokens": _Field("max tokens", _max_tokens, _text, "the provider's own"),
+    "effort": _Field("effort", _effort, _text, "low, medium, high; empty = not sent"),
+    "seed": _Field("seed", _seed, _text, "empty = not sent"),
+    "stop": _Field("stop", _stop, _stop_text, "texts that end the answer, between them  |  ; \\n is a line end"),
+}
 
 
 class ParamsScreen(ModalScreen[ChosenParams | None]):
@@ -66,59 +109,67 @@ class ParamsScreen(ModalScreen[ChosenParams | None]):
         Binding("ctrl+s,f9", "save", "save", priority=True),
     ]
 
-    def __init__(self, spec: ColumnSpec) -> None:
+    def __init__(self, spec: ColumnSpec, facts: ColumnFacts) -> None:
         super().__init__()
         self._spec = spec
-        params = spec.params
-        temperature = "" if params.temperature is None else f"{params.temperature:g}"
-        max_tokens = "" if params.max_tokens is None else str(params.max_tokens)
-        self._inputs: dict[str, Input] = {
-            "temperature": Input(temperature, placeholder="the model's own", compact=True),
-            "max_tokens": Input(max_tokens, placeholder="the provider's own", compact=True),
-            "effort": Input(params.effort or "", placeholder="low, medium, high; empty = not sent", compact=True),
+        self._facts = facts
+        self._inputs = {
+            name: Input(clean(field.write(getattr(spec.params, name))), placeholder=field.placeholder, compact=True)
+            for name, field in _FIELDS.items()
         }
         self._system = TextArea(spec.system, soft_wrap=True, compact=True, id="params-system")
         self._faults = {name: Static(classes="fault", markup=False) for name in self._inputs}
 
     def compose(self) -> ComposeResult:
-        words = {"temperature": "temperature", "max_tokens": "max tokens", "effort": "effort"}
-        box = Vertical()
+        box = VerticalScroll(can_focus=False)
         box.border_title = Content(f"Parameters of {clean_line(self._spec.label)}")
         box.border_subtitle = "enter or ^s save · esc back"
         with box:
             for name, field in self._inputs.items():
                 with Horizontal(classes="field"):
-                    yield Label(words[name])
+                    yield Label(_FIELDS[name].word)
                     yield field
                     yield self._faults[name]
             yield Label("system prompt", classes="above")
             yield self._system
+            with Vertical(id="facts"):
+                for about, words in self._facts.lines:
+                    with Horizontal(classes="fact"):
+                        yield Label(about)
+                        yield Static(Text(clean_line(words)), classes="words")
 
     def on_mount(self) -> None:
         self._inputs["temperature"].focus()
+        self._check()
 
     def on_input_submitted(self) -> None:
         self.action_save()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        for name, field in self._inputs.items():
-            if field is event.input:
-                self._faults[name].update("")
+        self._check()
+
+    def _check(self) -> None:
+        """Beside each field: nothing while it is being written, what the model will not get once it can be read."""
+        values: dict[str, Any] = {}
+        for name in _FIELDS:
+            self._faults[name].update("")
+            try:
+                values[name] = self._read(name)
+            except RefusedError:
+                continue
+        for name in self._facts.unsent(ModelParams(**values)):
+            self._faults[name].update("this model does not take it")
 
     def action_save(self) -> None:
-        name = "temperature"
-        try:
-            temperature = _temperature(self._value(name))
-            name = "max_tokens"
-            max_tokens = _max_tokens(self._value(name))
-            name = "effort"
-            effort = _effort(self._value(name))
-        except RefusedError as error:
-            self._faults[name].update(f"! {error}")
-            self._inputs[name].focus()
-            return
-        params = replace(self._spec.params, temperature=temperature, max_tokens=max_tokens, effort=effort)
-        self.dismiss(ChosenParams(params, self._system.text))
+        values: dict[str, Any] = {}
+        for name in _FIELDS:
+            try:
+                values[name] = self._read(name)
+            except RefusedError as error:
+                self._faults[name].update(f"! {error}")
+                self._inputs[name].focus()
+                return
+        self.dismiss(ChosenParams(ModelParams(**values), self._system.text))
 
-    def _value(self, name: str) -> str:
-        return self._inputs[name].value.strip()
+    def _read(self, name: str) -> Any:
+        return _FIELDS[name].read(self._inputs[name].value.strip())

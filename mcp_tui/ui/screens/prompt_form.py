@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -16,18 +16,20 @@ from mcp_tui.core.state import PromptInfo
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.ui.stylesheets import sheets
 
-Complete = Callable[[str, str], Awaitable[tuple[str, ...]]]
-"""(argument, typed so far) -> suggestions; never raises."""
+Complete = Callable[[str, str, Mapping[str, str]], Awaitable[tuple[str, ...]]]
+"""(argument, typed so far, the other arguments) -> suggestions; never raises."""
 
 
 class _ServerSuggester(Suggester):
-    def __init__(self, argument: str, complete: Complete) -> None:
-        super().__init__(use_cache=True, case_sensitive=True)
+    def __init__(self, argument: str, complete: Complete, others: Callable[[str], Mapping[str, str]]) -> None:
+        # No cache: what fits may depend on the other arguments.
+        super().__init__(use_cache=False, case_sensitive=True)
         self._argument = argument
         self._complete = complete
+        self._others = others
 
     async def get_suggestion(self, value: str) -> str | None:
-        found = await self._complete(self._argument, value)
+        found = await self._complete(self._argument, value, self._others(self._argument))
         return next((clean_line(text) for text in found if clean_line(text).startswith(value)), None)
 
 
@@ -46,12 +48,17 @@ class PromptForm(ModalScreen[dict[str, str] | None]):
         self._fields = [
             Input(
                 placeholder="" if argument.required else "optional",
-                suggester=_ServerSuggester(argument.name, complete),
+                suggester=_ServerSuggester(argument.name, complete, self._filled),
                 compact=True,
             )
             for argument in prompt.arguments
         ]
         self._fault = Static(classes="fault", markup=False)
+
+    def _filled(self, without: str) -> dict[str, str]:
+        """What stands in the other fields."""
+        pairs = zip(self._prompt.arguments, self._fields, strict=True)
+        return {argument.name: field.value for argument, field in pairs if field.value and argument.name != without}
 
     def compose(self) -> ComposeResult:
         box = VerticalScroll(can_focus=False)

@@ -28,8 +28,9 @@ class SaveScreen(ModalScreen[Path | None]):
     SaveScreen Static.-bad { color: $text-warning; }
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, note: str = "enter saves · esc goes back") -> None:
         super().__init__()
+        self._note = note
         self._path = path
         self._warned: Path | None = None
 
@@ -37,7 +38,7 @@ class SaveScreen(ModalScreen[Path | None]):
         with Vertical() as box:
             box.border_title = "Save to"
             yield Input(str(self._path), compact=True, select_on_focus=False)
-            yield Static("enter saves · esc goes back")
+            yield Static(safe.label(self._note))
 
     async def on_input_submitted(self, event: Input.Submitted) -> None:
         note = self.query_one(Static)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable
 
@@ -13,16 +12,19 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from mcp_tui.core import json_text
+from mcp_tui.core import crash_text, json_text
 from mcp_tui.core.media import duration_text
-from mcp_tui.core.state import CrashCard, ServerFacts, ServerSnapshot, ServerStatus
+from mcp_tui.core.state import RESTARTING, CrashCard, ServerFacts, ServerSnapshot, ServerStatus
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.ui.host import host
+from mcp_tui.ui.live_text import live_facts, server_words
 from mcp_tui.ui.screens.scroll_keys import SCROLL_KEYS, ScrollKeys
+from mcp_tui.ui.server_views import LogAsked
 from mcp_tui.ui.status import INK, MUTED, server_state
 from mcp_tui.ui.stylesheets import sheets
 
 _STDERR_LINES = 40
+_STDERR = "Last lines of stderr"
 
 
 class ServerCard(ScrollKeys, ModalScreen[None]):
@@ -35,6 +37,8 @@ class ServerCard(ScrollKeys, ModalScreen[None]):
         Binding("space", "switch", "on/off"),
         Binding("s", "sign_in", "sign in"),
         Binding("c", "copy_address", "copy address"),
+        Binding("l", "open_log", "log"),
+        Binding("t", "app.open_tasks", "tasks"),
         *SCROLL_KEYS,
     ]
 
@@ -88,6 +92,9 @@ class ServerCard(ScrollKeys, ModalScreen[None]):
     def action_sign_in(self) -> None:
         self._sign_in(self._server.name)
 
+    def action_open_log(self) -> None:
+        self.post_message(LogAsked(self._server.name))
+
     def action_copy_address(self) -> None:
         if self._server.sign_in_url:
             host(self).copy_to_clipboard(clean_line(self._server.sign_in_url))
@@ -105,7 +112,7 @@ def _keys(server: ServerSnapshot) -> str:
     if server.sign_in_url:
         return "c copy the address · s stop waiting · esc close"
     sign_in = "s sign in · " if server.status is ServerStatus.NEEDS_AUTH else ""
-    return f"{sign_in}r reconnect · space on/off · esc close"
+    return f"{sign_in}l log · t tasks · r reconnect · space on/off · esc close"
 
 
 def card(server: ServerSnapshot, now: float) -> Content:
@@ -113,7 +120,8 @@ def card(server: ServerSnapshot, now: float) -> Content:
     parts: list[Content] = [_head(server, now)]
     if server.reason is not None:
         reason = server.reason
-        lines = [Content.styled(clean_line(reason.title), "bold $text-error")]
+        ink = "$text-accent" if reason.code == RESTARTING else "$text-error"
+        lines = [Content.styled(clean_line(reason.title), f"bold {ink}")]
         if reason.detail:
             lines.append(Content(clean(reason.detail)))
         if reason.hint:
@@ -124,6 +132,9 @@ def card(server: ServerSnapshot, now: float) -> Content:
         parts.append(_section("Sign in at", [Content(clean_line(server.sign_in_url))]))
     if server.crash is not None:
         parts.append(_crash(server.crash))
+    stderr = [Content.styled(line, MUTED) for line in crash_text.last_words(server, _STDERR_LINES)]
+    if stderr and server.crash is not None:
+        parts.append(_section(_STDERR, stderr))  # why it ended stands above what it was
     if server.warnings or server.catalog.warnings:
         notes = [Content(f"! {clean_line(text)}") for text in (*server.warnings, *server.catalog.warnings)]
         parts.append(_section("Warnings", notes))
@@ -134,10 +145,8 @@ def card(server: ServerSnapshot, now: float) -> Content:
         )
     if server.facts is not None:
         parts.extend(_facts(server.facts))
-    stderr = server.stderr_tail or (server.crash.stderr_tail if server.crash else ())
-    if stderr:
-        lines = [Content.styled(clean_line(line), MUTED) for line in stderr[-_STDERR_LINES:]]
-        parts.append(_section("Last lines of stderr", lines))
+    if stderr and server.crash is None:
+        parts.append(_section(_STDERR, stderr))
     return Content("\n\n").join(parts)
 
 
@@ -156,9 +165,11 @@ def _head(server: ServerSnapshot, now: float) -> Content:
     ]
     if server.facts is not None:
         facts = server.facts
-        rows.append(("server says", Content(clean_line(f"{facts.server_name} {facts.server_version}"))))
-        rows.append(("protocol", Content(clean_line(f"{facts.protocol_version} ({facts.era})"))))
+        rows.extend((name, Content(text)) for name, text in server_words(facts))
+        era = f"{facts.era}, {server.era_source}" if server.era_source else facts.era
+        rows.append(("protocol", Content(clean_line(f"{facts.protocol_version} ({era})"))))
     rows.append(("offers", Content(offers)))
+    rows.extend((name, Content(text)) for name, text in live_facts(server))
     if server.signed_in:
         rows.append(("access", Content("signed in")))
     if server.latency_ms is not None:
@@ -169,20 +180,10 @@ def _head(server: ServerSnapshot, now: float) -> Content:
 
 
 def _crash(crash: CrashCard) -> Content:
-    if crash.signal:
-        ended = f"ended by {clean_line(crash.signal)}"
-    elif crash.exit_code is not None:
-        ended = f"exit code {crash.exit_code}"
-    else:
-        ended = "never started"
     lines = [
-        Content.assemble(("ended       ", MUTED), (ended, "$text-error")),
-        Content.assemble(("command     ", MUTED), clean_line(shlex.join(crash.argv))),
-        Content.assemble(("folder      ", MUTED), clean_line(crash.cwd)),
+        Content.assemble((f"{name:<12}", MUTED), (clean_line(text), "$text-error" if name == "ended" else ""))
+        for name, text in crash_text.rows(crash)
     ]
-    if crash.env_withheld:
-        names = ", ".join(clean_line(name) for name in crash.env_withheld)
-        lines.append(Content.assemble(("not passed  ", MUTED), names))
     return _section("Process", lines)
 
 

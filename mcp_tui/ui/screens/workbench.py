@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
@@ -23,37 +21,39 @@ from mcp_tui.config import paths
 from mcp_tui.core.arguments import path_text
 from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.json_text import dump
-from mcp_tui.core.media import size_text
 from mcp_tui.core.schema import SchemaReader
 from mcp_tui.core.state import ResourceInfo, ServerSnapshot, ToolInfo
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.core.validation import Report, check
 from mcp_tui.store.arguments import ArgumentHistory
-from mcp_tui.ui import external_editor, keys, safe, workbench_calls
+from mcp_tui.ui import external_editor, keys, workbench_calls
 from mcp_tui.ui.host import host
 from mcp_tui.ui.open_item import (
     Definition,
     ItemKey,
     OpenItem,
     find,
+    newest_call,
     opened,
     runs_word,
     same_definition,
     schema_of,
     takes_arguments,
 )
-from mcp_tui.ui.outcomes import Kind, Outcome, OutcomeStatus, prompt_text
+from mcp_tui.ui.outcomes import Kind, Outcome, OutcomeStatus
 from mcp_tui.ui.panes.form import FormPane, with_definition
 from mcp_tui.ui.panes.items import ItemsPane
-from mcp_tui.ui.panes.result import ResultPane, file_name
-from mcp_tui.ui.screens.mode import ModeScreen, PromptOffered
-from mcp_tui.ui.screens.save import SaveScreen
+from mcp_tui.ui.panes.result import ResultPane
+from mcp_tui.ui.screens.workbench_results import WorkbenchResults
 from mcp_tui.ui.stylesheets import sheets
+from mcp_tui.ui.used_arguments import UsedArguments
 from mcp_tui.ui.widgets.schema_form import SchemaForm
+from mcp_tui.ui.workbench_live import LiveItems, runs_as_task, task_is_choice, task_item
 
 if TYPE_CHECKING:
     from mcp_tui.runs.engine import Engine
+    from mcp_tui.sessions.manager import SessionManager
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ CHECK_DELAY_S = 0.25
 COMPLETE_DELAY_S = 0.2
 
 
-class WorkbenchScreen(ModeScreen):
+class WorkbenchScreen(WorkbenchResults):
     """now: the monotonic clock; history: where used arguments are kept (default: the data directory)."""
 
     CSS_PATH = sheets("workbench", "items", "form", "result")
@@ -77,7 +77,10 @@ class WorkbenchScreen(ModeScreen):
     ) -> None:
         super().__init__()
         self._now = now
-        self._history = history or ArgumentHistory(paths.data_dir() / "arguments.db")
+        self._used = UsedArguments(
+            history or ArgumentHistory(paths.data_dir() / "arguments.db"),
+            lambda text: self.notify(text, severity="warning", markup=False),
+        )
         self._engine: Engine | None = None
         self._failure: ErrorInfo | None = None
         self._servers: dict[str, ServerSnapshot] = {}
@@ -87,6 +90,7 @@ class WorkbenchScreen(ModeScreen):
         self._calls: dict[int, Worker[None]] = {}
         self._count = 0
         self._delays: dict[str, Timer] = {}
+        self._live = LiveItems(self)
         self.items = ItemsPane(now, id="items")
         self.form = FormPane(id="form")
         self.result = ResultPane(now, id="result")
@@ -128,6 +132,32 @@ class WorkbenchScreen(ModeScreen):
         else:
             self._follow_definition(self._item)
             self._show_server()
+        self._live.look(self._open)
+
+    @property
+    def sessions(self) -> SessionManager | None:
+        return self._engine.manager if self._engine is not None else None
+
+    @property
+    def server_map(self) -> Mapping[str, ServerSnapshot]:
+        return self._servers
+
+    def say(self, text: str, tone: str = "warn") -> None:
+        self.form.say(text, tone)
+        self._show_server()
+
+    def read_again(self, item: OpenItem, heard: str) -> None:
+        self._start(item, sent_wrong=False, heard=heard)
+
+    def open_task(self, server: str, task_id: str, tool: str) -> None:
+        """Wait for a task of a server, and show its result with its tool."""
+        key = ItemKey(server, "tool", tool)
+        if tool and key not in self._open and (definition := self._definition(key)) is not None:
+            self._open[key] = opened(key, definition)
+        item = task_item(server, task_id, tool, self._open.values())
+        self._open[item.key] = item
+        self._show(item, focus=False, run=False)
+        self._start(item, sent_wrong=False, arguments={}, task_id=task_id)
 
     def open_item(self, server: str, kind: str, name: str) -> None:
         """Show an item and go to its arguments; when the server is not there yet, as soon as it is."""
@@ -230,7 +260,8 @@ class WorkbenchScreen(ModeScreen):
 
     def _show_server(self) -> None:
         if self._item is not None:
-            self.form.show_server(self._servers.get(self._item.key.server), self._now())
+            item = self._item
+            self.form.show_server(self._servers.get(item.key.server), self._now(), self._live.words(item))
 
     def _show_results(self, item: OpenItem, *, newest: bool) -> None:
         word = runs_word(item.key.kind)
@@ -313,15 +344,49 @@ class WorkbenchScreen(ModeScreen):
         item.report = replace(report, problems=item.model.in_order(report.problems))
         return item.report
 
-    def _start(self, item: OpenItem, *, sent_wrong: bool) -> None:
+    def action_run_again(self) -> None:
+        """Also while the server restarts: the call waits for it. What is being written in the form stays."""
+        newest = newest_call(self._open.values(), self._item.key.server if self._item is not None else None)
+        if newest is None:
+            self.form.say("Nothing was run here yet.", "warn")
+            return
+        item, outcome = newest
+        if outcome.status is OutcomeStatus.RUNNING:
+            self.form.say(f"{clean_line(outcome.name)} is still running; esc stops it.", "warn")
+            return
+        if item is not self._item:
+            self._show(item, focus=False, run=False)
+        self._start(item, sent_wrong=outcome.sent_wrong, arguments=outcome.arguments)
+
+    def _start(
+        self,
+        item: OpenItem,
+        *,
+        sent_wrong: bool,
+        arguments: JsonObject | None = None,
+        task_id: str = "",
+        heard: str = "",
+    ) -> None:
+        """With the arguments of the form, or with these; or the result of a task that runs already."""
         if self._engine is None:
             info = self._failure
             self.form.say(info.line() if info is not None else "Still starting; try again in a moment.", "warn")
             return
         self._count += 1
-        arguments = copy.deepcopy(item.document)
+        arguments = copy.deepcopy(item.document if arguments is None else arguments)
         name = item.definition.name
-        outcome = Outcome(self._count, item.key.kind, name, arguments, self._now(), sent_wrong=sent_wrong)
+        as_task = True if runs_as_task(item, self._servers.get(item.key.server)) else None
+        outcome = Outcome(
+            self._count,
+            item.key.kind,
+            name,
+            arguments,
+            self._now(),
+            sent_wrong=sent_wrong,
+            as_task=as_task,
+            task_id=task_id,
+            heard=heard,
+        )
         self.form.say(item.notice)
         self._outcome_changed(item, outcome)
         self._calls[outcome.number] = self.run_worker(
@@ -337,6 +402,7 @@ class WorkbenchScreen(ModeScreen):
             await workbench_calls.run(engine.manager, item.key, outcome, update, self._now)
         finally:
             self._calls.pop(outcome.number, None)
+            self._live.look(self._open)
 
     def _outcome_changed(self, item: OpenItem, outcome: Outcome) -> None:
         started = all(old.number != outcome.number for old in item.outcomes)
@@ -351,7 +417,8 @@ class WorkbenchScreen(ModeScreen):
         for outcome in self._item.outcomes:
             worker = self._calls.get(outcome.number)
             if outcome.status is OutcomeStatus.RUNNING and worker is not None:
-                worker.cancel()
+                if not self._live.stop_task(self._item, outcome):
+                    worker.cancel()
                 return True
         return False
 
@@ -406,31 +473,14 @@ class WorkbenchScreen(ModeScreen):
 
     def _load_history(self, item: OpenItem) -> None:
         if item.history is None and takes_arguments(item):
-            self.run_worker(self._fetch_history(item), group="history")
-
-    async def _fetch_history(self, item: OpenItem) -> None:
-        try:
-            found = await asyncio.to_thread(self._history.newest, *item.key)
-        except (sqlite3.Error, OSError) as error:
-            logger.warning("Arguments used before cannot be read: %s", error)
-            item.history = ()
-            return
-        item.history = tuple(entry.arguments for entry in found)
+            self.run_worker(self._used.load(item), group="history")
 
     def _remember(self, item: OpenItem, arguments: JsonObject) -> None:
         kept = workbench_calls.worth_remembering(item.model.reader, arguments)
         if kept:
             item.history = (kept, *(old for old in item.history or () if old != kept))
             item.history_at = -1
-            self.run_worker(self._store(item.key, kept), group="history")
-
-    async def _store(self, key: ItemKey, arguments: JsonObject) -> None:
-        try:
-            await asyncio.to_thread(self._history.add, *key, arguments)
-        except (sqlite3.Error, OSError) as error:
-            logger.warning("Arguments cannot be stored: %s", error)
-            text = clean_line(f"The arguments are not remembered: {error}")
-            host(self).notify(text, severity="warning", markup=False)
+            self.run_worker(self._used.store(item.key, kept), group="history")
 
     def action_older_arguments(self) -> None:
         self._step_history(1)
@@ -466,9 +516,22 @@ class WorkbenchScreen(ModeScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("run_item", "toggle_view", "focus_result"):
             return self._item is not None
+        if action == "toggle_task":
+            return self._item is not None and task_is_choice(self._item, self._servers.get(self._item.key.server))
+        if action == "toggle_follow":
+            return self._item is not None and self._item.key.kind == "resource"
         if action == "field_menu":
             return self.form.form.has_focus_within
         return super().check_action(action, parameters)
+
+    def action_toggle_task(self) -> None:
+        if self._item is not None:
+            self._live.toggle_task(self._item)
+
+    def action_toggle_follow(self) -> None:
+        if self._item is not None:
+            self._live.toggle_follow(self._item)
+            self._show_server()
 
     async def action_toggle_view(self) -> None:
         await self.form.toggle_view()
@@ -534,40 +597,3 @@ class WorkbenchScreen(ModeScreen):
             item = self._open[key] = opened(key, definition)
             item.listed = listed is not None
         self._show(item, focus=True, run=True)
-
-    @on(ResultPane.SendWanted)
-    def _send_wanted(self, event: ResultPane.SendWanted) -> None:
-        event.stop()
-        self.run_worker(self._send(event.outcome), group="send", exclusive=True)
-
-    async def _send(self, outcome: Outcome) -> None:
-        text = await asyncio.to_thread(prompt_text, outcome)
-        if text:
-            self.post_message(PromptOffered(text))
-        else:
-            host(self).notify("There is no text in this result", severity="warning", markup=False)
-
-    @on(ResultPane.Copied)
-    def _copied(self, event: ResultPane.Copied) -> None:
-        event.stop()
-        host(self).copy_to_clipboard(event.text)
-        host(self).notify(f"Copied {size_text(len(event.text.encode()))}", markup=False)
-
-    @on(ResultPane.SaveWanted)
-    def _save_wanted(self, event: ResultPane.SaveWanted) -> None:
-        event.stop()
-        self.run_worker(self._save(event.make, event.name), group="save", exclusive=True)
-
-    async def _save(self, make: Callable[[], tuple[bytes, str]], name: str) -> None:
-        data, suffix = await asyncio.to_thread(make)
-        proposed = await asyncio.to_thread(file_name, name, suffix, Path.cwd())
-        path = await host(self).push_screen_wait(SaveScreen(proposed))
-        if path is None:
-            return
-        try:
-            await asyncio.to_thread(path.write_bytes, data)
-        except OSError as error:
-            text = clean_line(f"Not saved: {error.strerror or error}: {path}")
-            host(self).notify(text, severity="error", markup=False)
-            return
-        host(self).notify(str(safe.label(f"Saved {path} ({size_text(len(data))})")), markup=False)

@@ -89,8 +89,9 @@ def _json(value: Any, width: int, palette: Palette, limit: int) -> list[Row]:
     short = clean_line(json.dumps(value, ensure_ascii=False))
     if cell_len(short) <= width - 2:
         return CodeRows(CodeBody("json", [short]), width, palette).rows()
-    lines = clean(json.dumps(value, indent=2, ensure_ascii=False)).split("\n")[: limit + 1]
-    return CodeRows(CodeBody("json", [line[: limit * ROW_CHARACTERS] for line in lines]), width, palette).rows()
+    whole = clean(json.dumps(value, indent=2, ensure_ascii=False))
+    lines = [line[: limit * ROW_CHARACTERS] for line in whole.split("\n")[: limit + 1]]
+    return CodeRows(CodeBody("json", lines, whole=whole), width, palette).rows()
 
 
 def _result(result: JsonObject, width: int, palette: Palette, limit: int) -> Iterable[Row]:

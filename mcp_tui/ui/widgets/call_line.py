@@ -76,6 +76,8 @@ def state_spans(call: CallRecord, palette: Palette, now: float, *, short: bool =
                     (f" {share * 100:.0f}% {time}".rstrip(), palette.muted),
                 ]
             else:
+                task = progress.task if progress is not None else None
+                word = word if task is None else f"task {task.status.value.replace('_', ' ')}"
                 spans.append((f" {word} {time}".rstrip(), style))
         case CallStatus.OK:
             if call.duration_ms is None:

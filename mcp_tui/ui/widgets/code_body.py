@@ -22,6 +22,10 @@ PIECE_LINES = 12
 WINDOW_LINES = 24
 LONGEST_WINDOW = 384
 """A string or comment longer than this is coloured anew from the cut on."""
+COPY_MARK = " copy "
+"""Stands at the right of a fence's first row where there is room: a click copies the code."""
+_PROBE = "0"
+"""A line that is a number, unless it stands within a string or comment."""
 LONGEST_LINE = 1000
 """Longer lines are shown plain: lexers may need quadratic time on them."""
 
@@ -131,8 +135,10 @@ def _checkpoint(lines: Sequence[str], tokens: Sequence[Line], *, last: bool) -> 
 class CodeBody:
     """The lines of a fence, growing or complete."""
 
-    def __init__(self, language: str, lines: Sequence[str] = ()) -> None:
+    def __init__(self, language: str, lines: Sequence[str] = (), *, whole: str | None = None) -> None:
+        """whole: what to copy where `lines` is only the beginning of it."""
         self.language = language
+        self._whole = whole
         self.lines: list[str] = list(lines)
         self.partial = ""
         """The unfinished last line of an open fence."""
@@ -140,6 +146,8 @@ class CodeBody:
 
     @property
     def source(self) -> str:
+        if self._whole is not None:
+            return self._whole
         return "\n".join(self.lines + ([self.partial] if self.partial else []))
 
     def final_lines(self) -> list[Line]:
@@ -159,11 +167,19 @@ class CodeBody:
             self._coloured.extend(tokens[:cut])
 
     def open_lines(self) -> tuple[Line, ...]:
-        """The lines after the final ones, coloured as they look now."""
-        rest = self.lines[len(self.final_lines()) :]
-        if self.partial:
-            rest = [*rest, self.partial]
-        return _lex(self.language, tuple(rest))
+        """The lines after the final ones, coloured as they look now.
+
+        The unfinished last line is coloured alone, or as what goes on from the line above: lexing all open lines
+        again for each of its fragments was half of what a streaming fence cost.
+        """
+        rest = tuple(self.lines[len(self.final_lines()) :])
+        if not self.partial:
+            return _lex(self.language, rest)
+        *above, probe = _lex(self.language, (*rest, _PROBE))
+        role = probe[0][0] if probe else ""
+        if role in ("string", "comment"):
+            return (*above, ((role, self.partial),))
+        return (*above, *_lex(self.language, (self.partial,)))
 
 
 class CodeRows:
@@ -174,6 +190,7 @@ class CodeRows:
         self._width = width
         self._lead = ((" ", palette.code),)
         self._plain = palette.code
+        self._copy = (COPY_MARK, palette.code_mark)
         self._styles: dict[Role, Style] = {
             "": palette.code,
             "keyword": palette.code_keyword,
@@ -195,13 +212,18 @@ class CodeRows:
     def rows(self) -> list[Row]:
         final = self.body.final_lines()
         while self._final_lines < len(final):
-            self._final.extend(self._layout(final[self._final_lines]))
+            self._final.extend(self._layout(final[self._final_lines], first=not self._final_lines))
             self._final_lines += 1
         rows = list(self._final)
         for line in self.body.open_lines():
-            rows.extend(self._layout(line))
-        return rows or [Row(self._lead, lead=1, fill=self._plain)]
+            rows.extend(self._layout(line, first=not rows))
+        return rows or [Row(self._lead, lead=1, fill=self._plain, code=self.body)]
 
-    def _layout(self, line: Line) -> list[Row]:
+    def _layout(self, line: Line, *, first: bool) -> list[Row]:
         spans = [(text.replace("\t", "    "), self._styles[role]) for role, text in line]
-        return prefix(chop(spans, self._width - 2, fill=self._plain), self._lead, self._lead)
+        rows = prefix(chop(spans, self._width - 2, fill=self._plain), self._lead, self._lead)
+        for row in rows:
+            row.code = self.body
+        if first:
+            rows[0].tail = self._copy
+        return rows

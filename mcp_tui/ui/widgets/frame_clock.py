@@ -17,7 +17,9 @@ from textual.app import App
 
 FRAME_S = 1 / 30
 """A stream is painted at most this often; several streams share the ticks."""
-SHORTEST_PAUSE_S = 0.004
+SHORTEST_PAUSE_S = 1 / 80
+"""All streams together are painted at most this often: ten times a second each where eight are in view. More is
+not seen, and every paint of a view that follows its stream sends all its rows to the terminal."""
 MAX_PAUSE_S = 0.25
 PAUSE_PER_COST = 1.0
 SECOND_S = 1.0

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from rich.cells import cell_len
+from rich.style import Style
 from rich.text import Text
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
@@ -92,6 +93,7 @@ class LineView(ScrollView, can_focus=True):
         self._pieces: list[_Piece] = []
         self._wrapped_at = 0
         self._texts: dict[int, Text] = {}
+        self._base = Style.null()
 
     @property
     def allow_select(self) -> bool:
@@ -154,9 +156,13 @@ class LineView(ScrollView, can_focus=True):
             self._texts[number] = text
         return text
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._base = self.rich_style  # once for all lines
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        base = self.rich_style
+        base = self._base
         number = y + self.scroll_offset.y
         if number >= len(self._pieces):
             return Strip.blank(width, base)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from rich.cells import cell_len
 from rich.style import Style
 
 from mcp_tui.ui.widgets.code_body import CodeBody, CodeRows, language_of
+from mcp_tui.ui.widgets.links import Link, bare_links, host_of, link_style
 from mcp_tui.ui.widgets.markdown_blocks import Block, parsed
-from mcp_tui.ui.widgets.rows import BOLD, ITALIC, STRIKE, Palette, Row, Span, prefix, width_of, wrap
+from mcp_tui.ui.widgets.rows import BOLD, ITALIC, STRIKE, UNDERLINE, Palette, Row, Span, prefix, shorten, width_of, wrap
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
 NARROWEST_COLUMN = 5
 COLUMN_GAP = 2
-_LINKABLE = ("http", "https", "mailto")
+NARROWEST_TEXT = 4
+BOX_CELLS = 4
+LONGEST_PLACE = 60
+"""Cells of an address without a host."""
+_TASK = re.compile(r"\[([ xX])\] +")
+_BREAK = re.compile(r"[ \t]*<br\s*/?>[ \t]*", re.IGNORECASE)
 _BULLETS = ("•", "-", "·")
 
 
@@ -50,6 +57,9 @@ class _Layout:
         self._palette = palette
         self._at = 0
         self._depth = 0
+        self._links = 0
+        self._skip = 0
+        """Characters of the next text that were drawn already."""
 
     def rows(self, width: int) -> list[Row]:
         return self._container(width, self._palette.text, "")
@@ -67,7 +77,7 @@ class _Layout:
             token = self._next()
             if token.type == closing:
                 break
-            kind, block = self._block(token, max(4, width), base)
+            kind, block = self._block(token, max(NARROWEST_TEXT, width), base)
             if not kind:
                 continue
             if rows and gap_between(before, kind, nested=True):
@@ -85,14 +95,15 @@ class _Layout:
                 return "paragraph", rows
             case "heading_open":
                 style = palette.heading if token.tag in ("h1", "h2") else palette.subheading
+                style = style + UNDERLINE if token.tag == "h1" else style
                 rows = wrap(self._inline(self._next(), style), width)
                 self._at += 1
                 return "heading", rows
             case "bullet_list_open" | "ordered_list_open":
                 return "list", self._list(token, width, base)
             case "blockquote_open":
-                bar = (("│ ", palette.rule),)
-                rows = self._container(width - 2, palette.quote, "blockquote_close")
+                bar = (("│ ", palette.rule),) if width - 2 >= NARROWEST_TEXT else ()
+                rows = self._container(width - 2 if bar else width, palette.quote, "blockquote_close")
                 return "quote", prefix(rows or [Row()], bar, bar)
             case "table_open":
                 return "table", self._table(width, base)
@@ -125,29 +136,55 @@ class _Layout:
                 continue
             mark = f"{number}. " if ordered else f"{bullet} "
             number += 1
+            look = self._palette.bullet
+            if width - len(mark) - BOX_CELLS >= NARROWEST_TEXT and (done := self._task()) is not None:
+                # The box says more than a bullet would.
+                mark = f"{mark if ordered else ''}[{'x' if done else ' '}] "
+                look = self._palette.ok if done else look
+            lead = ((mark, look),)
+            if width - len(mark) < NARROWEST_TEXT:
+                # Nested too deep for the width: the mark stands alone, nothing moves further to the right.
+                rows.append(Row(lead, lead=len(mark)))
+                rows.extend(self._container(width, base, "list_item_close"))
+                continue
             item = self._container(width - len(mark), base, "list_item_close")
-            lead = ((mark, self._palette.bullet),)
             rows.extend(prefix(item or [Row()], lead, ((" " * len(mark), self._palette.text),)))
         self._depth -= 1
         return rows
 
+    def _task(self) -> bool | None:
+        """Whether the item that begins here is a task, and if so a done one; its box is then left out of the text."""
+        if self._at + 1 >= len(self._tokens) or self._tokens[self._at].type != "paragraph_open":
+            return None
+        children = self._tokens[self._at + 1].children
+        match = _TASK.match(children[0].content) if children and children[0].type == "text" else None
+        if match is None:
+            return None
+        self._skip = match.end()
+        return match[1] != " "
+
     def _inline(self, token: Token, base: Style) -> list[Span]:
         spans: list[Span] = []
         styles = [base]
-        target = ""
+        link: Link | None = None
         text_of_link = ""
         for child in token.children or ():
             match child.type:
                 case "text" | "text_special":
-                    if child.content:
-                        spans.append((child.content.replace("\t", "    "), styles[-1]))
-                        text_of_link += child.content
+                    text, self._skip = child.content[self._skip :], 0
+                    if text:
+                        text = _BREAK.sub("\n", text.replace("\t", "    "))
+                        spans.extend([(text, styles[-1])] if link else self._text(text, styles[-1]))
+                        text_of_link += text
                 case "softbreak" | "hardbreak":
                     spans.append(("\n", styles[-1]))
                 case "code_inline":
+                    around = styles[-1]
                     # Emphasis around code stays; colours are the code's own.
-                    extra = Style(bold=styles[-1].bold, italic=styles[-1].italic)
-                    spans.append((child.content.replace("\t", "    "), self._palette.code_inline + extra))
+                    look = self._palette.code_inline + Style(bold=around.bold, italic=around.italic)
+                    if link:
+                        look = link_style(look + UNDERLINE, link, around.bold, around.italic)
+                    spans.append((child.content.replace("\t", "    "), look))
                     text_of_link += child.content
                 case "strong_open":
                     styles.append(styles[-1] + BOLD)
@@ -156,33 +193,48 @@ class _Layout:
                 case "s_open":
                     styles.append(styles[-1] + STRIKE)
                 case "link_open":
-                    target, text_of_link = str(child.attrs.get("href", "")), ""
-                    styles.append(self._link_style(target, styles[-1]))
+                    link, text_of_link = self._new_link(str(child.attrs.get("href", ""))), ""
+                    styles.append(link_style(self._palette.link, link, styles[-1].bold, styles[-1].italic))
                 case "link_close":
                     styles.pop()
-                    spans.extend(self._destination(target, text_of_link))
-                    target = ""
+                    if link is not None:
+                        spans.extend(self._destination(link, text_of_link))
+                    link = None
                 case "strong_close" | "em_close" | "s_close":
                     styles.pop()
                 case "image":
-                    spans.append((f"[image: {child.content or 'no description'}]", self._palette.muted))
-                    spans.extend(self._destination(str(child.attrs.get("src", "")), child.content))
+                    text = f"[image: {child.content or 'no description'}]"
+                    source = self._new_link(str(child.attrs.get("src", "")))
+                    spans.append((text, link_style(self._palette.muted, link or source, None, None)))
+                    spans.extend(self._destination(source, child.content))
                 case _:
                     if child.content:
                         spans.append((child.content, styles[-1]))
         return spans
 
-    def _link_style(self, target: str, around: Style) -> Style:
-        style = self._palette.link + Style(bold=around.bold, italic=around.italic)
-        # A terminal link, opened only by the person; other schemes stay plain text.
-        return style + Style(link=target) if urlsplit(target).scheme in _LINKABLE else style
+    def _text(self, text: str, style: Style) -> list[Span]:
+        """Plain text, with the addresses in it as links."""
+        if "://" not in text:
+            return [(text, style)]
+        spans: list[Span] = []
+        at = 0
+        for start, end in bare_links(text):
+            link = self._new_link(text[start:end])
+            spans.append((text[at:start], style))
+            spans.append((text[start:end], link_style(self._palette.link, link, style.bold, style.italic)))
+            at = end
+        return [*spans, (text[at:], style)]
 
-    def _destination(self, target: str, text: str) -> list[Span]:
+    def _new_link(self, address: str) -> Link:
+        self._links += 1
+        return Link(address, self._links)
+
+    def _destination(self, link: Link, text: str) -> list[Span]:
         """Where a link leads, unless its text says so: a text may claim another place."""
-        host = urlsplit(target).netloc or target
-        if not host or host in text:
+        place = host_of(link.address) or shorten(link.address, LONGEST_PLACE)
+        if not place or place in text:
             return []
-        return [(f" ({host})", self._palette.muted)]
+        return [(f" ({place})", link_style(self._palette.muted, replace(link, said=False), None, None))]
 
     def _table(self, width: int, base: Style) -> list[Row]:
         table: list[list[list[Span]]] = []
@@ -221,10 +273,11 @@ class _Layout:
             for index, column in enumerate(columns):
                 content = list(column[line].spans) if line < len(column) else []
                 space = widths[index] - width_of(content)
-                if aligns[index] == "right":
-                    content = [(" " * space, base), *content]
-                elif index + 1 < len(columns):
-                    content.append((" " * space, base))
+                before = space if aligns[index] == "right" else space // 2 if aligns[index] == "center" else 0
+                if before:
+                    content.insert(0, (" " * before, base))
+                if index + 1 < len(columns):
+                    content.append((" " * (space - before), base))
                 if index:
                     spans.append((" " * COLUMN_GAP, base))
                 spans.extend(content)
@@ -256,8 +309,9 @@ def column_widths(table: Sequence[Sequence[list[Span]]], width: int) -> list[int
     least = [1] * count
     for cells in table:
         for index, cell in enumerate(cells[:count]):
-            natural[index] = max(natural[index], width_of(cell))
-            words = "".join(text for text, _ in cell).split()
+            text = "".join(text for text, _ in cell)
+            natural[index] = max(natural[index], _widest_line(text))
+            words = text.split()
             least[index] = max(least[index], max((cell_len(word) for word in words), default=1))
     if sum(natural) <= available:
         return natural
@@ -272,6 +326,11 @@ def column_widths(table: Sequence[Sequence[list[Span]]], width: int) -> list[int
 
 
 def _natural(table: Sequence[Sequence[list[Span]]], count: int) -> int:
+    texts = [["".join(text for text, _ in cell) for cell in cells] for cells in table]
     return sum(
-        max((width_of(cells[index]) for cells in table if index < len(cells)), default=1) for index in range(count)
+        max((_widest_line(cells[index]) for cells in texts if index < len(cells)), default=1) for index in range(count)
     )
+
+
+def _widest_line(text: str) -> int:
+    return max(cell_len(line) for line in text.split("\n"))

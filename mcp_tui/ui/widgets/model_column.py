@@ -43,6 +43,7 @@ from mcp_tui.ui.widgets import glyphs
 from mcp_tui.ui.widgets.frame_clock import FrameClock
 from mcp_tui.ui.widgets.metrics_line import SEPARATOR, Best, figures, fit
 from mcp_tui.ui.widgets.rows import Span, shorten, width_of
+from mcp_tui.ui.widgets.search_input import LEFT_CELLS, RIGHT_CELLS, SearchInput
 from mcp_tui.ui.widgets.stream_items import NoticeItem
 from mcp_tui.ui.widgets.stream_view import StreamView
 
@@ -59,6 +60,8 @@ _COMPONENTS = {
     "column--state-fail",
     "column--figures",
     "column--best",
+    "column--search",
+    "column--search-none",
 }
 
 _STATE_CLASS: dict[ColumnStatus, str] = {
@@ -107,9 +110,7 @@ class ModelColumn(Widget, can_focus=True):
         self.label = clean_line(label)
         self.demo = demo
         self._clock = clock
-        provider, _, model = self.label.rpartition("/")
-        about = DEMO_TEXT if demo else ((provider,) if provider else ())
-        self._view = StreamView((model, *about), clock=clock)
+        self._view = StreamView(self._introduction, clock=clock)
         self._status = ColumnStatus.IDLE
         self._error: ErrorInfo | None = None
         self._metrics = Metrics()
@@ -117,6 +118,8 @@ class ModelColumn(Widget, can_focus=True):
         self._began_at: float | None = None
         self._took_s: float | None = None
         self._retry_at: float | None = None
+        self._attempt = 0
+        """The number of the next try, while one is waited for."""
         self._notice: NoticeItem | None = None
         self._notes: tuple[str, ...] = ()
         """Of the newest turn, as far as they stand in the stream."""
@@ -125,6 +128,9 @@ class ModelColumn(Widget, can_focus=True):
         """Unmounted: a last paint may still ask for lines, but the component styles are lost."""
         self._styles: dict[str, Style] = {}
         self._drawn: tuple[tuple[Span, ...], tuple[Span, ...]] | None = None
+        self._search_input: SearchInput | None = None
+        """While a search is being typed."""
+        self._last_query = ""
 
     def compose(self) -> ComposeResult:
         yield self._view
@@ -147,8 +153,8 @@ class ModelColumn(Widget, can_focus=True):
                 self._start_turn(turn, prompt)
             case StepStarted():
                 self._view.close_writing()
-            case StatusChanged(status=status, error=error, retry_at=retry_at):
-                self._set_status(status, error, retry_at)
+            case StatusChanged(status=status, error=error, retry_at=retry_at, attempt=attempt):
+                self._set_status(status, error, retry_at, attempt)
             case MetricsChanged(metrics=metrics):
                 self._metrics = metrics
                 self._tell_notes()
@@ -166,15 +172,31 @@ class ModelColumn(Widget, can_focus=True):
         self._view.start_turn(turn, prompt)
         self._set_status(ColumnStatus.CONNECTING, None, None)
 
-    def _set_status(self, status: ColumnStatus, error: ErrorInfo | None, retry_at: float | None) -> None:
+    @property
+    def _introduction(self) -> tuple[str, ...]:
+        """What stands in a column that has said nothing yet."""
+        provider, _, model = self.label.rpartition("/")
+        return (model, *(DEMO_TEXT if self.demo else ((provider,) if provider else ())))
+
+    def relabel(self, label: str, *, demo: bool) -> None:
+        """Other parameters, or another model that goes on with the conversation."""
+        self.label, self.demo = clean_line(label), demo
+        self._view.say_when_empty(self._introduction)
+        self.post_message(self.TitleChanged(self))
+        self._refresh_frame()
+
+    def _set_status(
+        self, status: ColumnStatus, error: ErrorInfo | None, retry_at: float | None, attempt: int = 0
+    ) -> None:
         before, self._status = self._status, status
+        self._attempt = attempt
         self._error = error
         self._retry_at = retry_at
         if self._notice is not None and self._notice.status is ColumnStatus.RETRYING:
             self._view.settle_notice(self._notice)
             self._notice = None
         if status is ColumnStatus.RETRYING:
-            self._notice = self._view.add_notice(status, error, retry_at)
+            self._notice = self._view.add_notice(status, error, retry_at, attempt)
         if status.ended:
             self._view.close_writing()
             if self._took_s is None and self._began_at is not None:
@@ -246,12 +268,13 @@ class ModelColumn(Widget, can_focus=True):
         return SEPARATOR.join(text for _, text in self._fitting_figures(width))
 
     def state_text(self, *, brief: bool = False) -> str:
-        """`streaming 3s`, `retry in 4s`, `done 3.1s`; brief: without the time."""
+        """`streaming 3s`, `retry in 4s (2)`, `done 3.1s`; brief: without the time."""
         word = glyphs.COLUMN[self._status][1]
         if self._status is ColumnStatus.RETRYING:
             if self._retry_at is None:
                 return word
-            return f"retry in {glyphs.elapsed(self._retry_at - self._clock() + 0.999)}"
+            tries = f" ({self._attempt})" if self._attempt else ""
+            return f"retry in {glyphs.elapsed(self._retry_at - self._clock() + 0.999)}{tries}"
         if brief or self._began_at is None or self._status is ColumnStatus.IDLE:
             return word
         if self._status.ended:
@@ -345,7 +368,15 @@ class ModelColumn(Widget, can_focus=True):
 
     def _bottom_spans(self) -> list[Span]:
         frame = self._style("frame")
-        shown = self._fitting_figures(self.size.width - 6)
+        left = self._search_spans()
+        if self._search_input is not None:
+            state = self._view.search_state
+            found = _count(state, RIGHT_CELLS - 5) if state is not None and state[0].strip() else ""
+            look = self._style("search" if state is not None and state[2] else "search-none")
+            right: list[Span] = [(" ", frame), (found, look), (" ─╯", frame)]
+            space = max(0, self.size.width - width_of(left) - width_of(right))
+            return [*left, (" " * space, frame), *right]
+        shown = self._fitting_figures(self.size.width - 6 - (width_of(left) - 1))
         middle: list[Span] = []
         for index, (is_best, text) in enumerate(shown):
             if index:
@@ -353,8 +384,21 @@ class ModelColumn(Widget, can_focus=True):
             middle.append((text, self._style("best" if is_best else "figures")))
         if middle:
             middle = [(" ", frame), *middle, (" ", frame)]
-        line = max(0, self.size.width - 3 - width_of(middle))
-        return [("╰", frame), ("─" * line, frame), *middle, ("─╯", frame)]
+        line = max(0, self.size.width - 2 - width_of(left) - width_of(middle))
+        return [*left, ("─" * line, frame), *middle, ("─╯", frame)]
+
+    def _search_spans(self) -> list[Span]:
+        """The left end of the bottom line: `╰─ /query 3/17 ` while there is a search."""
+        frame = self._style("frame")
+        state = self._view.search_state
+        if state is None:
+            return [("╰", frame)]
+        if self._search_input is not None:
+            return [("╰─ ", frame), ("/ ".ljust(LEFT_CELLS - 3), self._style("search"))]
+        found = _count(state, 12)
+        look = self._style("search" if state[2] else "search-none")
+        room = max(1, self.size.width - 10 - cell_len(found))
+        return [("╰─ ", frame), (f"/{shorten(clean_line(state[0]), room)}", look), (f" {found} ", look)]
 
     def _fitting_figures(self, width: int) -> list[tuple[bool, str]]:
         found = figures(self._metrics, demo=self.demo, best=self._best) if self._turn else []
@@ -383,7 +427,89 @@ class ModelColumn(Widget, can_focus=True):
         self._view.move_item(-1)
 
     def action_toggle_item(self) -> None:
-        self._view.toggle_current()
+        self._view.act()
+
+    def action_walk_spots(self, step: int) -> None:
+        if not self._view.walk_spots(step):
+            self.notify("There is no link and no code block in this column", timeout=3, markup=False)
+
+    def on_stream_view_spot_chosen(self, event: StreamView.SpotChosen) -> None:
+        event.stop()
+        spot = event.spot
+        if event.copy:
+            self._copy(spot.text, "Code block copied", "")
+        elif spot.kind == "code":
+            from mcp_tui.ui.screens.code import CodeScreen
+
+            host(self).push_screen(CodeScreen(spot.text, spot.language))
+        else:
+            from mcp_tui.ui.screens.link import LinkScreen
+
+            host(self).push_screen(LinkScreen(spot.address, spot.text))
+
+    # Search
+
+    def action_search(self) -> None:
+        """Ask for a query in the bottom line; what was searched last stands there."""
+        if self._search_input is not None:
+            self._search_input.focus()
+            return
+        self._view.begin_search()
+        state = self._view.search_state
+        self._search_input = SearchInput(state[0] if state is not None and state[0] else self._last_query)
+        self.mount(self._search_input)
+        # The line takes the place of the bottom frame: the text above it does not move.
+        self.add_class("-searching")
+        self._search_input.focus()
+        self._refresh_frame()
+
+    def action_step_match(self, by: int) -> None:
+        state = self._view.search_state
+        if state is None and self._last_query:
+            self._view.search(self._last_query)
+        elif state is None:
+            self.notify("Nothing was searched in this column yet: / asks", timeout=3, markup=False)
+        else:
+            self._view.step_match(by)
+
+    def step_back(self) -> bool:
+        """Leave the search or the current link, if there is one. The reader stays where they are."""
+        return self._view.leave()
+
+    def on_input_changed(self, event: SearchInput.Changed) -> None:
+        event.stop()
+        if self._search_input is not None:
+            self._view.search(event.value)
+            self._refresh_frame()
+
+    def on_input_submitted(self, event: SearchInput.Submitted) -> None:
+        event.stop()
+        self._end_typing(keep=bool(event.value.strip()))
+
+    def on_search_input_cancelled(self, event: SearchInput.Cancelled) -> None:
+        event.stop()
+        self._end_typing(keep=False)
+
+    def on_descendant_blur(self) -> None:
+        if self._search_input is not None and not self.has_focus_within:
+            self._end_typing(keep=bool(self._search_input.value.strip()), focus=False)
+
+    def _end_typing(self, *, keep: bool, focus: bool = True) -> None:
+        field, self._search_input = self._search_input, None
+        if field is None:
+            return
+        self._last_query = field.value if field.value.strip() else self._last_query
+        if not keep:
+            self._view.end_search(stay=False)
+        if focus:
+            self.focus()
+        self.remove_class("-searching")
+        field.remove()
+        self._refresh_frame()
+
+    def on_stream_view_search_moved(self, event: StreamView.SearchMoved) -> None:
+        event.stop()
+        self._refresh_frame()
 
     def action_copy_answer(self) -> None:
         """The selected text, if there is one in this column; else the whole answer."""
@@ -422,6 +548,15 @@ _STATE_COLOR = {
     "warn": "$warning",
     "fail": "$error",
 }
+
+
+def _count(state: tuple[str, int | None, int], room: int) -> str:
+    """`3/17`, in at most `room` cells."""
+    _, position, total = state
+    if not total:
+        return "no match"
+    text = f"{position if position is not None else '-'}/{total}"
+    return text if len(text) <= room else str(total)[:room]
 
 
 def _strip(spans: list[Span], width: int) -> Strip:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -67,6 +68,7 @@ class RowList(ScrollView, can_focus=True):
     """
 
     cursor: reactive[int] = reactive(0, repaint=False)
+    _base: Style = Style.null()
 
     class Moved(Message):
         """The cursor is on another row."""
@@ -97,6 +99,7 @@ class RowList(ScrollView, can_focus=True):
         raise NotImplementedError
 
     def row_key(self, index: int) -> str:
+        """ "" for words that stand where no row is."""
         raise NotImplementedError
 
     def row_text(self, index: int, width: int) -> Text:
@@ -114,12 +117,23 @@ class RowList(ScrollView, can_focus=True):
     def rows_replaced(self, key: str | None) -> None:
         """Call after the rows changed, with the key the cursor was on; O(rows)."""
         count = self.row_count()
-        size = Size(self.scrollable_content_region.width, count)
-        if size != self.virtual_size:
-            self.virtual_size = size
+        self._rows_are(count)
         found = next((index for index in range(count) if self.row_key(index) == key), None)
         self.cursor = found if found is not None else max(0, min(self.cursor, count - 1))
         self.refresh()
+
+    def _rows_are(self, count: int) -> None:
+        size = Size(self.scrollable_content_region.width, count)
+        if size == self.virtual_size:
+            return
+        height = self.styles.height
+        if height is None or height.is_auto or not self.is_mounted:
+            self.virtual_size = size
+        else:
+            # Its own size does not depend on the rows: a change of their number is no reason to lay out the screen
+            # again, which cost more than anything else a keystroke in a filter does.
+            self.set_reactive(RowList.virtual_size, size)  # pyright: ignore[reportArgumentType]  on a class it is the descriptor
+            self._scroll_update(size)
 
     def move_to(self, key: str) -> bool:
         """Put the cursor on this row, if it is there."""
@@ -152,22 +166,26 @@ class RowList(ScrollView, can_focus=True):
             self.scroll_to(y=self.cursor - height + 1, animate=False, force=True)
 
     def on_resize(self) -> None:
-        size = Size(self.scrollable_content_region.width, self.row_count())
-        if size != self.virtual_size:
-            self.virtual_size = size
+        self._rows_are(self.row_count())
         self._reveal()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._base = self.rich_style  # once for all lines: it is put together from all widgets around
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         index = y + self.scroll_offset.y
-        base = self.rich_style
+        base = self._base
         if index >= self.row_count():
             return Strip.blank(width, base)
         text = self.row_text(index, width)
         text.truncate(width, overflow="ellipsis")
         console = self.app.console  # pyright: ignore[reportUnknownMemberType]  App is generic in its result
-        strip = Strip(text.render(console, end=""), text.cell_len).extend_cell_length(width)
-        if index == self.cursor:
+        # A text of one style renders without it.
+        segments = text.render(console, end="") if text.spans else [Segment(text.plain, console.get_style(text.style))]
+        strip = Strip(segments, text.cell_len).extend_cell_length(width)
+        if index == self.cursor and self.row_key(index):  # words in the place of rows have no key
             name = "row-list--cursor" if self.has_focus else "row-list--cursor-blurred"
             strip = strip.apply_style(paper(self, name))
         return strip.apply_style(base)

@@ -17,14 +17,19 @@ from rich.style import Style
 if TYPE_CHECKING:
     from textual.widget import Widget
 
+    from mcp_tui.ui.widgets.code_body import CodeBody
+
 Span: TypeAlias = tuple[str, Style]
 
+TAIL_GAP = 2
+"""Blank cells at least between a row's text and its tail."""
 HANGING_INDENT = 2
 """Cells by which the second row of a code line stands deeper."""
 
 BOLD = Style(bold=True)
 ITALIC = Style(italic=True)
 STRIKE = Style(strike=True)
+UNDERLINE = Style(underline=True)
 
 _WIDE = "\u1100-\u115f\u2e80-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6"
 # Closing marks must not begin a line, so they stay with the character before them.
@@ -57,6 +62,7 @@ class Palette:
     code_comment: Style
     code_added: Style
     code_removed: Style
+    code_mark: Style
     prompt: Style
     thinking: Style
     tool: Style
@@ -66,6 +72,9 @@ class Palette:
     accent: Style
     marker: Style
     thumb: Style
+    match: Style
+    match_current: Style
+    spot: Style
 
     @classmethod
     def component_classes(cls) -> set[str]:
@@ -88,17 +97,28 @@ class Row:
     join: what stands between this row and the one before it in selected text: a line break, or what wrapping
     removed (a space, or nothing inside a chopped word).
     fill: style of the cells right of the text, None for the stream's own.
+    code: the body of the fence it belongs to; compared by identity, never by content.
+    tail: drawn at the right edge where there is room; no part of the text.
     """
 
-    __slots__ = ("fill", "join", "lead", "spans")
+    __slots__ = ("code", "fill", "join", "lead", "spans", "tail")
 
     def __init__(
-        self, spans: Iterable[Span] = (), *, lead: int = 0, join: str = "\n", fill: Style | None = None
+        self,
+        spans: Iterable[Span] = (),
+        *,
+        lead: int = 0,
+        join: str = "\n",
+        fill: Style | None = None,
+        code: CodeBody | None = None,
+        tail: Span | None = None,
     ) -> None:
         self.spans: tuple[Span, ...] = tuple(spans)
         self.lead = lead
         self.join = join
         self.fill = fill
+        self.code = code
+        self.tail = tail
 
     @property
     def text(self) -> str:
@@ -123,17 +143,45 @@ class Row:
                 break
             segments.append(Segment(text, style))
             used += size
+        tail = self._tail_beside(used, width)
+        if tail is not None:
+            used += cell_len(tail[0])
         if used < width:
             segments.append(Segment(" " * (width - used), self.fill or base))
+        if tail is not None:
+            segments.append(Segment(*tail))
         return segments
+
+    def drawn_tail(self, width: int) -> Span | None:
+        """The tail, if it is drawn at this width."""
+        return self._tail_beside(width_of(self.spans), width)
+
+    def _tail_beside(self, used: int, width: int) -> Span | None:
+        if self.tail is None or used + cell_len(self.tail[0]) + TAIL_GAP > width:
+            return None
+        return self.tail
 
     def prefixed(self, spans: Sequence[Span]) -> Row:
         """This row behind more decoration."""
         size = sum(len(text) for text, _ in spans)
-        return Row((*spans, *self.spans), lead=self.lead + size, join=self.join, fill=self.fill)
+        return Row(
+            (*spans, *self.spans),
+            lead=self.lead + size,
+            join=self.join,
+            fill=self.fill,
+            code=self.code,
+            tail=self.tail,
+        )
 
     def same(self, other: Row) -> bool:
-        return self is other or (self.spans == other.spans and self.fill == other.fill and self.lead == other.lead)
+        """Looks alike, and gives the same text when it is selected."""
+        return self is other or (
+            self.spans == other.spans
+            and self.fill == other.fill
+            and self.lead == other.lead
+            and self.join == other.join
+            and self.tail == other.tail
+        )
 
     def __repr__(self) -> str:
         return f"Row({self.text!r})"

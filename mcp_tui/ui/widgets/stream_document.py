@@ -37,6 +37,11 @@ class Changes:
     """Everything from this row on."""
     spans: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     """(first, end) of rows that changed in place."""
+    first_item: int | None = None
+    """Items before this one are as they were."""
+
+    def from_item(self, index: int) -> None:
+        self.first_item = index if self.first_item is None else min(self.first_item, index)
 
     def from_row(self, row: int) -> None:
         self.below = row if self.below is None else min(self.below, row)
@@ -249,12 +254,14 @@ class StreamDocument:
         first_changed = len(rows)
         for index in range(item.kept, len(rows)):
             if index < len(item.rows) and item.rows[index].same(rows[index]):
+                item.rows[index].code = rows[index].code  # a parse of the open tail makes a new body
                 rows[index] = item.rows[index]
             else:
                 first_changed = min(first_changed, index)
         changed = gap != item.gap or first_changed < len(rows) or len(rows) != len(item.rows)
         same_gap = gap == item.gap
         item.rows, item.gap = rows, gap
+        self.changes.from_item(item.index)
         if item.height != before_height:
             del self._tops[item.index + 1 :]
             self.changes.from_row(top + (gap + first_changed if same_gap else 0))
@@ -272,6 +279,7 @@ class StreamDocument:
 
     def _insert(self, index: int, item: Item, turn: int) -> None:
         item.turn = turn
+        self.changes.from_item(index)
         self.items.insert(index, item)
         for position in range(index, len(self.items)):
             self.items[position].index = position
@@ -284,6 +292,7 @@ class StreamDocument:
         if index >= len(self.items):
             return
         self.changes.from_row(self.top(index))
+        self.changes.from_item(index)
         for item in self.items[index:]:
             self._stale.pop(item, None)
         del self.items[index:]

@@ -239,9 +239,12 @@ class NoticeItem(Item):
 
     kind = "notice"
 
-    def __init__(self, status: ColumnStatus, error: ErrorInfo | None, retry_at: float | None = None) -> None:
+    def __init__(
+        self, status: ColumnStatus, error: ErrorInfo | None, retry_at: float | None = None, attempt: int = 0
+    ) -> None:
         super().__init__()
         self.status = status
+        self.attempt = attempt
         self.error = error
         self.retry_at = retry_at
 
@@ -263,6 +266,7 @@ class NoticeItem(Item):
             return _led(wrap([(text, palette.warning)], layout.width - 2), glyph, palette.warning, layout)
         if self.status is ColumnStatus.RETRYING:
             when = f"retry in {glyphs.elapsed(self.retry_at - now + 0.999)}" if self.retry_at is not None else "retried"
+            when += f" (attempt {self.attempt})" if self.attempt else ""
             style = palette.warning if self.live else palette.muted
             why = f": {clean_line(error.title)}" if error else ""
             detail = f", {clean_line(error.detail)}" if error and error.detail and self.live else ""

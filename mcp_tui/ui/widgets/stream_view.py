@@ -1,55 +1,43 @@
-"""A scrolling view of one model's stream, on the line API.
+"""A stream to read: folding, walking its calls, links and code blocks, searching it.
 
-It keeps its own scroll offset and draws its own scrollbar: `virtual_size` never changes, so nothing is ever laid
-out again while text arrives. Appending marks the view; the application's `FrameClock` paints it.
+Three cursors, one at a time: the current item (a call, thinking, a block of code), the current spot (a link or a
+fence), the current match of a search. What is marked costs only while it is visible: finished rows stay cached.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from time import monotonic, perf_counter
-from typing import ClassVar
+from time import monotonic
 
 from rich.cells import cell_len
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.color import Color
 from textual.geometry import Region
 from textual.message import Message
-from textual.selection import Selection
-from textual.strip import Strip
-from textual.widget import Widget
 
-from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.core.state import CallRecord, ColumnStatus
-from mcp_tui.ui.host import host
-from mcp_tui.ui.widgets import glyphs
-from mcp_tui.ui.widgets.frame_clock import FrameClock
-from mcp_tui.ui.widgets.rows import Palette, Row, shorten
-from mcp_tui.ui.widgets.stream_document import Changes, StreamDocument
-from mcp_tui.ui.widgets.stream_items import CallItem, Item, Layout, NoteItem, NoticeItem
-
-GUTTER = 1
-"""Cells left of the text; the current item is marked there."""
-LANE = 1
-"""Cells right of the text: the scrollbar."""
-FRAME_BUDGET_S = 0.004
-"""Time for rows that are not visible, per frame."""
-WHEEL_ROWS = 3
-STRIPS_KEPT = 3
-"""Heights of the view whose strips are kept."""
+from mcp_tui.ui.widgets.code_body import COPY_MARK
+from mcp_tui.ui.widgets.rows import Palette, Row
+from mcp_tui.ui.widgets.spots import Spot, SpotIndex
+from mcp_tui.ui.widgets.stream_canvas import FRAME_BUDGET_S, GUTTER, LANE, StreamCanvas
+from mcp_tui.ui.widgets.stream_document import Changes
+from mcp_tui.ui.widgets.stream_items import CallItem, Item
+from mcp_tui.ui.widgets.stream_search import StreamSearch
 
 
-class StreamView(Widget, can_focus=False):
-    ALLOW_SELECT = True
-    COMPONENT_CLASSES: ClassVar[set[str]] = Palette.component_classes()
-    DEFAULT_CSS = """
-    StreamView { width: 1fr; height: 1fr; }
-    """
-
+class StreamView(StreamCanvas):
     class ItemChanged(Message):
         """The current item moved or was folded."""
+
+    class SpotChosen(Message):
+        """A link or a code block is to be acted on; copy: its code is to be copied, without a question."""
+
+        def __init__(self, spot: Spot, *, copy: bool = False) -> None:
+            super().__init__()
+            self.spot = spot
+            self.copy = copy
+
+    class SearchMoved(Message):
+        """Another match is current, or there are more or fewer."""
 
     def __init__(
         self,
@@ -58,411 +46,88 @@ class StreamView(Widget, can_focus=False):
         clock: Callable[[], float] = monotonic,
         id: str | None = None,  # noqa: A002  the framework's name
     ) -> None:
-        super().__init__(id=id)
-        self._clock = clock
-        self._document = StreamDocument(clock)
-        self._placeholder = tuple(placeholder)
-        self._palette: Palette | None = None
-        self._base = Style()
-        self._layout: Layout | None = None
-        self._scroll = 0
-        self._follow = True
+        super().__init__(placeholder, clock=clock, id=id)
         self._current: Item | None = None
         self._show_current = False
-        self._drawn_thumb: tuple[int, int, bool] = (0, 0, False)
-        self._drawn_scroll = 0
-        self._cursor_row: int | None = None
-        self._dragging = False
-        self._gone = False
-        """Unmounted: a last paint may still ask for lines, but the component styles are lost."""
-        self._strips: dict[Row, tuple[tuple[str, bool, Layout], Strip]] = {}
-        """What was drawn of rows in or near the view: an unchanged row costs nothing to draw again."""
-
-    # What happens
+        self._spots = SpotIndex()
+        self._spot: Spot | None = None
+        self._search: StreamSearch | None = None
+        self._search_told: tuple[int | None, int] = (None, 0)
+        self._reading: tuple[Item | None, int, bool] = (None, 0, True)
+        """Where the reader was when the search began: item, row within it, following the end."""
 
     def start_turn(self, turn: int, prompt: str) -> None:
-        self._document.start_turn(turn, prompt)
-        if self._current is not None and self._current not in self._document.items:
+        super().start_turn(turn, prompt)
+        items = self._document.items
+        if self._current is not None and self._current not in items:
             self._current = None
-        self._follow = True
-        self._mark()
-
-    def append_text(self, text: str) -> None:
-        self._document.append_text(text)
-        self._mark()
-
-    def append_reasoning(self, text: str) -> None:
-        self._document.append_reasoning(text)
-        self._mark()
-
-    def put_call(self, call: CallRecord) -> None:
-        self._document.put_call(call)
-        self._mark()
-
-    def add_notice(
-        self, status: ColumnStatus, error: ErrorInfo | None = None, retry_at: float | None = None
-    ) -> NoticeItem:
-        notice = NoticeItem(status, error, retry_at)
-        self._document.add_notice(notice)
-        self._mark()
-        return notice
-
-    def add_note(self, text: str) -> None:
-        self._document.add_notice(NoteItem(text))
-        self._mark()
-
-    def settle_notice(self, notice: NoticeItem) -> None:
-        """A retry's wait ended."""
-        notice.settle()
-        self._document.invalidate(notice)
-        self._mark()
-
-    def close_writing(self) -> None:
-        """The model stopped writing: what is open is complete."""
-        self._document.close_writing()
-        self._mark()
-
-    def tick(self) -> None:
-        """A second passed: times that still run are drawn again."""
-        for item in self._document.live_items():
-            self._document.invalidate(item)
-        if self._document.pending:
-            self._mark()
-
-    # What is there
-
-    @property
-    def items(self) -> Sequence[Item]:
-        return self._document.items
-
-    @property
-    def calls(self) -> tuple[CallRecord, ...]:
-        return self._document.calls
+        if self._spot is not None and self._spot.item not in items:
+            self._spot = None
+        self._spots.forget()
 
     @property
     def current(self) -> Item | None:
         return self._current
 
-    @property
-    def following(self) -> bool:
-        return self._follow
+    # What is drawn over the lines
 
-    @property
-    def view_top(self) -> int:
-        return self._scroll
+    def is_marked(self, item: Item, index: int, row: Row) -> bool:
+        if not self._show_current:
+            return False
+        spot = self._spot
+        if spot is None:
+            return item is self._current
+        if spot.item is not item or spot.kind != "code":
+            return False
+        now = self._spots.current(spot)
+        return now is not None and now.first <= index < now.end
 
-    @property
-    def content_height(self) -> int:
-        return self._document.height
+    def marks_over(self, item: Item, index: int, row: Row, palette: Palette) -> Sequence[tuple[int, int, Style]]:
+        marks: list[tuple[int, int, Style]] = []
+        spot = self._spot
+        if spot is not None and spot.item is item and spot.kind == "link" and self._show_current:
+            now = self._spots.current(spot)
+            pieces = now.pieces if now is not None else ()
+            marks += [(start, end, palette.spot) for at, start, end in pieces if at == index]
+        if self._search is not None:
+            for start, end, current in self._search.marks(item, index):
+                marks.append((start, end, palette.match_current if current else palette.match))
+        return marks
 
-    def answer_text(self) -> str:
-        return self._document.answer_text()
-
-    def plain_rows(self) -> list[str]:
-        """All rows as text, top to bottom, as of the last paint."""
-        return [row.text if row else "" for _, row in self._document.rows()]
-
-    def code_in_view(self) -> str | None:
-        """The code block of the current item, else the one nearest to the middle of the view."""
-        if self._current is not None and self._current.codes:
-            return self._current.codes[0]
-        middle = self._scroll + self.size.height // 2
-        best: tuple[int, str] | None = None
-        for item in self._document.items:
-            top = self._document.top(item.index)
-            distance = max(top - middle, middle - (top + item.height), 0)
-            for code in item.codes:
-                if best is None or distance <= best[0]:
-                    best = (distance, code)
-        return best[1] if best else None
-
-    # Painting
-
-    def _mark(self) -> None:
-        if self.is_mounted:
-            FrameClock.of(host(self)).mark(self)
-
-    def on_mount(self) -> None:
-        if self._document.pending:
-            self._mark()
-
-    def on_unmount(self) -> None:
-        self._gone = True
-        FrameClock.of(host(self)).forget(self)
-
-    def paint_frame(self) -> bool:
-        """One frame: parse and lay out for a bounded time, refresh the rows that changed. True: more to do."""
-        if self._gone or not self.size.width or not self.size.height or not self.display:
-            return False  # a hidden view catches up when it is shown: `on_resize`, `on_show`
-        self._document.drain()
-        self._use_layout()
-        self._lay_out(FRAME_BUDGET_S)
-        return self._document.pending
-
-    def flush(self) -> None:
-        """Bring everything up to date now."""
-        while self.paint_frame():
-            pass
-
-    def _use_layout(self) -> Layout:
-        width = max(4, self.size.width - GUTTER - LANE)
-        if self._palette is None:
-            self._palette = Palette.of(self)
-            self._base = self._palette.text
-        layout = self._layout
-        if layout is None or layout.width != width or layout.palette != self._palette:
-            layout = self._layout = Layout(width, self._palette)
-            self._document.invalidate_all()
-            self._document.changes.from_row(0)
-        return layout
-
-    def _lay_out(self, budget_s: float) -> None:
-        layout = self._use_layout()
-        deadline = perf_counter() + budget_s
-        shift = self._document.lay_out(
-            layout,
-            first=self._scroll,
-            height=self.size.height,
-            follow=self._follow,
-            until=lambda: perf_counter() >= deadline,
-        )
-        if not self._follow:
-            self._scroll += shift
-        self._refresh_changes()
-
-    def _refresh_changes(self) -> None:
-        changes, self._document.changes = self._document.changes, Changes()
-        width, height = self.size
-        top_most = self._max_scroll
-        self._scroll = top_most if self._follow else max(0, min(self._scroll, top_most))
-        self._move_cursor(changes)
-        if self._scroll != self._drawn_scroll or (changes.below is not None and changes.below <= self._scroll):
-            self._drawn_scroll = self._scroll
-            self._drawn_thumb = self._thumb()
-            self.refresh()
-            return
-        regions: list[Region] = []
-        for first, end in changes.spans:
-            start, stop = max(first - self._scroll, 0), min(end - self._scroll, height)
-            if start < stop:
-                regions.append(Region(0, start, width, stop - start))
-        if changes.below is not None and changes.below - self._scroll < height:
-            start = changes.below - self._scroll
-            regions.append(Region(0, start, width, height - start))
-        if self._thumb() != self._drawn_thumb:
-            self._drawn_thumb = self._thumb()
-            regions.append(Region(width - LANE, 0, LANE, height))
-        if regions:
-            self.refresh(*regions)
-
-    def _move_cursor(self, changes: Changes) -> None:
-        """The block at the end of a text that is being written."""
-        document = self._document
-        row = document.height - 1 if document.writing_text and document.height else None
-        if row != self._cursor_row:
-            for changed in (self._cursor_row, row):
-                if changed is not None:
-                    changes.spans.append((changed, changed + 1))
-            self._cursor_row = row
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        # Also called for focus and hover: `_use_layout` restyles only what really changed.
-        self._palette = None
-        if self.is_mounted and self.is_attached:
-            self._mark()
-
-    def on_resize(self) -> None:
-        self._restyle()
-
-    def on_show(self) -> None:
-        self._restyle()
-
-    def _restyle(self) -> None:
-        """Width, height or visibility changed: what is visible is right at once, the rest follows."""
-        if self.size.width and self.size.height and not self._gone:
-            self._document.drain()
-            self._lay_out(FRAME_BUDGET_S)
-            self._drawn_thumb = self._thumb()
-            self.refresh()
-            if self._document.pending:
-                self._mark()
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        # The widget has neither border nor padding, and its strips are kept between frames: the framework's
-        # cache of styled lines would only copy them.
-        if self._gone:
-            return [Strip.blank(crop.width)] * crop.height
-        layout, thumb = self._use_layout(), self._thumb()
-        selection = self.text_selection
-        strips = [self._line(y, layout, thumb, selection) for y in crop.line_range]
-        filters = self.get_line_filters()
-        if filters:
-            background: Color = self.background_colors[1]
-            for line_filter in filters:
-                strips = [strip.apply_filter(line_filter, background) for strip in strips]
-        first, end = crop.column_span
-        if (first, end) != (0, self.size.width):
-            strips = [strip.crop(first, end) for strip in strips]
-        return strips
-
-    def render_line(self, y: int) -> Strip:
-        """A line with the offsets the framework asks for when text is selected; painting does without."""
-        if self._gone:
-            return Strip.blank(self.size.width)
-        number = self._scroll + y
-        found = self._document.row_at(number)
-        row = found[1] if found is not None and found[1] is not None else _BLANK
-        layout = self._use_layout()
-        gutter = Strip([Segment(" ", self._base)], GUTTER).apply_offsets(0, number)
-        body = Strip(row.segments(layout.width, self._base), layout.width).apply_offsets(0, number)
-        return Strip.join([gutter, body, Strip([Segment(" ", self._base)], LANE)])
-
-    def _line(self, y: int, layout: Layout, thumb: tuple[int, int, bool], selection: Selection | None) -> Strip:
-        if not self._document.items:
-            return self._placeholder_line(y)
-        number = self._scroll + y
-        found = self._document.row_at(number)
-        item, row = found if found is not None else (None, None)
-        row = row or _BLANK
-        marked = self._show_current and item is not None and item is self._current and row is not _BLANK
-        lane = self._lane(y, thumb)
-        cursor = number == self._cursor_row
-        span = selection.get_span(number) if selection is not None else None
-        plain = span is None and not cursor
-        key = (lane.text, marked, layout)
-        if plain and (kept := self._strips.get(row)) is not None and kept[0] == key:
-            return kept[1]
-        segments = self._with_cursor(row, layout.width) if cursor else row.segments(layout.width, self._base)
-        if span is not None:
-            segments = self._with_selection(segments, len(row.text), *span)
-        gutter = Segment(glyphs.CURRENT, layout.palette.marker) if marked else Segment(" ", self._base)
-        strip = Strip([gutter, *segments, lane], GUTTER + layout.width + LANE)
-        if plain:
-            if len(self._strips) > STRIPS_KEPT * self.size.height:
-                self._strips.clear()
-            self._strips[row] = (key, strip)
-        return strip
-
-    def _with_cursor(self, row: Row, width: int) -> list[Segment]:
-        assert self._palette is not None
-        used = cell_len(row.text)
-        if used >= width:
-            return row.segments(width, self._base)
-        background = Style.from_color(None, row.fill.bgcolor) if row.fill else Style.null()
-        return Row([*row.spans, (glyphs.CURSOR, self._palette.accent + background)], fill=row.fill).segments(
-            width, self._base
-        )
-
-    def _with_selection(self, segments: list[Segment], length: int, start: int, end: int) -> list[Segment]:
-        """Highlight characters `start` to `end` (-1: to the end of the row's text)."""
-        style = self.screen.get_component_rich_style("screen--selection")
-        stop = length if end == -1 else min(end, length)
-        result: list[Segment] = []
-        at = 0
-        for text, own, _ in segments:
-            own = own or self._base
-            low, high = max(0, start - at), max(0, stop - at)
-            for part, chosen in ((text[:low], False), (text[low:high], True), (text[max(low, high) :], False)):
-                if part:
-                    result.append(Segment(part, own + style if chosen else own))
-            at += len(text)
-        return result
-
-    def _placeholder_line(self, y: int) -> Strip:
-        assert self._palette is not None
-        width = self.size.width
-        index = y - max(0, (self.size.height - len(self._placeholder)) // 2)
-        text = self._placeholder[index] if 0 <= index < len(self._placeholder) else ""
-        text = shorten(text, max(0, width - 2))
-        left = (width - cell_len(text)) // 2
-        line = " " * left + text
-        return Strip([Segment(line + " " * (width - cell_len(line)), self._palette.muted)], width)
-
-    # Scrolling
-
-    @property
-    def _max_scroll(self) -> int:
-        return max(0, self._document.height - self.size.height)
-
-    def _thumb(self) -> tuple[int, int, bool]:
-        """First row and length of the thumb, and whether unseen text lies below."""
-        total, height = self._document.height, self.size.height
-        if total <= height or not height:
-            return (0, 0, False)
-        length = max(1, height * height // total)
-        start = round(self._scroll * (height - length) / (total - height))
-        return (start, length, not self._follow and self._document.writing_text)
-
-    def _lane(self, y: int, thumb: tuple[int, int, bool]) -> Segment:
-        assert self._palette is not None
-        start, length, more = thumb
-        if more and y == self.size.height - 1:
-            return Segment(glyphs.MORE_BELOW, self._palette.accent)
-        if start <= y < start + length:
-            return Segment(glyphs.THUMB, self._palette.thumb)
-        return Segment(" ", self._base)
-
-    def scroll_rows(self, rows: int) -> None:
-        """Move the view; at the bottom it follows what arrives, above it holds its place."""
-        self._go_to(self._scroll + rows)
-
-    def scroll_page(self, pages: int) -> None:
-        self.scroll_rows(pages * max(1, self.size.height - 2))
-
-    def scroll_top(self) -> None:
-        self._go_to(0)
-
-    def scroll_bottom(self) -> None:
-        self._go_to(self._max_scroll)
-
-    def _go_to(self, row: int) -> None:
-        self._scroll = max(0, min(row, self._max_scroll))
-        self._follow = self._scroll >= self._max_scroll
-        self._lay_out(FRAME_BUDGET_S)
-        if self._document.pending:
-            self._mark()
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self.scroll_rows(-WHEEL_ROWS)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self.scroll_rows(WHEEL_ROWS)
-
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        if event.x >= self.size.width - LANE and self._max_scroll:
-            self._dragging = True
-            self.capture_mouse()
-            self._drag_to(event.y)
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        if self._dragging:
-            self._drag_to(event.y)
-        elif event.button and self.text_selection is not None:
-            # Selecting beyond an edge pulls more text in.
-            if event.y <= 0:
-                self.scroll_rows(-1)
-            elif event.y >= self.size.height - 1:
-                self.scroll_rows(1)
-
-    def on_mouse_up(self) -> None:
-        if self._dragging:
-            self._dragging = False
-            self.release_mouse()
-
-    def _drag_to(self, y: int) -> None:
-        span = max(1, self.size.height - 1)
-        self._go_to(round(self._max_scroll * max(0, min(y, span)) / span))
-
-    # Items
+    def settled(self, changes: Changes) -> None:
+        if self._search is not None and changes.first_item is not None:
+            self._search.sync(self._document.items, changes.first_item)
+            self._tell_search()
 
     def show_current(self, shown: bool) -> None:
         """The column has the focus: its current item is marked."""
         if shown != self._show_current:
             self._show_current = shown
-            self._refresh_item(self._current)
+            self._refresh_item(self._spot.item if self._spot is not None else self._current)
+
+    def _refresh_item(self, item: Item | None) -> None:
+        if item is None or item.index >= len(self._document.items):
+            return
+        first = self._document.top(item.index) - self._scroll
+        start, stop = max(0, first), min(self.size.height, first + item.height)
+        if start < stop:
+            self.refresh(Region(0, start, self.size.width, stop - start))
+
+    def _head_row(self, item: Item) -> int:
+        return self._document.top(item.index) + item.gap
+
+    def _in_view(self, row: int) -> bool:
+        return self._scroll <= row < self._scroll + self.size.height
+
+    def _reveal(self, first: int, end: int) -> None:
+        """Scroll just as far as these rows need; the first one counts most."""
+        height = self.size.height
+        if first < self._scroll:
+            self._go_to(first)
+        elif end > self._scroll + height:
+            self._go_to(min(first, end - height))
+
+    # Items
 
     def move_item(self, step: int) -> bool:
         """Make the next (1) or previous (-1) item current; the first time, one that is in view."""
@@ -472,10 +137,8 @@ class StreamView(Widget, can_focus=False):
         if self._current in stops:
             index = max(0, min(len(stops) - 1, stops.index(self._current) + step))
         else:
-            first, end = self._scroll, self._scroll + self.size.height
-            in_view = [index for index, item in enumerate(stops) if first <= self._head_row(item) < end] or [
-                len(stops) - 1
-            ]
+            in_view = [index for index, item in enumerate(stops) if self._in_view(self._head_row(item))]
+            in_view = in_view or [len(stops) - 1]
             index = in_view[0] if step > 0 else in_view[-1]
         self._choose(stops[index])
         return True
@@ -484,11 +147,10 @@ class StreamView(Widget, can_focus=False):
         """Fold or unfold the current item, else the last foldable one in view."""
         item = self._current
         if item is None or not item.foldable:
-            first, end = self._scroll, self._scroll + self.size.height
             foldable = [
                 item
                 for item in self._document.items
-                if item.foldable and item.height and first <= self._head_row(item) < end
+                if item.foldable and item.height and self._in_view(self._head_row(item))
             ]
             if not foldable:
                 return False
@@ -506,67 +168,208 @@ class StreamView(Widget, can_focus=False):
         self._choose(item)
 
     def _choose(self, item: Item) -> None:
+        self._leave_spot()
         before, self._current = self._current, item
         self._refresh_item(before)
         self._refresh_item(item)
-        self._reveal(item)
+        self._reveal(self._head_row(item), self._document.top(item.index) + item.height)
         self.post_message(self.ItemChanged())
 
-    def _reveal(self, item: Item) -> None:
-        head, height = self._head_row(item), self.size.height
-        end = self._document.top(item.index) + item.height
-        if head < self._scroll:
-            self._go_to(head)
-        elif end > self._scroll + height:
-            self._go_to(min(head, end - height))
+    # Links and code blocks
 
-    def _refresh_item(self, item: Item | None) -> None:
-        if item is None or item.index >= len(self._document.items):
-            return
-        first = self._document.top(item.index) - self._scroll
-        start, stop = max(0, first), min(self.size.height, first + item.height)
-        if start < stop:
-            self.refresh(Region(0, start, GUTTER, stop - start))
+    @property
+    def spot(self) -> Spot | None:
+        """The current link or code block, as it is now."""
+        return self._spots.current(self._spot) if self._spot is not None else None
 
-    def _head_row(self, item: Item) -> int:
-        return self._document.top(item.index) + item.gap
+    def walk_spots(self, step: int) -> bool:
+        """To the next (1) or previous (-1) link or code block; the first time, to one in view. False: there is none."""
+        items = self._document.items
+        spot = self.spot
+        if spot is not None:
+            found = self._spots.beside(items, spot, step)
+            if found is None:
+                return True  # at the first or last one
+        else:
+            found = self._first_spot(step)
+            if found is None:
+                return False
+        self._choose_spot(found)
+        return True
+
+    def _first_spot(self, step: int) -> Spot | None:
+        items = self._document.items
+        if not items:
+            return None
+        edge = self._scroll if step > 0 else min(self._scroll + self.size.height, self._document.height) - 1
+        seen = self._document.item_at(edge)
+        if seen is None:
+            return None
+        item, row = seen
+        there = self._spots.of(item)
+        if step > 0:
+            inside = [spot for spot in there if spot.end > row]
+        else:
+            inside = [spot for spot in reversed(there) if spot.first <= row]
+        found = inside[0] if inside else self._spots.from_item(items, item.index + step, step)
+        # Nothing in the direction asked for: what there is stands on the other side.
+        return found or self._spots.from_item(items, item.index, -step)
+
+    def _choose_spot(self, spot: Spot) -> None:
+        before = self._spot.item if self._spot is not None else self._current
+        self._spot = spot
+        self._current = None
+        self._follow = False
+        self._refresh_item(before)
+        self._refresh_item(spot.item)
+        top = self._head_row(spot.item)
+        self._reveal(top + spot.first, top + spot.end)
+        self.post_message(self.ItemChanged())
+
+    def _leave_spot(self) -> bool:
+        spot, self._spot = self._spot, None
+        self._refresh_item(spot.item if spot is not None else None)
+        return spot is not None
+
+    def act(self) -> bool:
+        """Act on the current spot, else fold or unfold. False: there is nothing to act on."""
+        spot = self.spot
+        if spot is None:
+            return self.toggle_current()
+        self.post_message(self.SpotChosen(spot))
+        return True
+
+    def leave(self) -> bool:
+        """One step back from what the cursor is on: the search, then the current spot. False: nothing to leave."""
+        if self._search is not None:
+            self.end_search(stay=True)
+            return True
+        return self._leave_spot()
+
+    def code_in_view(self) -> str | None:
+        """The current code block, else that of the current item, else the one nearest to the middle of the view."""
+        spot = self.spot
+        if spot is not None and spot.kind == "code":
+            return spot.text
+        if self._current is not None and self._current.codes:
+            return self._current.codes[0]
+        middle = self._scroll + self.size.height // 2
+        best: tuple[int, str] | None = None
+        for item in self._document.items:
+            top = self._document.top(item.index)
+            distance = max(top - middle, middle - (top + item.height), 0)
+            for code in item.codes:
+                if best is None or distance <= best[0]:
+                    best = (distance, code)
+        return best[1] if best else None
 
     def on_click(self, event: events.Click) -> None:
         if self.text_selection is not None or event.x >= self.size.width - LANE:
             return
         found = self._document.item_at(self._scroll + event.y)
-        if found is None:
+        if found is None or found[1] < 0:
             return
         item, index = found
+        row = item.rows[index]
+        for spot in self._spots.of(item):
+            if spot.kind == "code" and spot.holds(index, 0) and self._on_copy_mark(row, event.x):
+                event.stop()
+                self.post_message(self.SpotChosen(spot, copy=True))
+                return
+            if spot.kind == "link" and spot.holds(index, _character(row, event.x - GUTTER)):
+                event.stop()
+                self._choose_spot(spot)
+                self.post_message(self.SpotChosen(spot))
+                return
         if item.foldable and index == 0:
             event.stop()
             self._toggle(item)
         elif isinstance(item, CallItem) and item.stop:
             self._choose(item)
 
-    # Selection
+    def _on_copy_mark(self, row: Row, x: int) -> bool:
+        end = self.size.width - LANE
+        return row.drawn_tail(end - GUTTER) is not None and end - len(COPY_MARK) <= x < end
 
-    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        first = selection.start.y if selection.start is not None else 0
-        last = selection.end.y if selection.end is not None else self._document.height - 1
-        parts: list[str] = []
-        for number, row in self._document.rows(first, last + 1):
-            text = row.text if row is not None else ""
-            lead = row.lead if row is not None else 0
-            span = selection.get_span(number)
-            if span is None:
-                continue
-            start, end = span
-            if parts:
-                join = row.join if row is not None else "\n"
-                parts[-1] = parts[-1].rstrip() if join == "\n" else parts[-1]
-                parts.append(join)
-            parts.append(text[max(start, lead) : len(text) if end == -1 else end])
-        text = "".join(parts).rstrip()
-        return (text, "\n") if text else None
+    # Search
 
-    def selection_updated(self, selection: Selection | None) -> None:
+    @property
+    def search_state(self) -> tuple[str, int | None, int] | None:
+        """(query, number of the current match from 1 on, how many there are); None: no search."""
+        search = self._search
+        return None if search is None else (search.query, search.position, search.total)
+
+    def begin_search(self) -> None:
+        """Remember where the reader is: `end_search(stay=False)` goes back there."""
+        seen = self._document.item_at(self._scroll)
+        item, row = seen if seen is not None else (None, 0)
+        self._reading = (item, row, self._follow)
+        if self._search is None:
+            self._search = StreamSearch("")
+
+    def search(self, query: str) -> None:
+        """Find `query`; the first match at or below the place where the search began becomes current."""
+        if self._search is None:
+            self.begin_search()
+        self._search = search = StreamSearch(query)
+        search.sync(self._document.items, 0)
+        item, row, follow = self._reading
+        if item is None or item not in self._document.items:
+            item, row = None, 0
+        if search.choose_from(item.index if item is not None else 0, row):
+            self._show_match()
+        elif follow:
+            self.scroll_bottom()
         self.refresh()
+        self._tell_search()
+
+    def step_match(self, by: int) -> bool:
+        """To the next (1) or previous (-1) match, round the ends. False: nothing is found."""
+        if self._search is None or not self._search.step(by):
+            return False
+        self._show_match()
+        self.refresh()
+        self._tell_search()
+        return True
+
+    def end_search(self, *, stay: bool) -> None:
+        """stay: keep reading here; else go back to where the search began."""
+        if self._search is None:
+            return
+        self._search = None
+        item, row, follow = self._reading
+        if not stay:
+            if follow:
+                self.scroll_bottom()
+            elif item is not None and item in self._document.items:
+                self._go_to(self._head_row(item) + row)
+        self.refresh()
+        self._tell_search()
+
+    def _show_match(self) -> None:
+        """Bring the current match into view, with a few rows around it, and hold it there."""
+        found = self._search.rows_of_current() if self._search is not None else None
+        if found is None:
+            return
+        item, first, end = found
+        top = self._head_row(item)
+        self._follow = False
+        if not (self._in_view(top + first) and self._in_view(top + end - 1)):
+            self._go_to(max(0, top + first - self.size.height // 3))
+
+    def _tell_search(self) -> None:
+        state = self.search_state
+        told = (state[1], state[2]) if state is not None else (None, 0)
+        if told != self._search_told:
+            self._search_told = told
+            self.post_message(self.SearchMoved())
 
 
-_BLANK = Row()
+def _character(row: Row, cells: int) -> int:
+    """Which character of a row's text stands so many cells from its start."""
+    at = 0
+    for index, character in enumerate(row.text):
+        at += cell_len(character)
+        if cells < at:
+            return index
+    return len(row.text)

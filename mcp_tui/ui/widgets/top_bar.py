@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.style import Style
 from rich.text import Text
@@ -11,19 +12,26 @@ from textual.app import RenderResult
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from mcp_tui.core.state import ServerSnapshot
+if TYPE_CHECKING:
+    from mcp_tui.core.state import ServerSnapshot
 
-MODES: tuple[tuple[str, str], ...] = (("compare", "Compare"), ("workbench", "Workbench"), ("wire", "Wire"))
+MODES: tuple[tuple[str, str], ...] = (
+    ("compare", "Compare"),
+    ("workbench", "Workbench"),
+    ("wire", "Wire"),
+    ("history", "History"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the right side says. demo: the demo models or the demo server are in use."""
+    """What the right side says. waiting: tool calls, requests: of servers. demo: the demo models or the demo server are in use."""
 
     servers: tuple[ServerSnapshot, ...] = ()
     tools: int = 0
     tool_tax: int = 0
     waiting: int = 0
+    requests: int = 0
     cost_usd: float | None = None
     cost_is_estimate: bool = False
     demo: bool = False
@@ -86,6 +94,9 @@ class TopBar(Widget):
         if facts.waiting:
             noun = "call waits" if facts.waiting == 1 else "calls wait"
             parts.append(Text(f"? {facts.waiting} {noun} (F6)", self._style("wait")))
+        if facts.requests:
+            noun = "request" if facts.requests == 1 else "requests"
+            parts.append(Text(f"? {facts.requests} {noun} waiting (^g)", self._style("wait")))
         ready = sum(1 for server in facts.servers if server.status.usable)
         wanted = sum(1 for server in facts.servers if server.status != "disabled")
         if facts.starting:

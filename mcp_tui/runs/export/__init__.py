@@ -1,0 +1,1 @@
+"""Comparisons and saved runs as files: JSON, Markdown, HTML. All texts in them are from outside."""

@@ -1,0 +1,80 @@
+"""The figures of a comparison as text, and its tool calls as lines. Clean: made for terminals and files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, cast
+
+from mcp_tui.core.media import milliseconds_text
+from mcp_tui.core.state import CallStatus
+from mcp_tui.core.text import clean_line
+from mcp_tui.core.types import JsonObject
+
+FIGURE_HEADERS = ("MODEL", "STATUS", "FIRST", "TIME", "TOK/S", "IN", "OUT", "COST", "STEPS", "CALLS")
+MARKS = {
+    CallStatus.OK: "✓",
+    CallStatus.ERROR: "✗",
+    CallStatus.DENIED: "denied",
+    CallStatus.CANCELLED: "stopped",
+    CallStatus.UNKNOWN: "unknown: it may have run",
+}
+_MAX_ARGUMENTS = 100
+
+
+def call_text(call: JsonObject, *, arguments: bool = True) -> str:
+    """`server.tool {"a": 1} ✓ 12 ms shared` of a call in the `compare --json` object."""
+    name = f"{call['server']}.{call['tool']}" if call["server"] else str(call["tool"])
+    mark = MARKS.get(CallStatus(call["status"]), str(call["status"]))
+    shown = arguments_text(call["arguments"], "") if arguments else ""
+    parts = (name, shown, mark, milliseconds_text(call["duration_ms"]), "shared" if call["shared"] else "")
+    return clean_line(" ".join(part for part in parts if part))
+
+
+def arguments_text(arguments: JsonObject | None, raw: str) -> str:
+    text = json.dumps(arguments, ensure_ascii=False) if arguments else raw if arguments is None else ""
+    return text if len(text) <= _MAX_ARGUMENTS else f"{text[:_MAX_ARGUMENTS]}…"
+
+
+def figures(response: JsonObject) -> list[str]:
+    """The row of one response under FIGURE_HEADERS; `~` marks an estimate."""
+    usage = cast("dict[str, Any]", response["usage"])
+    cost = response["cost_usd"]
+    mark = "~" if response["cost_is_estimate"] else ""
+    speed = response["tokens_per_s"]
+    return [
+        clean_line(str(response["model"])),
+        " ".join(word for word in (str(response["status"]), *_marks(response)) if word),
+        milliseconds_text(response["ttft_ms"]),
+        milliseconds_text(response["duration_ms"]),
+        "" if speed is None else f"{speed:.0f}",
+        _count(usage["input_tokens"]),
+        _count(usage["output_tokens"]),
+        "" if cost is None else f"{mark}${cost:.4f}",
+        str(response["steps"]),
+        str(len(cast("list[Any]", response["tool_calls"]))),
+    ]
+
+
+def _marks(response: JsonObject) -> tuple[str, str]:
+    """Where the answer came from, when not from the column's own model just now."""
+    # Comparisons saved by earlier versions have none of these keys.
+    steps, cached = int(response["steps"]), int(response.get("cached_steps", 0))
+    part = "" if not cached else "cached" if cached == steps else f"{cached}/{steps} cached"
+    return part, "fallback" if response.get("fallback") else ""
+
+
+def remarks(result: JsonObject) -> list[str]:
+    """What the figures do not say: which model answered instead, and what limits did."""
+    return [
+        f"{response['model']}: {text}"
+        for response in cast("Sequence[JsonObject]", result["responses"])
+        for text in (
+            *([f"fallback: {response['fallback']}"] if response.get("fallback") else ()),
+            *cast("Sequence[str]", response.get("notes", ())),
+        )
+    ]
+
+
+def _count(number: object) -> str:
+    return "" if number is None else str(number)

@@ -1,0 +1,123 @@
+"""Every model that can be chosen, with its context size and price, as far as anybody says them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, replace
+from pathlib import Path
+
+from mcp_tui.core.errors import AppError
+from mcp_tui.providers.listing import ListedModel
+from mcp_tui.providers.pricing import PriceBook
+from mcp_tui.providers.registry import ModelInfo, ModelRef, ProviderRegistry
+from mcp_tui.store import model_lists
+from mcp_tui.store.model_lists import ModelList
+
+FRESH_S = 3_600.0
+"""A list so young is not asked for again unless the person wants it."""
+
+
+class ModelCatalog:
+    """Lists of earlier starts count until the provider is asked. `load` first; without it they are simply not there."""
+
+    def __init__(
+        self,
+        registry: Callable[[], ProviderRegistry],
+        prices: Callable[[], PriceBook],
+        path: Path | None,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """registry, prices: the newest. path: of the file the lists are kept in."""
+        self._registry = registry
+        self._prices = prices
+        self._path = path
+        self._now = now
+        self._lists: dict[str, ModelList] = {}
+        self._saving = asyncio.Lock()
+
+    async def load(self) -> None:
+        if self._path is not None:
+            kept = await asyncio.to_thread(model_lists.load, self._path)
+            self._lists = {**kept, **self._lists}
+
+    def age_s(self, provider: str) -> float | None:
+        """Seconds since the provider was asked; None when its list is not known."""
+        known = self._known(provider)
+        return None if known is None else max(0.0, self._now() - known.asked_at)
+
+    def models(self, provider: str) -> tuple[ModelInfo, ...]:
+        """Configured and suggested ones first, then what the provider listed."""
+        known = self._known(provider)
+        listed = _by_name(known)
+        info = next((info for info in self._registry().providers() if info.name == provider), None)
+        names = dict.fromkeys((*(info.models if info is not None else ()), *listed))
+        return self._infos(provider, names, listed)
+
+    async def ask(self, provider: str, *, timeout_s: float) -> tuple[ModelInfo, ...]:
+        """The provider's own list, in its order. AppError when it is refused or unreachable."""
+        registry = self._registry()
+        listed = await registry.listed(provider, timeout_s=timeout_s)
+        rows = tuple(astuple(model) for model in listed)
+        self._lists[provider] = ModelList(registry.address(ModelRef(provider, "")), self._now(), rows)
+        if self._path is not None:
+            async with self._saving:
+                await asyncio.to_thread(model_lists.save, self._path, dict(self._lists))
+        return self._infos(provider, (model.id for model in listed), {model.id: model for model in listed})
+
+    def info(self, ref: ModelRef) -> ModelInfo:
+        known = self._known(ref.provider)
+        return self._infos(ref.provider, (ref.model,), _by_name(known))[0]
+
+    def _known(self, provider: str) -> ModelList | None:
+        known = self._lists.get(provider)
+        if known is None:
+            return None
+        try:
+            address = self._registry().address(ModelRef(provider, ""))
+        except AppError:
+            return None
+        return known if known.address == address else None
+
+    def _infos(self, provider: str, names: Iterable[str], listed: dict[str, ListedModel]) -> tuple[ModelInfo, ...]:
+        prices = self._prices()
+        infos: list[ModelInfo] = []
+        for name in names:
+            ref = ModelRef(provider, name)
+            info, said = prices.model_info(ref), listed.get(name, ListedModel(name))
+            infos.append(
+                replace(
+                    info,
+                    # The server itself knows best how much it takes; a local one is started with less.
+                    context_tokens=said.context_tokens or info.context_tokens,
+                    input_usd_per_mtok=_first(info.input_usd_per_mtok, said.input_usd_per_mtok),
+                    output_usd_per_mtok=_first(info.output_usd_per_mtok, said.output_usd_per_mtok),
+                )
+            )
+        return tuple(infos)
+
+
+def _by_name(known: ModelList | None) -> dict[str, ListedModel]:
+    return {row[0]: ListedModel(*row) for row in known.models} if known is not None else {}
+
+
+def _first(one: float | None, other: float | None) -> float | None:
+    return other if one is None else one
+
+
+def size_text(tokens: int | None) -> str:
+    """`200k`, `1M`; "" when unknown."""
+    if tokens is None:
+        return ""
+    if tokens >= 1_000_000:
+        return f"{tokens / 1_000_000:.3g}M"
+    return f"{round(tokens / 1_000)}k" if tokens >= 1_000 else str(tokens)
+
+
+def price_text(usd_per_mtok: float | None) -> str:
+    """`$2.50`, `$0.075`; "" when unknown."""
+    if usd_per_mtok is None:
+        return ""
+    return f"${usd_per_mtok:.2f}" if usd_per_mtok >= 0.1 or usd_per_mtok == 0 else f"${usd_per_mtok:.3g}"

@@ -1,0 +1,40 @@
+"""Warnings and tracebacks go to a file: nothing may be printed over the screen."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+
+from mcp_tui.config import paths
+
+MAX_BYTES = 1_000_000
+EARLY_RECORDS = 1_000
+
+
+class EarlyLog(logging.Handler):
+    """Holds what is logged until `open_file`: the first frame does not wait for a disk."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._records: deque[logging.LogRecord] = deque(maxlen=EARLY_RECORDS)
+        logging.getLogger().addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(record)
+
+    def open_file(self) -> None:
+        """Write to the file from now on, first what was held. Again: nothing. OSError when the disk refuses."""
+        root = logging.getLogger()
+        if self not in root.handlers:
+            return
+        from logging.handlers import RotatingFileHandler
+
+        folder = paths.state_dir()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = RotatingFileHandler(folder / "mcp-tui.log", maxBytes=MAX_BYTES, backupCount=1, delay=True)
+        file.setLevel(logging.WARNING)
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root.addHandler(file)
+        root.removeHandler(self)
+        while self._records:
+            file.handle(self._records.popleft())
