@@ -167,7 +167,7 @@ def _make(server: str, catalog: Catalog, usable: bool) -> _Made:
         "resources": made((*catalog.resources, *catalog.templates)),
         "prompts": made(catalog.prompts),
     }
-    weights = {tab: sum(entry.tokens for entry in found) for tab, found in entries.items()}
+    weights: dict[Tab, int] = {tab: sum(entry.tokens for entry in found) for tab, found in entries.items()}
     return _Made(catalog, usable, entries, weights, tuple(tool.name for tool in catalog.tools))
 
 

@@ -55,7 +55,7 @@ def _catalog(number: int) -> Catalog:
         tool(
             f"server{number}",
             f"{verbs[n % 5]}_{nouns[n % 4]}_{n}",
-            description=f"{verbs[n % 5]} {nouns[n % 4]} by their names, dates and owners, as a report of server {number}",
+            description=f"{verbs[n % 5]} {nouns[n % 4]} by their names, dates and owners, a report of server {number}",
         )
         for n in range(TOOLS)
     )

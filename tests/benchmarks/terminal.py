@@ -27,7 +27,7 @@ from tests.benchmarks.table import Row, show
 
 COLUMNS, ROWS = 330, 60
 MODELS = ("demo/swift", "demo/scholar", "demo/builder") * 3
-PROMPT = b"write a long answer"
+PROMPT = b"a long answer in 3000 words, no tools"
 KEYS = 60
 KEY_S = 0.06
 

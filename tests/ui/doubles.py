@@ -222,7 +222,9 @@ class FakeManager:
     async def sign_out(self, name: str) -> None:
         self.signed.append(("out", name))
 
-    async def read_resource(self, server: str, uri: str, *, timeout_s: float | None = None) -> JsonObject:
+    async def read_resource(
+        self, server: str, uri: str, *, timeout_s: float | None = None, cached: bool = False
+    ) -> JsonObject:
         assert timeout_s is not None, "every wait has a deadline"
         self.read.append((server, uri))
         if self.gate is not None:

@@ -19,6 +19,7 @@ from mcp_tui.core.events import (
 )
 from mcp_tui.core.state import CallStatus, ColumnStatus, Metrics
 from mcp_tui.runs.availability import FALLBACK
+from mcp_tui.ui.widgets.stream_document import StreamDocument
 from tests.ui.stream_harness import ColumnApp, call, column_app, joined
 
 HOSTILE = "a[/x]b [@click=app.bell()]hi[/] \x1b]52;c;aGFjaw==\x07\x1b]0;title\x07\x1b[2J\x9b31m\u202eevil end"
@@ -417,6 +418,41 @@ async def test_a_hidden_column_catches_up_when_shown() -> None:
         app.column.display = True
         await pilot.pause()
         assert "written while hidden" in joined(app.screen_rows())
+
+
+async def test_a_hidden_column_costs_nothing_until_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with column_app() as (app, pilot):
+        app.feed(text("seen\n"))
+        app.column.display = False
+        await pilot.pause()
+        parsed: list[str] = []
+        drain = StreamDocument.drain
+
+        def spy(document: StreamDocument) -> None:
+            parsed.append("drained")
+            drain(document)
+
+        monkeypatch.setattr(StreamDocument, "drain", spy)
+        for number in range(40):
+            app.column.handle(text(f"line {number}\n\n"))
+            await pilot.pause(0.005)
+        assert parsed == []
+        app.column.display = True
+        await pilot.pause()
+        assert "line 39" in joined(app.screen_rows())
+
+
+async def test_many_hidden_fragments_arrive_in_order() -> None:
+    async with column_app() as (app, pilot):
+        app.column.display = False
+        await pilot.pause()
+        for number in range(6_000):
+            app.column.handle(text(f"w{number} "))
+        app.column.display = True
+        await pilot.pause()
+        app.view.flush()
+        assert app.column.answer_text().split() == [f"w{number}" for number in range(6_000)]
+        assert " ".join(app.view.plain_rows()).split() == app.column.answer_text().split()
 
 
 def _regions(app: ColumnApp, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:

@@ -85,6 +85,12 @@ def _lexer(language: str) -> Lexer | None:
         return None
 
 
+def prepare() -> None:
+    """Import what colours the most usual languages: on a thread, before the first answer needs it (75 ms each)."""
+    for language in ("python", "json", "bash"):
+        _lex(language, ("",))
+
+
 @lru_cache(maxsize=256)
 def _lex(language: str, code: tuple[str, ...]) -> tuple[Line, ...]:
     """Tokens per line; as many lines as `code` has."""

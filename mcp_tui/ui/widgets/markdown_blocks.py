@@ -85,6 +85,11 @@ def parsed(block: Block) -> tuple[Token, ...]:
     return block.tokens or tuple(_parser().parse(block.source))
 
 
+def prepare() -> None:
+    """Import the parser: on a thread, before the first answer needs it."""
+    _parser().parse("")
+
+
 @cache
 def _parser() -> MarkdownIt:
     # Late: the first frame shows no Markdown.

@@ -1,7 +1,16 @@
 """The stream of one column as lines on the screen: scrolling, painting, selecting, on the line API.
 
 It keeps its own scroll offset and draws its own scrollbar: `virtual_size` never changes, so nothing is ever laid
-out again while text arrives. Appending marks the view; the application's `FrameClock` paints it.
+out again while text arrives. Appending marks the view; the application's `FrameClock` paints it. While it is hidden
+it only collects.
+
+CPU per 1,000 tokens with 8 columns at 250 tokens/s (`Markdown.get_stream`: 3.7 s and more, and it falls behind):
+
+    finished blocks kept as rows, only the open tail parsed, one paint per column and turn     0.21 s
+    strips of unchanged rows kept, no second cache of the framework below them                 0.19 s
+    changed rows taken as they are, no other widget drawn (`mcp_tui.ui.compositor`)            0.13 s
+    an unfinished code line coloured alone (`code_body`)                                       0.11 s
+    at most 80 paints a second for all columns together (`frame_clock`)                        0.09 s
 """
 
 from __future__ import annotations
