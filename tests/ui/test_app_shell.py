@@ -120,14 +120,11 @@ async def test_own_theme_is_used_and_a_bad_one_is_a_warning(private_environment:
         assert "broken.toml" in app.problems[0].line()
 
 
-async def test_broken_configuration_is_said_and_the_screen_lives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)  # the path in the message stays short enough for one line
-    file = Path("mcp.json")
+async def test_broken_configuration_is_said_and_the_screen_lives(tmp_path: Path) -> None:
+    file = tmp_path / "mcp.json"
     file.write_text('{"mcpServers": {')
     app = McpTuiApp(DashboardOptions(config_files=(file,)))
-    async with app.run_test(size=(120, 35)) as pilot:
+    async with app.run_test(size=(240, 35)) as pilot:  # wide: the path in the message stays in one line
         await until(lambda: "engine failed" in header(app), pilot)
         await until(lambda: "mcp.json:1" in app.export_screenshot(simplify=True), pilot)
         await pilot.press("f1")
