@@ -359,8 +359,13 @@ class McpTuiApp(App[None]):
             return
         drafts = self._drafts(self.engine)
         screen = RequestsScreen(self.engine, drafts, label_of=self._column_label, clock=self.clock)
+
+        def closed(_: object) -> None:
+            # A closed screen still counts as mounted: told of the next request it would draw nowhere.
+            self._requests_screen = None
+
+        self.push_screen(screen, closed)
         self._requests_screen = screen
-        self.push_screen(screen)
 
     def _show(self, facts: Facts) -> None:
         self._facts = facts

@@ -151,6 +151,22 @@ async def test_a_form_is_declined_or_put_away(key: str, action: str) -> None:
         assert await a.reply("q1") == Reply(action)  # pyright: ignore[reportArgumentType]  the two words
 
 
+async def test_a_request_that_comes_after_the_dialog_was_closed_is_noticed_and_opens() -> None:
+    async with asking() as a:
+        await a.ask(FORM)
+        await a.open()
+        await a.press("d")
+        await a.reply("q1")
+        await a.s.press("escape")
+        await until(a, lambda: not isinstance(a.s.top, RequestsScreen))
+        await a.ask(FORM)
+        await a.settle()
+        assert "1 request waiting" in a.s.shown()
+        await a.open()
+        await a.press("d")
+        assert await a.reply("q2") == Reply("decline")
+
+
 async def test_letters_typed_into_a_form_do_not_decline_it() -> None:
     async with asking() as a:
         await a.ask(FORM)
