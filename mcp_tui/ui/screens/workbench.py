@@ -403,6 +403,8 @@ class WorkbenchScreen(WorkbenchResults):
         finally:
             self._calls.pop(outcome.number, None)
             self._live.look(self._open)
+        if item is self._item:
+            self.form.say(item.notice)  # "still running" is over
 
     def _outcome_changed(self, item: OpenItem, outcome: Outcome) -> None:
         started = all(old.number != outcome.number for old in item.outcomes)
