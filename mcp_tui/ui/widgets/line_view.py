@@ -70,7 +70,10 @@ class LineView(ScrollView, can_focus=True):
     """`show(rows)` replaces the text; costs per frame what is visible."""
 
     DEFAULT_CSS = """
-    LineView { height: 1fr; background: transparent; scrollbar-size-vertical: 1; overflow-x: hidden; }
+    LineView {
+        height: 1fr; background: transparent; overflow-x: hidden; scrollbar-size-vertical: 1;
+        scrollbar-color: $foreground 20%; scrollbar-background: $foreground 5%;
+    }
     LineView > .line-view--key { color: $text-primary; }
     LineView > .line-view--string { color: $text-success; }
     LineView > .line-view--number { color: $text-warning; }
