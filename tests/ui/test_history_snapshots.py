@@ -79,7 +79,8 @@ def test_an_interrupted_run(snap_compare: Snap, tmp_path: Path) -> None:
     snap(snap_compare, app, (80, 24), act)
 
 
-def test_a_replay_that_is_paused(snap_compare: Snap, tmp_path: Path) -> None:
+def test_a_replay_that_is_paused(snap_compare: Snap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcp_tui.ui.screens.saved_run.FRAME_S", 3600.0)  # nothing plays but what is asked for below
     example(tmp_path / "h.sqlite")
     app = HistoryApp(tmp_path / "h.sqlite")
 
@@ -91,7 +92,7 @@ def test_a_replay_that_is_paused(snap_compare: Snap, tmp_path: Path) -> None:
         assert isinstance(screen, SavedRunScreen) and screen.playback is not None
         await pilot.press("space")
         screen.play_to(2.0)
-        await pilot.pause()
+        await until(pilot, lambda: "started&#160;at&#160;02:00" in app.export_screenshot())
 
     snap(snap_compare, app, (120, 35), act)
 
