@@ -212,7 +212,8 @@ async def _call(
         if sample is not None:
             from mcp_tui.runs.engine import Engine, EngineOptions
 
-            options = EngineOptions(demo=settings.demo, headless=True, models_only=True)
+            demo = settings.demo or (sampling or "").partition("/")[0] == "demo"  # it needs no key
+            options = EngineOptions(demo=demo, headless=True, models_only=True)
             sample.begin(await stack.enter_async_context(Engine(config, options, environ=os.environ, notice=warn)))
         manager = await stack.enter_async_context(connected(chosen(config, name), answering=answers))
         server = usable(manager, name)

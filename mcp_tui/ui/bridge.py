@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.ui import collecting
 
 if TYPE_CHECKING:
     from mcp_tui.config.inputs import Answers
@@ -203,11 +204,7 @@ class EngineBridge:
         try:
             self._listeners.ready(engine)
             servers_changed()
-            # What was loaded until now lives as long as the process; walking it again and again would cost the
-            # frames of a stream 35 to 100 ms at a time.
-            gc.collect()
-            gc.freeze()
-            gc.enable()
+            collecting.settle()
             await self._stop.wait()
         finally:
             undo_requests()

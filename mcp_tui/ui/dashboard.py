@@ -18,11 +18,13 @@ import importlib
 import sys
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from textual import events
 
 from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.ui import collecting
 from mcp_tui.ui.app import McpTuiApp
 from mcp_tui.ui.log_file import EarlyLog
 from mcp_tui.ui.screens.start import StartScreen
@@ -33,6 +35,11 @@ from mcp_tui.ui.terminal_output import watched_terminal
 if TYPE_CHECKING:
     from mcp_tui.runs.engine import Engine
     from mcp_tui.ui.bridge import DashboardOptions
+
+
+COLLECT_S = 20.0
+IDLE_S = 5.0
+"""Nobody typed or moved the mouse for so long."""
 
 
 class Dashboard(McpTuiApp):
@@ -46,8 +53,11 @@ class Dashboard(McpTuiApp):
         self._early_log = log
         self._held: list[events.Key | events.Paste] | None = []
         """What was typed before there was a prompt editor; None once there is one."""
+        self._input_at = 0.0
 
     async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.InputEvent):
+            self._input_at = monotonic()
         if self._held is not None and isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             self._held.append(event)
             return
@@ -72,6 +82,11 @@ class Dashboard(McpTuiApp):
     def _engine_ready(self, engine: Engine) -> None:
         super()._engine_ready(engine)
         self.run_worker(asyncio.to_thread(_prepare_answers), group="prepare")
+        self.set_interval(COLLECT_S, self._collect_when_idle)
+
+    def _collect_when_idle(self) -> None:
+        if not self.run_live and monotonic() - self._input_at > IDLE_S:
+            collecting.collect_all()
 
     async def _begin_engine(self) -> None:
         await super()._begin()

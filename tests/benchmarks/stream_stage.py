@@ -21,7 +21,9 @@ from textual.widgets import Markdown
 
 import mcp_tui.ui
 from mcp_tui.core.events import TextAppended, TurnStarted
+from mcp_tui.ui import collecting
 from mcp_tui.ui.compositor import LeanCompositor
+from mcp_tui.ui.widgets import code_body
 from mcp_tui.ui.widgets.model_column import ModelColumn
 
 SIZE = (160, 48)
@@ -150,6 +152,8 @@ async def measure(
     stock: bool = False,
 ) -> Figures:
     """Write `rate` tokens per second with each writer for `seconds`, watching the loop."""
+    gc.unfreeze()
+    gc.set_threshold(700, 10, 10)
     gc.collect()  # what an earlier measurement left behind is not this one's
     app = BenchmarkApp(widgets, stock=stock)
     lag: list[float] = []
@@ -188,6 +192,9 @@ async def measure(
     async with app.run_test(size=SIZE) as pilot:
         app.probe.focus()
         await pilot.pause()
+        if not stock:
+            collecting.settle()  # as the dashboard does when it is up
+            code_body.prepare()
         watchers = [asyncio.create_task(watch())]
         if keys:
             watchers.append(asyncio.create_task(press()))

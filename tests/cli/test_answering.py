@@ -131,6 +131,13 @@ def test_a_model_answers_for_a_call(cli: Cli, setup: Setup) -> None:
     assert "lab" in usage.out
 
 
+def test_a_demo_model_answers_without_a_key(cli: Cli, setup: Setup) -> None:
+    result = cli("call", "ask", "request", "--args", ASK_MODEL, "--sampling", "demo/swift", *setup.options)
+    assert result.code == 0, result.err
+    assert json.loads(result.out)[0]["model"] == "swift"
+    assert not setup.seen
+
+
 def test_a_form_is_answered_and_a_page_never_offered(cli: Cli, setup: Setup) -> None:
     result = cli("call", "ask", "request", "--args", ASK_FORM, "--elicit", "defaults", *setup.options)
     assert json.loads(result.out) == [{"action": "accept", "content": {"ok": False}}]
