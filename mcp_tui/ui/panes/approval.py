@@ -75,7 +75,7 @@ class ApprovalBar(Vertical, can_focus=True):
         with self._keys:
             yield Choice("y", "once", "once")
             yield Choice("a", "until you quit", "always")
-            yield Choice("A", "always for this tool", "keep")
+            yield Choice("A", "always", "keep")
             yield Choice("n", "deny", "deny")
             yield Choice("e", "edit arguments", "edit")
             yield Choice("→", "next", "next_question")
@@ -133,7 +133,7 @@ class ApprovalBar(Vertical, can_focus=True):
         self._remember.update(
             Content.assemble(
                 ("a and A remember: ", MUTED),
-                (f"every call of {name}, any arguments, until its definition changes", MUTED),
+                (f"every call of {name} until its definition changes", MUTED),
             )
         )
         self._keys.children[-1].display = len(self._questions) > 1
