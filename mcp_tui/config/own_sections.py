@@ -21,7 +21,18 @@ from mcp_tui.core.types import JsonObject
 SECTIONS = ("servers", "providers", "defaults", "keys", "inputs", *model_sections.SECTIONS)
 
 _PROVIDER_KEYS = ("format", "base_url", "api_key", "models", "headers")
-_DEFAULT_KEYS = ("models", "approval", "theme", "system", "max_steps", "import", "cache", "fallback", "roots", "history")
+_DEFAULT_KEYS = (
+    "models",
+    "approval",
+    "theme",
+    "system",
+    "max_steps",
+    "import",
+    "cache",
+    "fallback",
+    "roots",
+    "history",
+)
 
 
 def merge_own_sections(merge: Merge, document: Document) -> None:

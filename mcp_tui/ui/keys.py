@@ -71,7 +71,9 @@ KEYS: tuple[Key, ...] = (
         True,
     ),
     Key("app", "wire", "f4", "app.switch_mode('wire')", "wire", "Every message of every server", False, True),
-    Key("app", "history", "f5", "app.switch_mode('history')", "history", "Every run, saved as it streamed", False, True),
+    Key(
+        "app", "history", "f5", "app.switch_mode('history')", "history", "Every run, saved as it streamed", False, True
+    ),
     Key(
         "app",
         "question",
@@ -244,7 +246,9 @@ KEYS: tuple[Key, ...] = (
     #
     Key("approval", "once", "y", "once", "once", "Run it this once"),
     Key("approval", "always", "a", "always", "until quit", "Run it, and every call of this tool until you quit"),
-    Key("approval", "keep", "A", "keep", "always", "Run it, and every call of this tool as it is defined now, for good"),
+    Key(
+        "approval", "keep", "A", "keep", "always", "Run it, and every call of this tool as it is defined now, for good"
+    ),
     Key("approval", "deny", "n", "deny", "deny", "Do not run it; the model is told"),
     Key("approval", "edit", "e", "edit", "edit", "Change the arguments before it runs"),
     Key("approval", "next", "right,tab", "next_question", "next", "Next waiting call", False),
@@ -367,7 +371,14 @@ KEYS: tuple[Key, ...] = (
     Key("requests", "cancel", "x", "screen.cancel_request", "cancel", "Put the question away: neither yes nor no"),
     Key("requests", "open", "o", "screen.open_address", "open", "Open the web page in the browser"),
     Key("requests", "copy", "c", "screen.copy_address", "copy", "Copy the address of the web page"),
-    Key("requests", "generate", "g", "screen.generate", "ask model", "Let the model write the answer; nothing is sent yet"),
+    Key(
+        "requests",
+        "generate",
+        "g",
+        "screen.generate",
+        "ask model",
+        "Let the model write the answer; nothing is sent yet",
+    ),
     Key("requests", "model", "m", "screen.choose_model", "model", "Choose the model that answers"),
     Key("requests", "canned", "k", "screen.canned", "ready answer", "Take an earlier or a ready answer"),
     Key("requests", "prompt", "p", "screen.edit_prompt", "prompt", "Change what the model is asked, as JSON", False),
@@ -408,7 +419,9 @@ KEYS: tuple[Key, ...] = (
     Key("history", "filter", "slash", "ask('filter')", "search", "Search prompts, answers, names of tools and models"),
     Key("history", "open", "enter", "ask('open')", "open", "Open the run as it was"),
     Key("history", "rerun", "r", "ask('rerun')", "run again", "The same prompt to the same models, in Compare"),
-    Key("history", "fork", "f", "ask('fork')", "continue", "Go on with the conversation in Compare, as a run of its own"),
+    Key(
+        "history", "fork", "f", "ask('fork')", "continue", "Go on with the conversation in Compare, as a run of its own"
+    ),
     Key("history", "replay", "p", "ask('replay')", "replay", "Watch it stream again, at its own speed"),
     Key("history", "export", "s", "ask('export')", "save", "Save as Markdown, HTML or JSON"),
     Key("history", "delete", "x,delete", "ask('delete')", "delete", "Delete the run"),

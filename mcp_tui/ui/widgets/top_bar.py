@@ -25,7 +25,7 @@ MODES: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the right side says. waiting: tool calls, requests: of servers. demo: the demo models or the demo server are in use."""
+    """What the right side says. waiting: tool calls, requests: of servers. demo: its models or server are in use."""
 
     servers: tuple[ServerSnapshot, ...] = ()
     tools: int = 0
