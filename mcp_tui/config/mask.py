@@ -30,6 +30,13 @@ _PLAIN_AUTH = frozenset(
 )
 
 
+_PLAIN = (
+    *("protocol", "connect_timeout_s", "call_timeout_s", "task_timeout_s", "probe_interval_s", "log_level"),
+    *("trusted", "disabled", "inherit_env", "enabled_tools", "disabled_tools", "try_sse", "watch"),
+)
+"""What of an entry is shown as it is, where it is not the default."""
+
+
 def url(text: str) -> str:
     """The URL without user info, secret query values and path parts that can only be a secret."""
     try:
@@ -125,8 +132,7 @@ def server(spec: ServerSpec) -> JsonObject:
     if spec.auth is not None:
         shown["auth"] = auth(spec.auth)
     default = ServerSpec(spec.name, spec.origin)
-    for name in ("protocol", "connect_timeout_s", "call_timeout_s", "task_timeout_s", "probe_interval_s", "log_level",
-                 "trusted", "disabled", "inherit_env", "enabled_tools", "disabled_tools", "try_sse", "watch"):  # fmt: skip
+    for name in _PLAIN:
         value: Any = getattr(spec, name)
         if value != getattr(default, name):
             shown[name] = list(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value
