@@ -18,6 +18,7 @@ from mcp_tui.store.model_lists import ModelList, ModelRow
 from mcp_tui.ui import column_facts
 from mcp_tui.ui.widgets.frame_clock import FrameClock
 from tests.ui.doubles import FakeEngine, Stage, example_servers, play, question, staged
+from tests.ui.still import stop_blinking
 
 SIZES = ((160, 45), (120, 35), (80, 24))
 Snap = Callable[..., bool]
@@ -35,7 +36,7 @@ async def _painted(s: Stage) -> None:
 
 async def _still(s: Stage) -> None:
     """No cursor blinks in a picture."""
-    s.screen.prompt_pane.editor.cursor_blink = False
+    stop_blinking(s.screen.prompt_pane.editor)
     await _painted(s)
 
 

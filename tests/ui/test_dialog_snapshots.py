@@ -14,6 +14,7 @@ from mcp_tui.ui.screens.dialog import ConfirmScreen
 from mcp_tui.ui.screens.input_value import InputValueScreen
 from mcp_tui.ui.screens.server_card import ServerCard
 from tests.ui.doubles import FakeEngine, Stage, server
+from tests.ui.still import stop_blinking
 from tests.ui.test_compare_snapshots import Snap, picture
 
 SIZE = (120, 35)
@@ -71,7 +72,7 @@ def test_the_question_for_an_input_looks(snap_compare: Snap) -> None:
         s.app.push_screen(InputValueScreen(wanted))
         await s.settle()
         field = s.top.query_one(Input)
-        field.cursor_blink = False
+        stop_blinking(field)
         field.value = "not shown"
         await s.settle()
 

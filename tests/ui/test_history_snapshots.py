@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from mcp_tui.ui.screens.saved_run import SavedRunScreen
 from tests.ui.history_doubles import HistoryApp, example
+from tests.ui.still import stop_blinking
 from tests.ui.test_history import loaded, opened, previewed, until
 
 SIZES = [(160, 45), (120, 35), (80, 24)]
@@ -48,7 +49,7 @@ def test_a_search(snap_compare: Snap, tmp_path: Path, size: tuple[int, int]) -> 
         await loaded(pilot, app, 1)
         await until(pilot, lambda: app.history.list.snippets)
         await previewed(pilot, app)
-        app.history.filter.cursor_blink = False
+        stop_blinking(app.history.filter)
         await pilot.pause()
 
     snap(snap_compare, app, size, act)

@@ -10,6 +10,7 @@ from textual.widgets import Input, TextArea
 from mcp_tui.ui.widgets.prose_editor import ProseEditor
 from tests.ui.doubles import Stage
 from tests.ui.request_doubles import FORM, PAGE, SAMPLE, AskedEngine, Asking
+from tests.ui.still import stop_blinking
 from tests.ui.test_compare_snapshots import SIZES, Snap, picture
 
 Scene = Callable[[Asking], Awaitable[None]]
@@ -62,7 +63,7 @@ def test_requests_look(snap_compare: Snap, scene: str, size: tuple[int, int]) ->
         await SCENES[scene](Asking(s))
         # No cursor blinks in a picture.
         for field in (*s.top.query(Input), *s.top.query(TextArea), *s.top.query(ProseEditor)):
-            field.cursor_blink = False
+            stop_blinking(field)
         await s.settle()
 
     assert picture(snap_compare, play, size, engine=AskedEngine())

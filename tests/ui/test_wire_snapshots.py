@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import TextArea
 
 from mcp_tui.ui.screens.wire_resend import ResendScreen
+from tests.ui.still import stop_blinking
 from tests.ui.test_wire import loaded, until
 from tests.ui.wire_doubles import WireApp, example
 
@@ -75,7 +76,7 @@ def test_editing_a_request(snap_compare: Snap, tmp_path: Path) -> None:
         await shown(pilot, app, 1)
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.screen, ResendScreen))
-        app.screen.query_one(TextArea).cursor_blink = False
+        stop_blinking(app.screen.query_one(TextArea))
         await pilot.pause()
 
     snap(snap_compare, app, (120, 35), act)

@@ -13,6 +13,7 @@ from textual.widgets import Input, TextArea
 from mcp_tui.core.state import Progress
 from mcp_tui.core.types import JsonObject
 from mcp_tui.ui.outcomes import OutcomeStatus
+from tests.ui.still import stop_blinking
 from tests.ui.test_workbench import finished, opened, until
 from tests.ui.workbench_doubles import WorkbenchApp, lost, png
 
@@ -40,7 +41,7 @@ async def calm(pilot: Pilot[None], app: WorkbenchApp) -> None:
     """Cursors do not blink in a picture."""
     for widget in app.screen.query("Input, TextArea"):
         assert isinstance(widget, Input | TextArea)
-        widget.cursor_blink = False
+        stop_blinking(widget)
     await pilot.pause()
 
 
