@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
 from collections.abc import AsyncGenerator
@@ -272,7 +273,8 @@ async def test_a_server_that_dies_takes_its_question_with_it_and_comes_back() ->
         await until_status(manager, ServerStatus.READY, name="two")
         task = asyncio.create_task(manager.call_tool("one", "die", {"requests": [elicitation()]}))
         await waiting(desk)
-        await manager.call_tool("one", "poke", {})
+        with contextlib.suppress(AppError):  # its answer may or may not come before the end
+            await manager.call_tool("one", "poke", {})
         with pytest.raises(AppError):
             await ended(task)
         await desk_until(desk, lambda: desk.settled() != ())

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from textual.widgets import Input, TextArea
 
+from mcp_tui.ui.screens.requests import RequestsScreen
 from mcp_tui.ui.widgets.prose_editor import ProseEditor
 from tests.ui.doubles import Stage
 from tests.ui.request_doubles import FORM, PAGE, SAMPLE, AskedEngine, Asking
@@ -61,6 +62,8 @@ SCENES: dict[str, Scene] = {scene.__name__: scene for scene in (bar, form, page,
 def test_requests_look(snap_compare: Snap, scene: str, size: tuple[int, int]) -> None:
     async def play(s: Stage) -> None:
         await SCENES[scene](Asking(s))
+        if isinstance(s.top, RequestsScreen):
+            s.top.show()  # the ages, which it draws once a second
         # No cursor blinks in a picture.
         for field in (*s.top.query(Input), *s.top.query(TextArea), *s.top.query(ProseEditor)):
             stop_blinking(field)
