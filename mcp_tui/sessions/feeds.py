@@ -8,6 +8,7 @@ from collections.abc import Callable
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.tasks import TaskInfo
 from mcp_tui.sessions.memory import Memory, identity
+from mcp_tui.sessions.output_check import OutputChecks
 from mcp_tui.sessions.server_log import ServerLog
 from mcp_tui.sessions.subscriptions import Subscriptions
 from mcp_tui.sessions.task_book import TaskBook
@@ -23,6 +24,7 @@ class Feeds:
         self.tasks = TaskBook(spec.name, changed, self._keep)
         self.log = ServerLog(changed)
         self.subscriptions = Subscriptions(changed)
+        self.output_checks = OutputChecks()
         self.log_level = spec.log_level
         """What the server is asked to log; "" asks for nothing. Changed while the program runs by `Live`."""
         self._spec = spec

@@ -6,14 +6,23 @@ references are counted, and nothing outside the document is fetched.
 
 from __future__ import annotations
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any, cast
 
+from mcp_tui.core.state import ToolInfo
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.size_estimate import estimated_size
 
-MAX_INSTANCE_BYTES = 256 << 10
-_MAX_STEPS = 20_000
+MAX_INSTANCE_BYTES = 512 << 10
+MAX_SCHEMA_BYTES = 512 << 10
+MAX_KEPT = 256
+QUICK_BYTES = 4 << 10
+"""A larger result is checked on a thread: a step takes about 10 us."""
+_MAX_NODES = 20_000
+_MAX_STEPS = 100_000
 _REGEX_KEYWORDS = ("pattern", "format")
 
 
@@ -38,17 +47,26 @@ def _has_key(schema: Any, wanted: str) -> bool:
     return False
 
 
+_STEPS: ContextVar[list[int]] = ContextVar("steps")
+"""Of the check that is under way: a number that only grows."""
+
+
 class OutputCheck:
-    """Compiled once for each definition of a tool."""
+    """Of one schema, compiled at the first `warning`: for 20 kB of schema that takes a tenth of a second."""
 
     def __init__(self, schema: JsonObject) -> None:
         self._schema = schema
         self._validator: Any = None
         self._best: Any = None
         self._problem = ""
-        self._steps = 0
+        self._too_large = estimated_size(schema, MAX_SCHEMA_BYTES, max_nodes=_MAX_NODES) > MAX_SCHEMA_BYTES
         # additionalProperties runs the expressions of its neighbour, so such a schema is not checked at all.
         self._skip = _has_key(schema, "patternProperties")
+
+    def quick(self, result: JsonObject) -> bool:
+        """Whether `warning` is done so soon that it may hold up the event loop."""
+        compiled = self._validator is not None or bool(self._problem)
+        return compiled and estimated_size(result.get("structuredContent"), QUICK_BYTES) <= QUICK_BYTES
 
     def warning(self, result: JsonObject) -> str:
         """One sentence, or "" when the result matches (or an error result needs no structure)."""
@@ -57,9 +75,11 @@ class OutputCheck:
         if "structuredContent" not in result:
             return "The tool declares an output schema but gave no structured content."
         instance = result["structuredContent"]
-        if self._skip or estimated_size(instance, MAX_INSTANCE_BYTES) > MAX_INSTANCE_BYTES:
+        if self._skip or estimated_size(instance, MAX_INSTANCE_BYTES, max_nodes=_MAX_NODES) > MAX_INSTANCE_BYTES:
             return ""
-        self._steps = 0
+        if self._too_large:
+            return "The output schema is too large to check the structured content."
+        _STEPS.set([0])
         try:
             if self._validator is None and not self._problem:
                 self._compile()
@@ -102,8 +122,9 @@ class OutputCheck:
         from referencing.exceptions import Unresolvable
 
         def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-            self._steps += 1
-            if self._steps > _MAX_STEPS:
+            steps = _STEPS.get()
+            steps[0] += 1
+            if steps[0] > _MAX_STEPS:
                 raise _TooMuchError
             try:
                 yield from check(validator, value, instance, schema) or ()
@@ -111,6 +132,26 @@ class OutputCheck:
                 raise _ElsewhereError from None
 
         return counted
+
+
+class OutputChecks:
+    """The compiled checks of one server's tools. Of `MAX_KEPT` definitions, the ones used last."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, OutputCheck] = OrderedDict()
+
+    async def warning(self, tool: ToolInfo, result: JsonObject) -> str:
+        """As `OutputCheck.warning`; "" for a tool without an output schema."""
+        if tool.output_schema is None:
+            return ""
+        check = self._kept.get(tool.digest)
+        if check is None:
+            check = self._kept[tool.digest] = OutputCheck(tool.output_schema)
+            if len(self._kept) > MAX_KEPT:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(tool.digest)
+        return check.warning(result) if check.quick(result) else await asyncio.to_thread(check.warning, result)
 
 
 def _no_errors(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:

@@ -8,8 +8,8 @@ _MAX_NODES = 4_000
 _NODE_BYTES = 16
 
 
-def estimated_size(value: Any, limit: int) -> int:
-    """About how many bytes `value` takes as JSON; stops counting past `limit` (never walks a huge tree)."""
+def estimated_size(value: Any, limit: int, *, max_nodes: int = _MAX_NODES) -> int:
+    """About how many bytes `value` takes as JSON; stops counting past `limit`, which more nodes are too."""
     total = nodes = 0
     stack = [value]
     while stack:
@@ -22,9 +22,9 @@ def estimated_size(value: Any, limit: int) -> int:
             total += _NODE_BYTES * len(item)  # pyright: ignore[reportUnknownArgumentType] - decoded JSON
             stack.extend(item.values())  # pyright: ignore[reportUnknownArgumentType] - decoded JSON
         elif isinstance(item, list):
-            if len(item) > _MAX_NODES:  # pyright: ignore[reportUnknownArgumentType] - decoded JSON
+            if len(item) > max_nodes:  # pyright: ignore[reportUnknownArgumentType] - decoded JSON
                 return limit + 1
             stack.extend(item)  # pyright: ignore[reportUnknownArgumentType] - decoded JSON
-        if total > limit or nodes > _MAX_NODES:
+        if total > limit or nodes > max_nodes:
             return max(total, limit + 1)
     return total

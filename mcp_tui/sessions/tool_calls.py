@@ -18,7 +18,6 @@ from mcp_tui.sessions.calls import Request, Source, perform
 from mcp_tui.sessions.connection import Connection
 from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.exchange import CURRENT, Exchange
-from mcp_tui.sessions.output_check import OutputCheck
 from mcp_tui.sessions.progress import ProgressFeed
 from mcp_tui.sessions.task_follow import TaskFollow, expired
 from mcp_tui.sessions.task_wire import OpenResult, StartRequest, TaskSupport, created_task
@@ -106,8 +105,7 @@ async def call_tool(
     if raw is None:
         raise AppError(title, "The server gave no result", kind=ErrorKind.TOOL, code="rejected")
     warnings = [warning] if warning else []
-    schema = asked[0].output_schema
-    if schema is not None and (mismatch := OutputCheck(schema).warning(raw)):
+    if mismatch := await source.feeds.output_checks.warning(asked[0], raw):
         warnings.append(mismatch)
     return CallResult(raw, duration_ms, tuple(warnings), task)
 

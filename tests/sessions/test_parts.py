@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+import jsonschema.validators
 import pytest
 
 from mcp_tui.core.state import Catalog
+from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.backoff import CRASH_LIMIT, FailureCount, backoff_s
 from mcp_tui.sessions.catalog import catalog_diff, digest, gather_pages, token_estimate, tool_info
 from mcp_tui.sessions.environment import child_environment
 from mcp_tui.sessions.exchange import Page
 from mcp_tui.sessions.http_client import retry_after_s
-from mcp_tui.sessions.output_check import OutputCheck
+from mcp_tui.sessions.output_check import MAX_KEPT, MAX_SCHEMA_BYTES, QUICK_BYTES, OutputCheck, OutputChecks
 from mcp_tui.sessions.size_estimate import estimated_size
 from mcp_tui.sessions.stderr import MAX_LINE_CHARS, MAX_LINES, Notices, StderrTail
 from tests.sessions.servers.peer import tool
@@ -152,6 +157,73 @@ def test_a_schema_that_refers_to_itself_without_end_is_given_up() -> None:
     bomb = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 10} for n in range(30)} | {"d30": {"type": "object"}}
     warning = OutputCheck({"$defs": bomb, "$ref": "#/$defs/d0"}).warning({"structuredContent": {}})
     assert "too complex" in warning
+
+
+class CompiledSchemas:
+    """Counts how often jsonschema makes a validator of a schema."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        extend: Any = jsonschema.validators.extend  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  partly typed
+
+        def counted(*arguments: Any, **named: Any) -> Any:
+            self.count += 1
+            return extend(*arguments, **named)
+
+        monkeypatch.setattr(jsonschema.validators, "extend", counted)
+
+
+async def test_an_output_schema_is_compiled_once_and_again_when_its_definition_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compiled = CompiledSchemas(monkeypatch)
+    checks = OutputChecks()
+    first, second = (
+        tool_info("s", tool("measure", outputSchema={"type": "object", "required": [name]})) for name in ("a", "b")
+    )
+    result: JsonObject = {"content": [], "structuredContent": {"a": 1}}
+    assert [await checks.warning(first, result) for _ in range(3)] == ["", "", ""]
+    assert compiled.count == 1
+    assert "'b' is a required property" in await checks.warning(second, result)
+    assert await checks.warning(first, result) == ""
+    assert compiled.count == 2
+    assert await checks.warning(tool_info("s", tool("plain")), result) == ""
+
+
+async def test_what_takes_long_to_check_does_not_hold_up_the_event_loop() -> None:
+    items = {"type": "array", "items": {"type": "object", "properties": {"n": {"type": "integer"}}}}
+    large = {"structuredContent": [{"n": number} for number in range(QUICK_BYTES)]}
+    small = {"structuredContent": [{"n": "x"}]}
+    check = OutputCheck(items)
+    assert not check.quick(small), "it is not compiled yet"
+    assert "is not of type 'integer'" in check.warning(small)
+    assert check.quick(small)
+    assert not check.quick(large)
+    assert check.warning(large) == ""
+
+
+async def test_checks_at_the_same_time_have_a_limit_each() -> None:
+    checks = OutputChecks()
+    info = tool_info("s", tool("t", outputSchema={"type": "array", "items": {"type": "integer"}}))
+    result: JsonObject = {"structuredContent": list(range(15_000))}
+    assert await asyncio.gather(*(checks.warning(info, result) for _ in range(8))) == [""] * 8
+
+
+def test_a_schema_too_large_to_compile_is_said_so() -> None:
+    schema = {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(MAX_SCHEMA_BYTES // 10)}}
+    assert "too large" in OutputCheck(schema).warning({"structuredContent": {}})
+
+
+async def test_only_the_checks_that_were_used_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = CompiledSchemas(monkeypatch)
+    checks = OutputChecks()
+    tools = [tool_info("s", tool(f"t{n}", outputSchema={"type": "object"})) for n in range(MAX_KEPT + 1)]
+    result: JsonObject = {"content": [], "structuredContent": {}}
+    for info in (*tools[:-1], tools[0], tools[-1], tools[0]):
+        await checks.warning(info, result)
+    assert compiled.count == MAX_KEPT + 1
+    await checks.warning(tools[1], result)
+    assert compiled.count == MAX_KEPT + 2
 
 
 def test_retry_after_is_read_in_both_forms() -> None:
