@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.imports import load
+from mcp_tui.core.listening import listening
 from mcp_tui.demo.pace import Stopwatch
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class DemoModels:
         if self._thread is not None:
             raise RuntimeError("DemoModels can be entered once")
         try:
-            listener = socket.create_server(("127.0.0.1", 0))
+            listener = listening(("127.0.0.1", 0))
         except OSError as error:
             raise _not_started(f"no port on 127.0.0.1: {error}") from error
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -17,6 +17,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mcp_tui.core.listening import listening
 from mcp_tui.servers.changes import close_listeners
 
 MCP_PATH = "/mcp"
@@ -26,7 +27,6 @@ MAX_SESSIONS = 1000
 SESSION_IDLE_S = 30 * 60
 _DRAIN_S = 3
 """How long open requests may go on after a signal."""
-_BACKLOG = 512
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -137,16 +137,7 @@ def _listener(host: str, port: int) -> socket.socket:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     # `localhost` on a machine that has both: most clients try IPv4, or fall back to it.
     family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
+    return listening(address, family)
 
 
 def _url(listener: socket.socket, host: str) -> str:

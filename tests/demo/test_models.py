@@ -121,7 +121,7 @@ async def test_no_free_port_is_an_error_to_act_on(monkeypatch: pytest.MonkeyPatc
     def refuse(*_: object, **__: object) -> None:
         raise OSError(99, "Cannot assign requested address")
 
-    monkeypatch.setattr("socket.create_server", refuse)
+    monkeypatch.setattr("mcp_tui.demo.models.listening", refuse)
     with pytest.raises(AppError, match="Cannot assign requested address"):
         async with DemoModels():
             pass
