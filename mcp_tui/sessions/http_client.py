@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import httpx2
 from mcp_types import CONNECTION_CLOSED
@@ -159,29 +159,35 @@ class _Recording:
         self._recorder.http_answer(self._number, response.status_code, response.headers.raw, body, streams=streams)
         if not streams:
             return response
-        stream = _RecordedStream(response, self._recorder, self._number)
-        return httpx2.Response(
-            response.status_code,
-            headers=_decoded_headers(response),
-            stream=stream,
-            request=response.request,
-            extensions=response.extensions,
-        )
+        if _encoded(response):
+            stream = _RecordedStream(response.aiter_bytes(), response, self._recorder, self._number)
+            return _rebuilt(response, stream=stream)
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        raw = response.stream
+        response.stream = _RecordedStream(aiter(raw), raw, self._recorder, self._number)
+        return response
 
     def broken(self, reason: str, *, failed: bool) -> None:
         if self._recorder is not None:
             self._recorder.http_broken(self._number, reason, failed=failed)
 
 
+class _Closing(Protocol):
+    async def aclose(self) -> None: ...
+
+
 class _RecordedStream(httpx2.AsyncByteStream):
-    def __init__(self, response: httpx2.Response, recorder: Recorder, number: int) -> None:
-        self._response = response
+    """`chunks`, told to the log as they come. source: what is closed with it."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], source: _Closing, recorder: Recorder, number: int) -> None:
+        self._chunks = chunks
+        self._source = source
         self._recorder = recorder
         self._number = number
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            async for chunk in self._response.aiter_bytes():
+            async for chunk in self._chunks:
                 if chunk:
                     self._recorder.http_chunk(self._number, chunk)
                     yield chunk
@@ -191,29 +197,66 @@ class _RecordedStream(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         self._recorder.http_chunk(self._number, b"")
-        await self._response.aclose()
+        await self._source.aclose()
+
+
+class _BoundedStream(httpx2.AsyncByteStream):
+    """Ends with AnswerTooLargeError after `MAX_JSON_BYTES`."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._stream:
+            size += len(chunk)
+            _check_size(size)
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def _check_size(size_bytes: int) -> None:
+    if size_bytes > MAX_JSON_BYTES:
+        raise AnswerTooLargeError(f"The answer is larger than {MAX_JSON_BYTES >> 20} MiB")
 
 
 async def _read(response: httpx2.Response) -> httpx2.Response:
-    """The same answer with its JSON body read: the SDK lets a cut or undecodable one end the connection."""
+    """The same answer with its JSON body read: the SDK lets a cut or undecodable one end the connection.
+
+    An encoded one is bounded by what it decodes to, and read into an answer of its own; making that one costs a
+    small call about as much as all the rest of this module.
+    """
+    if not _encoded(response):
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        response.stream = _BoundedStream(response.stream)
+        await response.aread()
+        return response
     body = bytearray()
     try:
         async for chunk in response.aiter_bytes():
             body += chunk
-            if len(body) > MAX_JSON_BYTES:
-                raise AnswerTooLargeError(f"The answer is larger than {MAX_JSON_BYTES >> 20} MiB")
+            _check_size(len(body))
     finally:
         await response.aclose()
-    headers = _decoded_headers(response)
-    return httpx2.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
+    return _rebuilt(response, content=bytes(body))
 
 
-def _decoded_headers(response: httpx2.Response) -> list[tuple[str, str]]:
-    return [
+def _encoded(response: httpx2.Response) -> bool:
+    return "content-encoding" in response.headers
+
+
+def _rebuilt(response: httpx2.Response, **content: Any) -> httpx2.Response:
+    """The same answer around another body, which is not encoded any more."""
+    headers = [
         (name, value)
         for name, value in response.headers.multi_items()
         if name.lower() not in ("content-encoding", "content-length", "transfer-encoding")
     ]
+    return httpx2.Response(
+        response.status_code, headers=headers, request=response.request, extensions=response.extensions, **content
+    )
 
 
 def _stand_in(request: httpx2.Request, error: Exception) -> httpx2.Response:

@@ -8,23 +8,21 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from mcp_tui.config import mask
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.sessions.wirelog.cause import current_cause
 from mcp_tui.sessions.wirelog.files import MAX_FILE_BYTES, Appender, LogFiles, default_folder
-from mcp_tui.sessions.wirelog.scribe import Answer, Broken, Bytes, Chunk, Happened, Item, Orders, Post, Scribe
+from mcp_tui.sessions.wirelog.scribe import Answer, Broken, Bytes, Chunk, Happened, Headers, Item, Orders, Post, Scribe
 from mcp_tui.sessions.wirelog.secrets import Secrets
 
 _log = logging.getLogger(__name__)
 
 _LINES_AT_ONCE = 2_000
-_RawHeaders = Iterable[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +87,16 @@ class Recorder:
         kept = {key: value for key, value in detail.items() if value is not None}
         self._log.take(self, Happened(name, kept, failed), 200)
 
-    def http_request(self, verb: str, url: str, headers: _RawHeaders, body: bytes) -> int:
+    def http_request(self, verb: str, url: str, headers: Headers, body: bytes) -> int:
         """The number of this exchange, for what follows."""
         number = next(self._numbers)
-        self._log.take(self, Post(number, verb, mask.url(url), tuple(headers), body), len(body) + 500)
+        self._log.take(self, Post(number, verb, url, headers, body), len(body) + 500)
         return number
 
-    def http_answer(self, number: int, status: int, headers: _RawHeaders, body: bytes | None, *, streams: bool) -> None:
+    def http_answer(self, number: int, status: int, headers: Headers, body: bytes | None, *, streams: bool) -> None:
         """`streams`: an event stream; its bytes follow as `http_chunk`, its end as an empty one."""
         size = len(body or b"") + 500
-        self._log.take(self, Answer(number, status, tuple(headers), body, streams), size)
+        self._log.take(self, Answer(number, status, headers, body, streams), size)
 
     def http_chunk(self, number: int, data: bytes) -> None:
         self._log.take(self, Chunk(number, data), len(data))

@@ -6,9 +6,11 @@ import base64
 import json
 import os
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mcp_tui.config import mask
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.wirelog.envelope import MAX_PARSED_BYTES, Envelope, Part, read
 from mcp_tui.sessions.wirelog.events import EventSplitter
@@ -24,21 +26,24 @@ _WORDED = {"wait_s": "in {} s", "attempt": "attempt {}", "exit_code": "exit code
 MAX_PENDING = 4096
 """Requests that wait for their answer; of the oldest ones beyond it the link is lost."""
 
-Headers = tuple[tuple[bytes, bytes], ...]
+Headers = Sequence[tuple[bytes, bytes]]
+
+# None of these is frozen: that would make each one several times as dear, and it is the event loop that makes them.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Post:
     """An HTTP request is about to be sent. A body makes it a message; without one it is told of when answered."""
 
     number: int
     verb: str
     url: str
+    """As it is, with any secret."""
     headers: Headers
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """An HTTP answer: whole with its body (JSON), or its beginning (None; `Chunk`s follow for an event stream)."""
 
@@ -49,7 +54,7 @@ class Answer:
     streams: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Chunk:
     """Bytes of the event stream that answers HTTP request `number`; an empty one is its end."""
 
@@ -57,7 +62,7 @@ class Chunk:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Broken:
     """HTTP request `number` failed without an answer."""
 
@@ -66,7 +71,7 @@ class Broken:
     failed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Happened:
     """An event of the connection."""
 
@@ -290,13 +295,14 @@ class Scribe:
     # ------------------------------------------------------------------ HTTP
 
     def _post(self, now_us: int, at: float, post: Post) -> list[bytes]:
-        http = _Http(post.verb, post.url, at=at)
+        shown = mask.url(post.url)
+        http = _Http(post.verb, shown, at=at)
         self._http[post.number] = http
         while len(self._http) > MAX_PENDING:
             self._http.popitem(last=False)
         if not post.body:
             return []
-        http.beside = {"verb": post.verb, "url": post.url, "headers": self._secrets.headers(post.headers)}
+        http.beside = {"verb": post.verb, "url": shown, "headers": self._secrets.headers(post.headers)}
         lines = self._message(now_us, at, "sent", post.body, http)
         http.beside = {}
         return lines
