@@ -359,8 +359,8 @@ KEYS: tuple[Key, ...] = (
     #
     Key("result", "copy", "c", "copy_result", "copy", "Copy what is shown"),
     Key("result", "save", "s", "save_result", "save", "Save to a file"),
-    Key("result", "left", "left,h", "previous_tab", "previous view", "Result, structured, raw", False),
-    Key("result", "right", "right,l", "next_tab", "next view", "Result, structured, raw", False),
+    Key("result", "left", "left,h", "previous_tab", "previous view", "Result, structured, raw, wire", False),
+    Key("result", "right", "right,l", "next_tab", "next view", "Result, structured, raw, wire", False),
     Key("result", "older", "left_square_bracket", "older_result", "older", "Previous result"),
     Key("result", "newer", "right_square_bracket", "newer_result", "newer", "Next result"),
     Key("result", "diff", "d", "diff_results", "diff", "Compare with the result before it"),

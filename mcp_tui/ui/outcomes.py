@@ -22,8 +22,8 @@ MAX_COPIED_CHARS = 2_000_000
 MAX_HEADER_BYTES = 65_536
 """Enough of an image to find its dimensions."""
 
-View = Literal["result", "structured", "raw"]
-VIEWS: tuple[View, ...] = ("result", "structured", "raw")
+View = Literal["result", "structured", "raw", "wire"]
+VIEWS: tuple[View, ...] = ("result", "structured", "raw", "wire")
 Kind = Literal["tool", "resource", "template", "prompt"]
 
 
@@ -36,6 +36,16 @@ class OutcomeStatus(StrEnum):
     UNKNOWN = "unknown"
     """The connection was lost after sending: it may have run."""
     CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class WireMark:
+    """How the messages of one call are found in the wire log."""
+
+    server: str
+    cause: str
+    since: int
+    """Microseconds since the epoch, before the first of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,7 @@ class Outcome:
     """Waits for this task, which ran before, instead of calling anything."""
     heard: str = ""
     """Of a followed resource: why it was read again."""
+    wire: WireMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +168,7 @@ def describe_data(kind: str, mime: str, data: str) -> str:
 
 
 def draw(outcome: Outcome, view: View) -> Drawn:
-    """The whole view, texts cleaned and cut at MAX_DRAWN_CHARS with a note."""
+    """The whole view, texts cleaned and cut at MAX_DRAWN_CHARS with a note. The wire view is `exchange_text`'s."""
     writer = _Writer()
     for warning in outcome.warnings:
         writer.line(f"! {warning}", "warning")

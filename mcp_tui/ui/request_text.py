@@ -63,7 +63,7 @@ def who_called(request: ServerRequest, label_of: Callable[[str], str]) -> str:
     if words[:1] == ["run"] and len(words) >= 4:
         column = clean_line(label_of(words[3])) or f"column {words[3]}"
         cause += f", called by {column}"
-    elif request.origin == "workbench":
+    elif request.origin.startswith("workbench"):
         cause += ", from the Workbench"
     elif request.origin:
         cause += f", {clean_line(request.origin)}"

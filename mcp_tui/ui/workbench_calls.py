@@ -60,7 +60,7 @@ async def run(
         update(current)
 
     try:
-        with causing("workbench"):
+        with causing(outcome.wire.cause if outcome.wire is not None else "workbench"):
             if key.kind == "tool":
                 result = await _call(manager, key, outcome, progressed)
                 raw, warnings, took_ms, failed = result.raw, result.warnings, result.duration_ms, result.is_error

@@ -14,9 +14,11 @@ from textual.widgets import Input, Static
 
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.state import Catalog, Progress, ServerStatus
+from mcp_tui.sessions.wirelog.caused import Caused, caused_by
 from mcp_tui.ui.outcomes import OutcomeStatus
 from mcp_tui.ui.screens.diff import DiffScreen
 from mcp_tui.ui.screens.save import SaveScreen
+from tests.sessions.wire_records import call, write
 from tests.ui.workbench_doubles import (
     HOSTILE,
     READ_FILE,
@@ -96,6 +98,46 @@ async def test_moving_in_the_list_previews_and_keeps_what_was_typed() -> None:
         item = app.workbench.form.item
         assert item is not None
         assert item.document["path"] == "notes"
+
+
+async def test_the_messages_of_a_call_can_be_copied_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = call(5, "list_roots", result={"content": [{"type": "text", "text": HOSTILE}]})
+    write(tmp_path, [text.replace(b'"pid":1,', b'"cause":"workbench call 1","pid":1,') for text in lines])
+    found = caused_by(tmp_path, "fs", "workbench call 1", 0, pid=1)
+
+    def read(*_: object) -> Caused:
+        return found
+
+    monkeypatch.setattr("mcp_tui.ui.screens.workbench.caused_by", read)
+    monkeypatch.chdir(tmp_path)
+    app = WorkbenchApp()
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot, app, "fs", "tool", "list_roots")
+        await pilot.press("f9")
+        await finished(pilot, app)
+        await pilot.press("ctrl+r", "left")
+        await until(pilot, lambda: "← tools/call list_roots  #5  12:12:05.006" in text_of(app))
+        assert "\x1b" not in text_of(app)
+        await pilot.press("c")
+        await until(pilot, lambda: "→ tools/call list_roots" in app.clipboard)
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, SaveScreen))
+        await pilot.press("enter")
+        saved = tmp_path / "list_roots-wire.jsonl"
+        await until(pilot, saved.exists)
+    messages = [json.loads(text) for text in saved.read_text().splitlines()]
+    assert [message.get("method") for message in messages] == ["tools/call", None]
+    assert messages[1]["result"]["content"][0]["text"] == HOSTILE
+
+
+async def test_a_call_without_messages_in_the_log_says_so() -> None:
+    app = WorkbenchApp()
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot, app, "fs", "tool", "list_roots")
+        await pilot.press("f9")
+        await finished(pilot, app)
+        await pilot.press("ctrl+r", "left")
+        await until(pilot, lambda: text_of(app) == "No message of it is in the log.")
 
 
 async def test_the_filter_narrows_as_you_type_and_escape_clears_it() -> None:

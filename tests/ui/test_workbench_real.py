@@ -63,6 +63,29 @@ async def test_tools_resources_and_prompts_of_a_real_server() -> None:
             assert status_of(app) is OutcomeStatus.OK
 
 
+async def test_the_messages_of_a_call_stand_beside_its_result_while_it_runs_and_after() -> None:
+    async with SessionManager([SPEC]) as sessions:
+        app = RealApp(sessions)
+        async with app.run_test(size=WIDE) as pilot:
+            await until(pilot, lambda: app.workbench.items.tabs.counts[0] > 5, timeout_s=60)
+            await opened(pilot, app, "demo", "tool", "slow_report")
+            await pilot.press("f9", "ctrl+r", "left")
+            assert app.workbench.result.view == "wire"
+            await until(pilot, lambda: "← notifications/progress" in text_of(app), timeout_s=30)
+            assert status_of(app) is OutcomeStatus.RUNNING
+            assert text_of(app).startswith("→ tools/call slow_report  #")
+            await pilot.press("escape")
+            await finished(pilot, app)
+            await until(pilot, lambda: "→ notifications/cancelled" in text_of(app))
+
+            await opened(pilot, app, "demo", "tool", "current_time")
+            await pilot.press("f9")
+            await finished(pilot, app)
+            await until(pilot, lambda: "← tools/call current_time" in text_of(app))
+            assert '"structuredContent": {' in text_of(app)
+            assert "slow_report" not in text_of(app)
+
+
 async def test_a_server_killed_during_a_call_leaves_an_unknown_outcome_and_a_usable_screen() -> None:
     async with SessionManager([SPEC]) as sessions:
         app = RealApp(sessions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from textual.widgets import Input, TextArea
 
 from mcp_tui.core.state import Progress
 from mcp_tui.core.types import JsonObject
+from mcp_tui.sessions.wirelog.caused import Caused, caused_by
 from mcp_tui.ui.outcomes import OutcomeStatus
+from tests.sessions.wire_records import call, write
 from tests.ui.still import stop_blinking
-from tests.ui.test_workbench import finished, opened, until
+from tests.ui.test_workbench import finished, opened, text_of, until
 from tests.ui.workbench_doubles import WorkbenchApp, lost, png
 
 SIZES = [(160, 45), (120, 35), (80, 24)]
@@ -124,6 +127,30 @@ def test_a_call_with_progress(snap_compare: Snap) -> None:
         app.clock += 2.5
 
     snap(snap_compare, app, (120, 35), act)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_messages_of_a_call(
+    snap_compare: Snap, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = call(5, "list_roots", result={"content": [{"type": "text", "text": "/srv"}], "isError": True})
+    write(tmp_path, [text.replace(b'"pid":1,', b'"cause":"workbench call 1","pid":1,') for text in lines])
+    found = caused_by(tmp_path, "fs", "workbench call 1", 0, pid=1)
+
+    def read(*_: object) -> Caused:
+        return found
+
+    monkeypatch.setattr("mcp_tui.ui.screens.workbench.caused_by", read)
+    app = WorkbenchApp()
+
+    async def act(pilot: Pilot[None]) -> None:
+        await opened(pilot, app, "fs", "tool", "list_roots")
+        await pilot.press("f9")
+        await finished(pilot, app)
+        await pilot.press("ctrl+r", "left")
+        await until(pilot, lambda: "tools/call" in text_of(app))
+
+    snap(snap_compare, app, size, act)
 
 
 def test_an_unknown_outcome(snap_compare: Snap) -> None:

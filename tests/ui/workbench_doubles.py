@@ -7,6 +7,7 @@ import base64
 import struct
 import zlib
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -30,6 +31,7 @@ from mcp_tui.core.state import (
 )
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.engine import Engine
+from mcp_tui.sessions.wirelog.log import WireLog
 from mcp_tui.store.arguments import ArgumentHistory
 from mcp_tui.ui import keys
 from mcp_tui.ui.screens.mode import PromptOffered, ScreenMounted
@@ -195,6 +197,7 @@ class ManagerDouble:
         self.started = asyncio.Event()
         self.cancelled = False
         self.values: tuple[str, ...] = ()
+        self.wire_log = WireLog(Path("no-such-folder"))
 
     def _answer(self, name: str, default: JsonObject) -> JsonObject:
         answer = self.answers.get(name, default)
@@ -291,7 +294,9 @@ class WorkbenchApp(App[None]):
         self.offered: list[str] = []
         self._theme_name = theme
         self.workbench = WorkbenchScreen(
-            now=lambda: self.clock, history=ArgumentHistory(history) if history is not None else None
+            now=lambda: self.clock,
+            history=ArgumentHistory(history) if history is not None else None,
+            zone=UTC,
         )
 
     def on_load(self) -> None:

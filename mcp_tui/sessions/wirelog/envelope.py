@@ -22,6 +22,7 @@ _FIRST = re.compile(
 _LAST = re.compile(rb'(?P<members>(?:,\s*"(?:jsonrpc|id|method)"\s*:\s*' + _SCALAR + rb"\s*)*)\}\s*\Z")
 _MEMBER = re.compile(rb'"(jsonrpc|id|method)"\s*:\s*(' + _SCALAR + rb")")
 _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_ABOUT = {"notifications/progress": "progressToken", "notifications/cancelled": "requestId"}
 _MAX_NAME_CHARS = 300
 
 
@@ -33,6 +34,8 @@ class Envelope(NamedTuple):
     """The tool, prompt or URI of a request."""
     failed: bool = False
     """A JSON-RPC error, or a result that says isError."""
+    about: str | int | None = None
+    """Of progress and cancellation: the id of the request they belong to."""
 
 
 class Part(NamedTuple):
@@ -72,7 +75,7 @@ def of(message: JsonObject) -> Envelope:
     known: str | int | None = number if isinstance(number, str | int) and not isinstance(number, bool) else None
     if isinstance(method, str):
         if "id" not in message:
-            return Envelope("notification", method)
+            return Envelope("notification", method, about=_about(method, message.get("params")))
         return Envelope("request", method, known, name_of(method, message.get("params")))
     error, result = message.get("error"), message.get("result")
     if isinstance(error, dict) and "id" in message:
@@ -87,6 +90,12 @@ def name_of(method: str, params: Any) -> str:
     key = _NAMED.get(method)
     value: Any = cast("JsonObject", params).get(key) if key is not None and isinstance(params, dict) else None
     return value[:_MAX_NAME_CHARS] if isinstance(value, str) else ""
+
+
+def _about(method: str, params: Any) -> str | int | None:
+    key = _ABOUT.get(method)
+    value: Any = cast("JsonObject", params).get(key) if key is not None and isinstance(params, dict) else None
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def edges(raw: bytes) -> Envelope:

@@ -23,6 +23,7 @@ CUT_TEXT_BYTES = 64 << 10
 _LONGEST_SUMMARY = 300
 _SAID = ("verb", "url", "reason", "transport", "event", "protocol")
 _WORDED = {"wait_s": "in {} s", "attempt": "attempt {}", "exit_code": "exit code {}", "signal": "{}"}
+_OTHER: dict[Direction, Direction] = {"sent": "received", "received": "sent", "none": "none"}
 MAX_PENDING = 4096
 """Requests that wait for their answer; of the oldest ones beyond it the link is lost."""
 
@@ -139,7 +140,10 @@ class Scribe:
         self._secrets = secrets
         self._causes = causes
         self._pid = os.getpid()
-        self._pending: dict[str, OrderedDict[str | int, _Pending]] = {"sent": OrderedDict(), "received": OrderedDict()}
+        self._pending: dict[Direction, OrderedDict[str | int, _Pending]] = {
+            "sent": OrderedDict(),
+            "received": OrderedDict(),
+        }
         self._http: OrderedDict[int, _Http] = OrderedDict()
 
     def lines(self, now_us: int, at: float, item: Item) -> list[bytes]:
@@ -227,11 +231,20 @@ class Scribe:
                 http.pending, http.id = pending, envelope.id
         elif envelope.kind in ("response", "garbage"):
             self._answered(fields, at, self._asked(direction, envelope, http))
-        elif direction == "received" and http is not None and http.pending is not None:
-            # On HTTP what arrives on a request's own stream (progress, log messages) belongs to it.
-            fields["request"] = http.pending.order
-            if http.pending.cause:
-                fields["cause"] = http.pending.cause
+        elif (asked := self._belongs_to(direction, envelope, http)) is not None:
+            fields["request"] = asked.order
+            if asked.cause:
+                fields["cause"] = asked.cause
+
+    def _belongs_to(self, direction: Direction, envelope: Envelope, http: _Http | None) -> _Pending | None:
+        """The request that a notification is about, when it says so or came on that request's own HTTP stream."""
+        if direction == "received" and http is not None and http.pending is not None:
+            return http.pending
+        if envelope.about is None:
+            return None
+        # Our progress token is the request's id; a cancellation is sent by whoever sent the request.
+        asker = direction if envelope.method == "notifications/cancelled" else _OTHER[direction]
+        return self._pending[asker].get(envelope.about)
 
     def _asked(self, direction: Direction, envelope: Envelope, http: _Http | None) -> _Pending | None:
         """The request that is answered, which then waits no more."""

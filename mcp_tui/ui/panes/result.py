@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,11 +22,24 @@ from textual.widgets.option_list import Option
 
 from mcp_tui.core.media import duration_text, size_text
 from mcp_tui.core.text import clean_line
+from mcp_tui.sessions.wirelog.caused import Caused
 from mcp_tui.ui import keys
+from mcp_tui.ui.exchange_text import exchange_jsonl, exchange_rows, exchange_text
 from mcp_tui.ui.host import host
 from mcp_tui.ui.ink import ink
 from mcp_tui.ui.live_text import task_state
-from mcp_tui.ui.outcomes import VIEWS, Drawn, Outcome, OutcomeStatus, Part, View, draw, plain_text, save_payload
+from mcp_tui.ui.outcomes import (
+    VIEWS,
+    Drawn,
+    Outcome,
+    OutcomeStatus,
+    Part,
+    View,
+    WireMark,
+    draw,
+    plain_text,
+    save_payload,
+)
 from mcp_tui.ui.status import seconds
 from mcp_tui.ui.widgets import glyphs
 from mcp_tui.ui.widgets.line_view import LineView, Row
@@ -38,6 +53,10 @@ _MARKS: dict[OutcomeStatus, tuple[str, str]] = {
     OutcomeStatus.UNKNOWN: ("! unknown", "bad"),
     OutcomeStatus.CANCELLED: ("■ cancelled", "wait"),
 }
+
+
+MESSAGES_EVERY_S = 0.1
+"""How often the messages of a call that goes on are read again."""
 
 
 class ProgressLine(Widget):
@@ -149,8 +168,20 @@ class ResultPane(Vertical):
             super().__init__()
             self.text = text
 
-    def __init__(self, now: Callable[[], float], *, id: str | None = None) -> None:  # noqa: A002  the framework's name
+    def __init__(
+        self,
+        now: Callable[[], float],
+        exchange: Callable[[WireMark], Caused],
+        *,
+        zone: tzinfo | None = None,
+        id: str | None = None,  # noqa: A002  the framework's name
+    ) -> None:
+        """exchange: reads the messages of one call; called on a thread. zone: of their times; None = the person's."""
         super().__init__(id=id, classes="pane")
+        self._exchange = exchange
+        self._zone = zone
+        self._messages_wanted = False
+        """The shown messages are not all of them."""
         self.border_title = "Result"
         self.tabs = TabLine([(view, view.capitalize()) for view in VIEWS])
         self.progress_line = ProgressLine(now)
@@ -220,7 +251,10 @@ class ResultPane(Vertical):
         drawn_for = (outcome.number, outcome.status, self._view)
         if drawn_for != self._drawn_for:
             self._drawn_for = drawn_for
-            if outcome.status is OutcomeStatus.RUNNING:
+            self._messages_wanted = False
+            if self._view == "wire":
+                self.run_worker(self._draw_messages(outcome, drawn_for, keep_place=False), group="draw", exclusive=True)
+            elif outcome.status is OutcomeStatus.RUNNING:
                 self._use(Drawn(()), keep_place=False)
             else:
                 self.run_worker(self._draw(outcome, drawn_for), group="draw", exclusive=True)
@@ -229,6 +263,32 @@ class ResultPane(Vertical):
         drawn = await asyncio.to_thread(draw, outcome, drawn_for[2])
         if drawn_for == self._drawn_for:
             self._use(drawn, keep_place=False)
+
+    async def _draw_messages(
+        self, outcome: Outcome, drawn_for: tuple[int, OutcomeStatus, View], *, keep_place: bool
+    ) -> None:
+        self._messages_wanted = True  # what comes while it is read may be missed by the reading
+        caused, rows = await asyncio.to_thread(self._messages, outcome)
+        if drawn_for == self._drawn_for:
+            if not caused.waiting and outcome.status is not OutcomeStatus.RUNNING:
+                self._messages_wanted = False
+            self._use(Drawn(rows), keep_place=keep_place)
+
+    def _messages(self, outcome: Outcome) -> tuple[Caused, list[Row]]:
+        caused = self._exchange(outcome.wire) if outcome.wire is not None else Caused()
+        return caused, exchange_rows(caused, self._zone)
+
+    def messages_came(self) -> None:
+        """The wire log was written to. A call's last messages reach it a moment after its result."""
+        if self._messages_wanted:
+            self._messages_wanted = False
+            # The log tells from a context of its own, in which there is no active app.
+            self.call_later(self.set_timer, MESSAGES_EVERY_S, self._draw_newer_messages)
+
+    def _draw_newer_messages(self) -> None:
+        outcome, drawn_for = self.outcome, self._drawn_for
+        if self._view == "wire" and outcome is not None and drawn_for is not None:
+            self.run_worker(self._draw_messages(outcome, drawn_for, keep_place=True), group="draw", exclusive=True)
 
     def _use(self, drawn: Drawn, *, keep_place: bool) -> None:
         self.lines.show(drawn.rows, keep_place=keep_place)
@@ -292,6 +352,10 @@ class ResultPane(Vertical):
 
     def _save(self, part: Part | None) -> None:
         outcome, view = self.outcome, self._view
+        if outcome is not None and view == "wire" and part is None:
+            make = partial(_messages_payload, self._exchange, outcome)
+            self.post_message(self.SaveWanted(make, f"{outcome.name}-wire"))
+            return
         if outcome is None or outcome.raw is None:
             host(self).notify("There is no result to save", severity="warning", markup=False)
             return
@@ -304,7 +368,11 @@ class ResultPane(Vertical):
             self.run_worker(self._copy(outcome, view), group="copy", exclusive=True)
 
     async def _copy(self, outcome: Outcome, view: View) -> None:
-        self.post_message(self.Copied(await asyncio.to_thread(plain_text, outcome, view)))
+        if view == "wire":
+            text = await asyncio.to_thread(lambda: exchange_text(self._messages(outcome)[0], self._zone))
+        else:
+            text = await asyncio.to_thread(plain_text, outcome, view)
+        self.post_message(self.Copied(text))
 
     def action_diff_results(self) -> None:
         if len(self._outcomes) < 2:
@@ -315,6 +383,11 @@ class ResultPane(Vertical):
     def action_send_to_compare(self) -> None:
         if self.outcome is not None and self.outcome.raw is not None:
             self.post_message(self.SendWanted(self.outcome))
+
+
+def _messages_payload(exchange: Callable[[WireMark], Caused], outcome: Outcome) -> tuple[bytes, str]:
+    caused = exchange(outcome.wire) if outcome.wire is not None else Caused()
+    return exchange_jsonl(caused.records), ".jsonl"
 
 
 def draw_note(text: str) -> list[Row]:

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import tzinfo
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
@@ -26,6 +27,7 @@ from mcp_tui.core.state import ResourceInfo, ServerSnapshot, ToolInfo
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.core.validation import Report, check
+from mcp_tui.sessions.wirelog.caused import Caused, caused_by
 from mcp_tui.store.arguments import ArgumentHistory
 from mcp_tui.ui import external_editor, keys, workbench_calls
 from mcp_tui.ui.host import host
@@ -41,7 +43,7 @@ from mcp_tui.ui.open_item import (
     schema_of,
     takes_arguments,
 )
-from mcp_tui.ui.outcomes import Kind, Outcome, OutcomeStatus
+from mcp_tui.ui.outcomes import Kind, Outcome, OutcomeStatus, WireMark
 from mcp_tui.ui.panes.form import FormPane, with_definition
 from mcp_tui.ui.panes.items import ItemsPane
 from mcp_tui.ui.panes.result import ResultPane
@@ -63,7 +65,10 @@ COMPLETE_DELAY_S = 0.2
 
 
 class WorkbenchScreen(WorkbenchResults):
-    """now: the monotonic clock; history: where used arguments are kept (default: the data directory)."""
+    """now: the monotonic clock; history: where used arguments are kept (default: the data directory).
+
+    zone: of the times of messages; None = where the person is.
+    """
 
     CSS_PATH = sheets("workbench", "items", "form", "result")
     MODE: ClassVar[str] = "workbench"
@@ -74,6 +79,7 @@ class WorkbenchScreen(WorkbenchResults):
         *,
         now: Callable[[], float] = time.monotonic,
         history: ArgumentHistory | None = None,
+        zone: tzinfo | None = None,
     ) -> None:
         super().__init__()
         self._now = now
@@ -93,7 +99,7 @@ class WorkbenchScreen(WorkbenchResults):
         self._live = LiveItems(self)
         self.items = ItemsPane(now, id="items")
         self.form = FormPane(id="form")
-        self.result = ResultPane(now, id="result")
+        self.result = ResultPane(now, self._exchange, zone=zone, id="result")
 
     def compose_body(self) -> Iterable[Widget]:
         with Horizontal(id="workbench"):
@@ -114,6 +120,7 @@ class WorkbenchScreen(WorkbenchResults):
     def engine_ready(self, engine: Engine) -> None:
         self._engine = engine
         self._failure = None
+        engine.manager.wire_log.subscribe(self.result.messages_came)
 
     def engine_failed(self, info: ErrorInfo) -> None:
         self._failure = info
@@ -174,6 +181,13 @@ class WorkbenchScreen(WorkbenchResults):
         self._wanted = None
         self.items.reveal(*key)
         self._open_key(key, focus=True, run=False)
+
+    def _exchange(self, mark: WireMark) -> Caused:
+        """On a thread."""
+        engine = self._engine
+        if engine is None:
+            return Caused()
+        return caused_by(engine.manager.wire_log.folder, mark.server, mark.cause, mark.since)
 
     # The open item
 
@@ -386,6 +400,7 @@ class WorkbenchScreen(WorkbenchResults):
             as_task=as_task,
             task_id=task_id,
             heard=heard,
+            wire=WireMark(item.key.server, f"workbench call {self._count}", time.time_ns() // 1000),
         )
         self.form.say(item.notice)
         self._outcome_changed(item, outcome)
