@@ -13,7 +13,7 @@ _PRIVATE_NAMES = ("OLLAMA_HOST", "NO_COLOR", "COLORTERM", "TEXTUAL", "EDITOR", "
 
 @pytest.fixture(autouse=True)
 def private_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fresh HOME with XDG directories inside; returns the home directory."""
+    """A fresh HOME with XDG directories inside, and a terminal of 256 colours; returns the home directory."""
     home = tmp_path / "home"
     for variable, folder in (
         ("HOME", "."),
@@ -28,4 +28,6 @@ def private_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     for name in list(os.environ):
         if name.endswith(_PRIVATE_SUFFIXES) or name in _PRIVATE_NAMES or name.startswith("MCP_TUI_"):
             monkeypatch.delenv(name)
+    # What a terminal can show must not depend on where the tests run.
+    monkeypatch.setenv("TERM", "xterm-256color")
     return home

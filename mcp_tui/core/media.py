@@ -81,6 +81,15 @@ def decode_base64(text: str) -> bytes | None:
         return None
 
 
+def decode_head(text: str, max_bytes: int) -> bytes | None:
+    """About the first `max_bytes`; None when they are no base64."""
+    chars = max_bytes * 4 // 3
+    if len(text) <= chars:
+        return decode_base64(text)
+    compact = "".join(text[:chars].split())
+    return decode_base64(compact[: len(compact) // 4 * 4])
+
+
 def size_text(size_bytes: int) -> str:
     """`312 B`, `4.1 kB`, `20.0 MB`: powers of 1000."""
     if size_bytes < 1000:

@@ -15,10 +15,12 @@ from mcp_tui.core.schema import as_list, as_object, as_text, is_list
 from mcp_tui.core.state import Progress
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
+from mcp_tui.ui.pictures import picture_rows
 from mcp_tui.ui.widgets.line_view import Row, rows_of
 
 MAX_DRAWN_CHARS = 400_000
 MAX_COPIED_CHARS = 2_000_000
+MAX_PICTURES = 20
 MAX_HEADER_BYTES = 65_536
 """Enough of an image to find its dimensions."""
 
@@ -91,6 +93,8 @@ class Part:
 class Drawn:
     rows: Sequence[Row]
     parts: tuple[Part, ...] = ()
+    fitted: bool = False
+    """It holds pictures, made for the width it was drawn for."""
 
 
 def size_of(value: object) -> int:
@@ -153,7 +157,7 @@ def _blocks(outcome: Outcome) -> Iterator[JsonObject]:
 
 def describe_data(kind: str, mime: str, data: str) -> str:
     """`image PNG 640×480  image/png  12.0 kB`: what the bytes say first, then what was declared."""
-    head = media.decode_base64(data[: MAX_HEADER_BYTES * 4 // 3 // 4 * 4])
+    head = media.decode_head(data, MAX_HEADER_BYTES)
     if head is None:
         return f"{kind or 'data'}  {clean_line(mime)}  is no base64"
     size = media.size_text(len(data.strip().rstrip("=")) * 3 // 4)
@@ -167,9 +171,12 @@ def describe_data(kind: str, mime: str, data: str) -> str:
     return f"{word}  {clean_line(mime) or 'unknown type'}  {size}"
 
 
-def draw(outcome: Outcome, view: View) -> Drawn:
-    """The whole view, texts cleaned and cut at MAX_DRAWN_CHARS with a note. The wire view is `exchange_text`'s."""
-    writer = _Writer()
+def draw(outcome: Outcome, view: View, picture_cells: int = 0) -> Drawn:
+    """The whole view, texts cleaned and cut at MAX_DRAWN_CHARS with a note. The wire view is `exchange_text`'s.
+
+    picture_cells: how wide a picture may be; 0 = pictures are only described.
+    """
+    writer = _Writer(picture_cells)
     for warning in outcome.warnings:
         writer.line(f"! {warning}", "warning")
     if outcome.sent_wrong:
@@ -188,7 +195,7 @@ def draw(outcome: Outcome, view: View) -> Drawn:
             writer.line("no structured content in this result", "muted")
     else:
         _draw_result(writer, outcome)
-    return Drawn(writer.rows, parts_of(outcome) if view == "result" else ())
+    return Drawn(writer.rows, parts_of(outcome) if view == "result" else (), writer.pictures > 0)
 
 
 def _draw_error(writer: _Writer, outcome: Outcome) -> None:
@@ -243,6 +250,8 @@ def _draw_block(writer: _Writer, block: JsonObject) -> None:
         writer.maybe_json(as_text(block.get("text")))
     elif kind in ("image", "audio"):
         writer.line(f"■ {describe_data(kind, as_text(block.get('mimeType')), as_text(block.get('data')))}", "head")
+        if kind == "image":
+            writer.picture(as_text(block.get("data")))
     elif kind == "resource_link":
         words = [as_text(block.get("title")) or as_text(block.get("name")), as_text(block.get("uri"))]
         writer.line("→ " + "  ".join(word for word in words if word), "head")
@@ -256,6 +265,7 @@ def _draw_block(writer: _Writer, block: JsonObject) -> None:
             writer.maybe_json(as_text(resource.get("text")))
         elif "blob" in resource:
             writer.line(f"■ {describe_data('resource', mime, as_text(resource.get('blob')))}", "head")
+            writer.picture(as_text(resource.get("blob")))
     elif kind:
         writer.line(f"content of type {kind}, which is not known here", "warning")
         writer.json(block)
@@ -264,10 +274,12 @@ def _draw_block(writer: _Writer, block: JsonObject) -> None:
 
 
 class _Writer:
-    """Collects rows up to MAX_DRAWN_CHARS."""
+    """Collects rows up to MAX_DRAWN_CHARS, and up to MAX_PICTURES."""
 
-    def __init__(self) -> None:
+    def __init__(self, picture_cells: int) -> None:
         self.rows: list[Row] = []
+        self.pictures = 0
+        self._picture_cells = picture_cells
         self._left = MAX_DRAWN_CHARS
         self._full = False
 
@@ -309,6 +321,12 @@ class _Writer:
                 self.json(cast(object, value))
                 return
         self.text(text)
+
+    def picture(self, data: str) -> None:
+        """Nothing for what is no picture."""
+        if self.pictures < MAX_PICTURES and (lines := picture_rows(data, self._picture_cells)):
+            self.pictures += 1
+            self.rows.extend(Row("".join(text for text, _ in line), "picture", line) for line in lines)
 
     def _cut(self) -> None:
         if not self._full:

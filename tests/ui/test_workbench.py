@@ -130,6 +130,36 @@ async def test_the_messages_of_a_call_can_be_copied_and_saved(tmp_path: Path, mo
     assert messages[1]["result"]["content"][0]["text"] == HOSTILE
 
 
+async def test_pictures_are_drawn_for_the_width_of_the_pane_and_never_copied() -> None:
+    app = WorkbenchApp()
+    app.manager.answers["list_roots"] = {
+        "content": [
+            {"type": "image", "mimeType": "image/png", "data": png(300, 30)},
+            {"type": "text", "text": "below"},
+        ]
+    }
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, app, "fs", "tool", "list_roots")
+        await pilot.press("f9")
+        await finished(pilot, app)
+        lines = app.workbench.result.lines
+
+        def widths() -> set[int]:
+            return {len(row.text) for row in lines.rows if row.kind == "picture"}
+
+        assert widths() == {min(72, lines.size.width - 1)}
+        await pilot.resize_terminal(60, 24)
+        await until(pilot, lambda: widths() == {lines.size.width - 1})
+        lines.text_select_all()
+        await pilot.pause()
+        selected = app.screen.get_selected_text()
+        assert selected is not None
+        assert "image PNG 300×30" in selected
+        assert selected.rstrip().endswith("below")
+        assert "▀" not in selected
+        assert "     " not in selected
+
+
 async def test_a_call_without_messages_in_the_log_says_so() -> None:
     app = WorkbenchApp()
     async with app.run_test(size=WIDE) as pilot:

@@ -29,7 +29,7 @@ RESULT: JsonObject = {
             "type": "text",
             "text": '{"name": "notes.txt", "lines": [1, 2.5, true, null, "text"], "nested": {"deep": {}}}',
         },
-        {"type": "image", "mimeType": "image/png", "data": png(64, 48)},
+        {"type": "image", "mimeType": "image/png", "data": png(24, 8, gradient=True)},
         {"type": "resource_link", "uri": "file:///notes.md", "name": "notes.md", "title": "Notes"},
         {
             "type": "text",

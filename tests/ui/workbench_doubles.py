@@ -43,16 +43,21 @@ STYLES = sorted((Path(mcp_tui.ui.__file__ or "").parent / "styles").glob("*.tcss
 HOSTILE = "a[/x]b\x1b]52;c;ZXZpbA==\x07\u202egnp"
 
 
-def png(width: int, height: int) -> str:
-    """A valid PNG of one colour, as base64."""
+def png(width: int, height: int, *, gradient: bool = False) -> str:
+    """A valid PNG of one colour, or of many, as base64. The latter is not compressed: its size never changes."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         body = kind + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
     rows = (b"\x00" + b"\x20\x60\xa0" * width) * height
+    if gradient:
+        rows = b"".join(
+            b"\x00" + b"".join(bytes((255 * x // width, 90, 255 * y // height)) for x in range(width))
+            for y in range(height)
+        )
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 0 if gradient else -1)) + chunk(b"IEND", b"")
     return base64.b64encode(b"\x89PNG\r\n\x1a\n" + data).decode()
 
 

@@ -40,6 +40,7 @@ from mcp_tui.ui.outcomes import (
     plain_text,
     save_payload,
 )
+from mcp_tui.ui.pictures import MAX_CELLS, can_draw
 from mcp_tui.ui.status import seconds
 from mcp_tui.ui.widgets import glyphs
 from mcp_tui.ui.widgets.line_view import LineView, Row
@@ -180,6 +181,8 @@ class ResultPane(Vertical):
         super().__init__(id=id, classes="pane")
         self._exchange = exchange
         self._zone = zone
+        self._fitted_to: int | None = None
+        """The width that pictures were drawn for; None when there are none."""
         self._messages_wanted = False
         """The shown messages are not all of them."""
         self.border_title = "Result"
@@ -252,6 +255,7 @@ class ResultPane(Vertical):
         if drawn_for != self._drawn_for:
             self._drawn_for = drawn_for
             self._messages_wanted = False
+            self._fitted_to = None
             if self._view == "wire":
                 self.run_worker(self._draw_messages(outcome, drawn_for, keep_place=False), group="draw", exclusive=True)
             elif outcome.status is OutcomeStatus.RUNNING:
@@ -259,10 +263,24 @@ class ResultPane(Vertical):
             else:
                 self.run_worker(self._draw(outcome, drawn_for), group="draw", exclusive=True)
 
-    async def _draw(self, outcome: Outcome, drawn_for: tuple[int, OutcomeStatus, View]) -> None:
-        drawn = await asyncio.to_thread(draw, outcome, drawn_for[2])
+    async def _draw(
+        self, outcome: Outcome, drawn_for: tuple[int, OutcomeStatus, View], *, keep_place: bool = False
+    ) -> None:
+        cells = self._picture_cells()
+        drawn = await asyncio.to_thread(draw, outcome, drawn_for[2], cells)
         if drawn_for == self._drawn_for:
-            self._use(drawn, keep_place=False)
+            self._fitted_to = cells if drawn.fitted else None
+            self._use(drawn, keep_place=keep_place)
+
+    def _picture_cells(self) -> int:
+        return self.lines.size.width - 1 if can_draw(host(self).console.color_system) else 0
+
+    def on_resize(self) -> None:
+        """Pictures are made for a width."""
+        outcome, drawn_for = self.outcome, self._drawn_for
+        wide = self._fitted_to is not None and min(self._fitted_to, MAX_CELLS) != min(self._picture_cells(), MAX_CELLS)
+        if wide and outcome is not None and drawn_for is not None:
+            self.run_worker(self._draw(outcome, drawn_for, keep_place=True), group="draw", exclusive=True)
 
     async def _draw_messages(
         self, outcome: Outcome, drawn_for: tuple[int, OutcomeStatus, View], *, keep_place: bool

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from rich.cells import cell_len
 
+from mcp_tui.core import media
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.state import CallRecord, CallStatus
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
+from mcp_tui.ui.pictures import CellRow
 from mcp_tui.ui.widgets.code_body import CodeBody, CodeRows
 from mcp_tui.ui.widgets.rows import Palette, Row, prefix, wrap
 
@@ -23,12 +23,23 @@ ALL_ROWS = 4000
 """Even "everything" ends: the interface stays quick."""
 ROW_CHARACTERS = 400
 """Upper bound of characters one row can take, for cutting huge texts before they are laid out."""
+_HEAD_BYTES = 64 << 10
 
 
-def detail_rows(call: CallRecord, width: int, palette: Palette, *, everything: bool) -> list[Row]:
+Drawer: TypeAlias = Callable[[str, int], Sequence[CellRow]]
+"""The lines of a picture, of base64 and a width in cells; none where it is not drawn, or not yet."""
+
+
+def no_picture(_data: str, _width: int) -> Sequence[CellRow]:
+    return ()
+
+
+def detail_rows(
+    call: CallRecord, width: int, palette: Palette, *, everything: bool, picture: Drawer = no_picture
+) -> list[Row]:
     limit = ALL_ROWS if everything else SHOWN_ROWS
     bar = (("  ", palette.text),)
-    rows = list(islice(_details(call, width - 2, palette, limit), limit + 1))
+    rows = list(islice(_details(call, width - 2, palette, limit, picture), limit + 1))
     if len(rows) > limit:
         rows = rows[:limit]
         note = "cut here" if everything else "enter shows more"
@@ -36,7 +47,7 @@ def detail_rows(call: CallRecord, width: int, palette: Palette, *, everything: b
     return prefix(rows, bar, bar)
 
 
-def _details(call: CallRecord, width: int, palette: Palette, limit: int) -> Iterable[Row]:
+def _details(call: CallRecord, width: int, palette: Palette, limit: int, picture: Drawer) -> Iterable[Row]:
     if call.arguments is None:
         if call.status is not CallStatus.STREAMING:
             yield _heading("arguments (not valid JSON: never sent)", palette)
@@ -58,7 +69,7 @@ def _details(call: CallRecord, width: int, palette: Palette, limit: int) -> Iter
         yield from error_rows(call.error, width, palette)
     if call.result is not None:
         yield _heading("result: the tool reports an error" if call.result.get("isError") else "result", palette)
-        yield from _result(call.result, width, palette, limit)
+        yield from _result(call.result, width, palette, limit, picture)
     if call.shared:
         yield from wrap([("shared: an identical call of another column ran once for both", palette.muted)], width)
     if call.note:
@@ -94,7 +105,7 @@ def _json(value: Any, width: int, palette: Palette, limit: int) -> list[Row]:
     return CodeRows(CodeBody("json", lines, whole=whole), width, palette).rows()
 
 
-def _result(result: JsonObject, width: int, palette: Palette, limit: int) -> Iterable[Row]:
+def _result(result: JsonObject, width: int, palette: Palette, limit: int, picture: Drawer) -> Iterable[Row]:
     blocks: Sequence[object] = result["content"] if isinstance(result.get("content"), list) else ()
     structured = result.get("structuredContent")
     told = False
@@ -112,6 +123,8 @@ def _result(result: JsonObject, width: int, palette: Palette, limit: int) -> Ite
                 yield from _text(text, width, palette, limit)
         else:
             yield from wrap([(describe(content), palette.accent)], width)
+            for line in picture(image_data(content), width) if image_data(content) else ():
+                yield Row([(text, palette.text + style) for text, style in line])
             inner = content.get("resource")
             if isinstance(inner, dict) and isinstance(cast("JsonObject", inner).get("text"), str):
                 yield from _text(cast("JsonObject", inner)["text"], width, palette, limit)
@@ -139,53 +152,42 @@ def describe(content: JsonObject) -> str:
     mime = str(content.get("mimeType", "")).partition("/")[2].upper()
     match kind:
         case "image" | "audio":
-            data = _decoded(content.get("data"))
-            if data is None:
+            size = _size(content.get("data"))
+            if size is None:
                 return clean_line(f"{kind} {mime}, not readable".replace(" ,", ","))
-            size = image_size(data) if kind == "image" else None
-            shape = f" {size[0]}x{size[1]}" if size else ""
-            return clean_line(f"{kind}{shape} {mime or 'of unknown format'}, {byte_size(len(data))}")
+            found = _picture(content.get("data")) if kind == "image" else None
+            shape = f" {found.width}x{found.height}" if found is not None else ""
+            return clean_line(f"{kind}{shape} {mime or 'of unknown format'}, {media.size_text(size)}")
         case "resource_link":
             return clean_line(f"resource {content.get('name', '')} {content.get('uri', '')}")
         case "resource":
             inner = content.get("resource")
             resource = cast("JsonObject", inner) if isinstance(inner, dict) else {}
-            blob = _decoded(resource.get("blob"))
-            size_text = f", {byte_size(len(blob))}" if blob is not None else ""
+            size = _size(resource.get("blob"))
+            size_text = f", {media.size_text(size)}" if size is not None else ""
             mime_type = f" ({resource['mimeType']})" if resource.get("mimeType") else ""
             return clean_line(f"resource {resource.get('uri', '')}{mime_type}{size_text}")
         case _:
             return clean_line(f"{kind} content")
 
 
-def _decoded(data: object) -> bytes | None:
-    if not isinstance(data, str):
-        return None
-    try:
-        return base64.b64decode(data, validate=False)
-    except (binascii.Error, ValueError):
-        return None
+def image_data(content: JsonObject) -> str:
+    """The base64 of a block that is a picture, or ""."""
+    inner = content.get("resource")
+    data = cast("JsonObject", inner).get("blob") if isinstance(inner, dict) else content.get("data")
+    return data if isinstance(data, str) and _picture(data) is not None else ""
 
 
-def byte_size(count: int) -> str:
-    if count < 1000:
-        return f"{count} B"
-    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+def _head(data: object) -> bytes | None:
+    """Its first bytes: enough to tell what it is."""
+    return media.decode_head(data, _HEAD_BYTES) if isinstance(data, str) else None
 
 
-def image_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height from the header of a PNG, GIF or JPEG."""
-    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
-        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    if data[:6] in (b"GIF87a", b"GIF89a") and len(data) >= 10:
-        return int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
-    if data[:2] != b"\xff\xd8":
-        return None
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
-        # Start-of-frame markers carry the size; C4, C8 and CC are tables.
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
-        at += 2 + max(2, length)
-    return None
+def _size(data: object) -> int | None:
+    """About; None for what is no base64."""
+    return len(data.rstrip("=")) * 3 // 4 if isinstance(data, str) and _head(data) is not None else None
+
+
+def _picture(data: object) -> media.Picture | None:
+    head = _head(data)
+    return media.picture(head) if head is not None else None

@@ -19,8 +19,9 @@ from textual.strip import Strip
 from mcp_tui.ui.host import host
 from mcp_tui.ui.ink import ink
 from mcp_tui.ui.json_style import json_spans
+from mcp_tui.ui.pictures import CellRow
 
-RowKind: TypeAlias = Literal["plain", "json", "head", "muted", "good", "warning", "error"]
+RowKind: TypeAlias = Literal["plain", "json", "head", "muted", "good", "warning", "error", "picture"]
 
 THREAD_ABOVE_CHARS = 40_000
 """Longer texts are wrapped on a thread."""
@@ -32,6 +33,8 @@ class Row:
 
     text: str
     kind: RowKind = "plain"
+    spans: CellRow = ()
+    """Of a line of a picture, which is never wrapped, and never copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def wrap(rows: Sequence[Row], width: int) -> list[_Piece]:
     width = max(1, width)
     for number, row in enumerate(rows):
         text = row.text
-        if len(text) <= width and (text.isascii() or cell_len(text) <= width):
+        if row.kind == "picture" or (len(text) <= width and (text.isascii() or cell_len(text) <= width)):
             pieces.append(_Piece(number, 0, len(text)))
             continue
         start, ascii_only = 0, text.isascii()
@@ -149,7 +152,9 @@ class LineView(ScrollView, can_focus=True):
         if text is None:
             row = self._rows[number]
             text = Text(row.text, no_wrap=True, end="")
-            if row.kind not in ("plain", "json"):
+            if row.kind == "picture":
+                text = Text.assemble(*row.spans, no_wrap=True, end="")
+            elif row.kind not in ("plain", "json"):
                 text.stylize(ink(self, f"line-view--{row.kind}"))
             if row.kind == "json":
                 for start, end, kind in json_spans(row.text):
@@ -184,7 +189,8 @@ class LineView(ScrollView, can_focus=True):
         return strip.extend_cell_length(width, base).crop(0, width).apply_offsets(0, number)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        lines = (self._rows[piece.row].text[piece.start : piece.end] for piece in self._pieces)
+        rows = ((self._rows[piece.row], piece) for piece in self._pieces)
+        lines = ("" if row.kind == "picture" else row.text[piece.start : piece.end] for row, piece in rows)
         return selection.extract("\n".join(lines)), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:

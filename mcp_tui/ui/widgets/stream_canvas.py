@@ -31,11 +31,12 @@ from textual.widget import Widget
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.state import CallRecord, ColumnStatus
 from mcp_tui.ui.host import host
+from mcp_tui.ui.pictures import PictureShelf, can_draw
 from mcp_tui.ui.widgets import glyphs
 from mcp_tui.ui.widgets.frame_clock import FrameClock
 from mcp_tui.ui.widgets.rows import Palette, Row
 from mcp_tui.ui.widgets.stream_document import Changes, StreamDocument
-from mcp_tui.ui.widgets.stream_items import Item, Layout, NoteItem, NoticeItem
+from mcp_tui.ui.widgets.stream_items import CallItem, Item, Layout, NoteItem, NoticeItem
 from mcp_tui.ui.widgets.strip_marks import centred, restyled, with_cursor
 
 GUTTER = 1
@@ -70,6 +71,7 @@ class StreamCanvas(Widget, can_focus=False):
         self._palette: Palette | None = None
         self._base = Style()
         self._layout: Layout | None = None
+        self._pictures: PictureShelf[CallItem] | None = None
         self._scroll = 0
         self._follow = True
         self._drawn_thumb: tuple[int, int, bool] = (0, 0, False)
@@ -199,10 +201,24 @@ class StreamCanvas(Widget, can_focus=False):
             self._base = self._palette.text
         layout = self._layout
         if layout is None or layout.width != width or layout.palette != self._palette:
-            layout = self._layout = Layout(width, self._palette)
+            layout = self._layout = Layout(width, self._palette, self._shelf())
             self._document.invalidate_all()
             self._document.changes.from_row(0)
         return layout
+
+    def _shelf(self) -> PictureShelf[CallItem] | None:
+        if not can_draw(host(self).console.color_system):
+            return None
+        if self._pictures is None:
+            self._pictures = PictureShelf(lambda drawing: self.run_worker(drawing, group="pictures"), self._drawn)
+        return self._pictures
+
+    def _drawn(self, item: CallItem) -> None:
+        """A picture of it is there now."""
+        item.forget_details()
+        if item in self._document.items:
+            self._document.invalidate(item)
+            self._mark()
 
     def _lay_out(self, budget_s: float) -> None:
         layout = self._use_layout()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -11,8 +12,9 @@ from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.state import CallRecord, ColumnStatus
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.runs.availability import FALLBACK
+from mcp_tui.ui.pictures import CellRow, PictureShelf
 from mcp_tui.ui.widgets import glyphs
-from mcp_tui.ui.widgets.call_details import ALL_ROWS, SHOWN_ROWS, detail_rows, error_rows
+from mcp_tui.ui.widgets.call_details import ALL_ROWS, SHOWN_ROWS, detail_rows, error_rows, no_picture
 from mcp_tui.ui.widgets.call_line import call_row
 from mcp_tui.ui.widgets.code_body import CodeRows
 from mcp_tui.ui.widgets.markdown_blocks import Block, parsed
@@ -29,6 +31,8 @@ class Layout:
 
     width: int
     palette: Palette
+    shelf: PictureShelf[CallItem] | None = field(default=None, compare=False)
+    """None: pictures are only described."""
 
 
 class Item:
@@ -228,10 +232,21 @@ class CallItem(Item):
         if self.fold:
             kept = self._details
             if kept is None or kept[:3] != (layout, self.call, self.fold):
-                details = detail_rows(self.call, layout.width, layout.palette, everything=self.fold == 2)
+                everything = self.fold == 2
+                details = detail_rows(
+                    self.call, layout.width, layout.palette, everything=everything, picture=self._drawer(layout)
+                )
                 kept = self._details = (layout, self.call, self.fold, details)
             rows += kept[3]
         return rows
+
+    def _drawer(self, layout: Layout) -> Callable[[str, int], Sequence[CellRow]]:
+        shelf = layout.shelf
+        return no_picture if shelf is None else lambda data, width: shelf.rows(data, width, self)
+
+    def forget_details(self) -> None:
+        """They would look different now."""
+        self._details = None
 
 
 class NoticeItem(Item):
