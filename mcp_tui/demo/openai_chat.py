@@ -27,6 +27,8 @@ from mcp_tui.demo.personas import PERSONAS
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 _MAX_TOOLS = 128
+_POINTER = re.compile(r"\n?\(\d+ images?: see the next message\)\Z")
+"""What mcp-tui writes where the images of a result would stand."""
 _FINISH: dict[End, str] = {"stop": "stop", "calls": "tool_calls", "length": "length"}
 
 
@@ -166,7 +168,8 @@ class _Turn:
         if images and returned and self._before == "tool":
             # Tool messages hold no images here: they follow in a user message that is no prompt.
             last = self.steps[-1][-1]
-            self.steps[-1][-1] = Outcome(last.name, last.arguments, last.text, last.is_error, last.images + images)
+            told = _POINTER.sub("", last.text)
+            self.steps[-1][-1] = Outcome(last.name, last.arguments, told, last.is_error, last.images + images)
             return
         self.prompt, self.attached = split_attachments(text)
         self.steps = []

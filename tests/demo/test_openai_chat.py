@@ -114,7 +114,7 @@ async def test_images_after_results_are_no_new_prompt(http: httpx.AsyncClient) -
     messages: list[JsonObject] = [
         {"role": "user", "content": "draw 1"},
         {"role": "assistant", "content": None, "tool_calls": [call]},
-        {"role": "tool", "tool_call_id": "c1", "content": "bar chart of 1 values"},
+        {"role": "tool", "tool_call_id": "c1", "content": "bar chart of 1 values\n(1 image: see the next message)"},
         {"role": "user", "content": [{"type": "text", "text": "Returned by draw_chart:"}, picture]},
     ]
     schema: JsonObject = {"type": "object", "properties": {"values": {}}}
@@ -123,6 +123,7 @@ async def test_images_after_results_are_no_new_prompt(http: httpx.AsyncClient) -
     assert data["choices"][0]["finish_reason"] == "stop"
     assert "bar chart of 1 values" in data["choices"][0]["message"]["content"]
     assert "picture" in data["choices"][0]["message"]["content"]
+    assert "next message" not in data["choices"][0]["message"]["content"]
 
 
 async def test_same_request_gets_the_same_answer(http: httpx.AsyncClient) -> None:
