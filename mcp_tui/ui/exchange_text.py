@@ -13,7 +13,7 @@ from mcp_tui.sessions.wirelog.caused import Caused
 from mcp_tui.sessions.wirelog.record import Whole, local_time
 from mcp_tui.ui.json_style import visible
 from mcp_tui.ui.widgets.line_view import Row
-from mcp_tui.ui.wire_text import ARROWS, body_text, title
+from mcp_tui.ui.wire_text import ARROWS, body_text, indented, title
 
 MAX_SHOWN_CHARS = 400_000
 NOTHING = "No message of it is in the log."
@@ -36,9 +36,9 @@ def exchange_rows(caused: Caused, zone: tzinfo | None = None) -> list[Row]:
             ]
         rows.append(Row(_heading(whole, zone), "head"))
         rows.extend(_http_rows(whole))
-        lines = body_text(whole).splitlines()
         kind = "plain" if whole.text is not None else "json"
-        for line in lines:
+        # Line by line: of a large message only what is shown is laid out.
+        for line in indented(whole.message) if whole.message is not None else body_text(whole).splitlines():
             if left <= 0:
                 rows.append(Row("… the rest is cut here; s saves everything", "warning"))
                 return rows
