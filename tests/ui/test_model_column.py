@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.events import MetricsChanged, StatusChanged, TextAppended, TurnStarted
 from mcp_tui.core.state import CallRecord, CallStatus, ColumnStatus, Metrics, Progress, Usage
 from mcp_tui.ui.widgets import glyphs
-from mcp_tui.ui.widgets.call_details import describe
+from mcp_tui.ui.widgets.call_details import describe, packed
 from mcp_tui.ui.widgets.call_line import call_row
 from mcp_tui.ui.widgets.frame_clock import FrameClock
 from mcp_tui.ui.widgets.metrics_line import metrics_text, token_count
@@ -294,3 +295,20 @@ def test_record_defaults_need_no_clock() -> None:
 
 def test_labels_are_cleaned() -> None:
     assert "\x1b" not in ModelColumn("c1", "evil\x1b]0;x\x07/model").label
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"values": [2.1, -4, True, None, "a"], "n": 1}, '{\n  "values": [2.1, -4, true, null, "a"],\n  "n": 1\n}'),
+        ([[1, 2], [3]], "[\n  [1, 2],\n  [3]\n]"),
+        ([], "[]"),
+        ({"a": ["x" * 40, 1]}, '{\n  "a": [\n    "' + "x" * 40 + '",\n    1\n  ]\n}'),
+        ([{"k": 1}, 2], '[\n  {\n    "k": 1\n  },\n  2\n]'),
+        (['tricky", [', "]"], '["tricky\\", [", "]"]'),
+    ],
+)
+def test_lists_of_short_values_take_one_line(value: object, text: str) -> None:
+    lines = packed(json.dumps(value, indent=2).split("\n"))
+    assert "\n".join(lines) == text
+    assert json.loads("\n".join(lines)) == value

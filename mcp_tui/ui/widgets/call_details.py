@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, TypeAlias, cast
@@ -24,6 +25,7 @@ ALL_ROWS = 4000
 ROW_CHARACTERS = 400
 """Upper bound of characters one row can take, for cutting huge texts before they are laid out."""
 _HEAD_BYTES = 64 << 10
+_SHORT_VALUE = re.compile(r' *(?:"(?:[^"\\]|\\.){0,22}"|[-\dtfn][^" ]{0,23}),?')
 
 
 Drawer: TypeAlias = Callable[[str, int], Sequence[CellRow]]
@@ -101,8 +103,31 @@ def _json(value: Any, width: int, palette: Palette, limit: int) -> list[Row]:
     if cell_len(short) <= width - 2:
         return CodeRows(CodeBody("json", [short]), width, palette).rows()
     whole = clean(json.dumps(value, indent=2, ensure_ascii=False))
-    lines = [line[: limit * ROW_CHARACTERS] for line in whole.split("\n")[: limit + 1]]
+    lines = [
+        line[: limit * ROW_CHARACTERS] for line in packed(whole.split("\n", 20 * limit)[: 20 * limit])[: limit + 1]
+    ]
     return CodeRows(CodeBody("json", lines, whole=whole), width, palette).rows()
+
+
+def packed(lines: Sequence[str]) -> list[str]:
+    """Indented JSON with lists of short plain values on one line each: a row per number is no use to a reader."""
+    found: list[str] = []
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        end = at + 1
+        if line.endswith("["):
+            while end < len(lines) and _SHORT_VALUE.fullmatch(lines[end]):
+                end += 1
+        if at + 1 < end < len(lines) and lines[end].lstrip().startswith("]"):
+            items = " ".join(item.strip() for item in lines[at + 1 : end])
+            line = f"{line}{items}{lines[end].lstrip()}"
+            end += 1
+        else:
+            end = at + 1
+        found.append(line)
+        at = end
+    return found
 
 
 def _result(result: JsonObject, width: int, palette: Palette, limit: int, picture: Drawer) -> Iterable[Row]:
