@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, TextArea
 
 from mcp_tui.config.schema import PriceSpec
 from mcp_tui.core.state import RateLimit, RateLimits, ServerSnapshot, ServerStatus
@@ -25,18 +26,21 @@ Snap = Callable[..., bool]
 
 
 async def _painted(s: Stage) -> None:
-    """Everything the columns have to show is on the screen."""
+    """Everything the columns have to show is on the screen, and the header follows them."""
     clock = FrameClock.of(s.app)
-    for _ in range(500):
-        await s.settle()
-        if clock.idle:
-            return
-    raise AssertionError("the columns are never done painting")
+    async with asyncio.timeout(20):
+        while True:
+            await s.settle()
+            if clock.idle and s.screen.header_current:
+                return
+            await s.pilot.pause(0.01)
 
 
 async def _still(s: Stage) -> None:
     """No cursor blinks in a picture."""
-    stop_blinking(s.screen.prompt_pane.editor)
+    for field in (s.screen.prompt_pane.editor, *s.top.query("Input, TextArea")):
+        assert isinstance(field, Input | TextArea)
+        stop_blinking(field)
     await _painted(s)
 
 
@@ -95,7 +99,7 @@ def picture(
             s = await attach(pilot)
             await _still(s)
             await scene(s)
-            await _painted(s)
+            await _still(s)
 
         return snap_compare(app, terminal_size=size, run_before=run_before)
 

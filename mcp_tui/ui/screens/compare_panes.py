@@ -259,6 +259,11 @@ class ComparePanes(ModeScreen):
         elif isinstance(event, MetricsChanged) and self._header_timer is None:
             self._header_timer = self.set_timer(HEADER_S, self._header_due)
 
+    @property
+    def header_current(self) -> bool:
+        """The header knows the newest figures; it is told of them at intervals."""
+        return self._header_timer is None
+
     def _header_due(self) -> None:
         self._header_timer = None
         self._changed()
