@@ -94,6 +94,15 @@ def test_long_blocks_are_cut_alike_whatever_the_chunks(size: int) -> None:
     assert look(pieces) == look(whole)
 
 
+def test_a_table_with_a_head_longer_than_a_block_comes_to_an_end() -> None:
+    cells = 1500
+    text = "".join("|" + f"{cell}|" * cells + "\n" for cell in ("abc", "---", "x", "y"))
+    splitter = BlockSplitter()
+    finished, _ = splitter.update(text)
+    finished += splitter.finish()
+    assert sum(block.source.count("x|") for block in finished) == cells
+
+
 def test_what_is_open_stays_bounded() -> None:
     splitter = BlockSplitter()
     finished, still_open = splitter.update("endless " * 5000)

@@ -182,6 +182,8 @@ class BlockSplitter:
                 piece = _extents(_parser().parse(source[:cut]))
                 self._freeze(piece, source[:cut].split("\n"), finished)
                 head = source.split("\n")[:_TABLE_HEAD_LINES] if extent.kind == "table" else []
+                if 2 * len("\n".join(head)) > cut:
+                    head = []  # repeating it would leave a text as long as before
                 self._text = "\n".join([*head, source[cut:], *lines[end:]])
                 self._in_list = False
                 return True
