@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from mcp_tui.core.state import CallStatus
+from mcp_tui.ui.widgets import markdown_blocks
 from mcp_tui.ui.widgets.code_body import CodeBody
 from mcp_tui.ui.widgets.markdown_blocks import LONGEST_BLOCK, BlockSplitter
 from mcp_tui.ui.widgets.rows import Palette, Row, wrap
@@ -50,17 +51,21 @@ PIECES = [
 ]
 
 
-def document(text: str, cuts: list[int]) -> StreamDocument:
+def indented(text: str, by: str) -> str:
+    return "".join(by + line for line in text.splitlines(keepends=True))
+
+
+def document(text: str, cuts: list[int], width: int = 34) -> StreamDocument:
     shown = StreamDocument(lambda: 0.0)
     shown.start_turn(1, "why?")
     start = 0
     for cut in [*sorted(set(cuts)), len(text)]:
         shown.append_text(text[start:cut])
         shown.drain()
-        lay_out(shown)
+        lay_out(shown, width)
         start = cut
     shown.close_writing()
-    lay_out(shown)
+    lay_out(shown, width)
     return shown
 
 
@@ -108,6 +113,68 @@ def test_what_is_open_stays_bounded() -> None:
     finished, still_open = splitter.update("endless " * 5000)
     assert len(finished) >= 8
     assert sum(len(block.source) for block in still_open) <= LONGEST_BLOCK
+
+
+LONG = "".join(f"value_{n} = compute({n})  # *x* of {n}\n" for n in range(400))
+LONG_CONTAINERS = {
+    "fence in an item": "1. First:\n   ```python\n"
+    + indented(LONG, "   ")
+    + "   ```\n\n   More.\n2. second\n3. third\n",
+    "fence in a quote": "> Said:\n> ```python\n" + indented(LONG, "> ") + "> ```\n> end\nlazy\n\n",
+    "paragraphs of an item": "10. first\n\n"
+    + "".join(f"    part {n} {'word ' * 90}\n\n" for n in range(30))
+    + "11. last\n",
+    "items of an item": "- top\n"
+    + "".join(f"  - sub {n} {'word ' * 20}\n    1. deep\n" for n in range(120))
+    + "- last\n",
+    "a task in a quote": "> - [x] done\n>\n"
+    + "".join(f">   part {n} {'word ' * 90}\n>\n" for n in range(30))
+    + "> - next\n",
+    "a table in an item": "* a\n"
+    + "".join(f"  - b\n\n    | c | d |\n    |---|--:|\n    | {n} | x |\n" for n in range(300)),
+}
+"""Longer than what is parsed again and again."""
+
+
+@pytest.mark.parametrize("name", LONG_CONTAINERS)
+@pytest.mark.parametrize("width", [12, 34])
+def test_a_long_item_or_quote_looks_as_in_one_piece(name: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"before\n\n{LONG_CONTAINERS[name]}\nafter **all**\n"
+    apart = [document(text, cuts, width) for cuts in ([], list(range(0, len(text), 499)))]
+    monkeypatch.setattr(markdown_blocks, "LONGEST_BLOCK", 10**9)
+    whole = look(document(text, [], width))
+    assert [look(shown) == whole for shown in apart] == [True, True]
+
+
+def test_a_long_fence_in_an_item_is_one_block_to_copy() -> None:
+    shown = document(LONG_CONTAINERS["fence in an item"], list(range(0, 20_000, 83)))
+    assert [code for item in shown.items for code in item.codes] == [LONG.removesuffix("\n")]
+
+
+def test_a_long_fence_in_an_item_is_laid_out_once() -> None:
+    shown = StreamDocument(lambda: 0.0)
+    shown.start_turn(1, "why?")
+    shown.append_text("1. First:\n   ```python\n" + indented(LONG, "   "))
+    shown.drain()
+    lay_out(shown)
+    before = shown.items[-1].rows
+    shown.append_text("   one = 1\n")
+    shown.drain()
+    lay_out(shown)
+    assert shown.items[-1].kept > 400
+    assert all(a is b for a, b in zip(before[:400], shown.items[-1].rows, strict=False))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_any_chunking_of_a_text_taken_apart_gives_the_rows_of_the_whole(data: st.DataObject) -> None:
+    pieces = [piece for piece in PIECES if piece[:1] in "1-*>|" or piece in ("\n", "x\n#")]
+    text = "".join(data.draw(st.lists(st.sampled_from(pieces), min_size=1, max_size=7)))
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=25))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(markdown_blocks, "LONGEST_BLOCK", 18)
+        patch.setattr(markdown_blocks, "CUT_FROM", 9)
+        assert look(document(text, cuts)) == look(document(text, []))
 
 
 def test_list_items_finish_one_by_one_and_keep_their_numbers() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from rich.style import Style
 
-from mcp_tui.ui.widgets.rows import Palette, Row, chop, prefix
+from mcp_tui.ui.widgets.rows import Palette, Row, Span, chop, prefix
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
@@ -191,8 +191,20 @@ class CodeBody:
 class CodeRows:
     """Rows of a `CodeBody` at one width and palette; final lines are laid out once."""
 
-    def __init__(self, body: CodeBody, width: int, palette: Palette) -> None:
+    def __init__(
+        self,
+        body: CodeBody,
+        width: int,
+        palette: Palette,
+        *,
+        above: Sequence[Row] = (),
+        first: Sequence[Span] = (),
+        rest: Sequence[Span] = (),
+    ) -> None:
+        """above: rows that belong to what it stands in. first, rest: what stands left of its first row, of others."""
         self.body = body
+        self._first = first
+        self._rest = rest
         self._width = width
         self._lead = ((" ", palette.code),)
         self._plain = palette.code
@@ -207,7 +219,7 @@ class CodeRows:
             "added": palette.code_added,
             "removed": palette.code_removed,
         }
-        self._final: list[Row] = []
+        self._final: list[Row] = list(above)
         self._final_lines = 0
 
     @property
@@ -221,13 +233,18 @@ class CodeRows:
             self._final.extend(self._layout(final[self._final_lines], first=not self._final_lines))
             self._final_lines += 1
         rows = list(self._final)
-        for line in self.body.open_lines():
-            rows.extend(self._layout(line, first=not rows))
-        return rows or [Row(self._lead, lead=1, fill=self._plain, code=self.body)]
+        lines = self.body.open_lines()
+        for index, line in enumerate(lines):
+            rows.extend(self._layout(line, first=not self._final_lines and not index))
+        if not self._final_lines and not lines:
+            rows.append(Row(self._lead, lead=1, fill=self._plain, code=self.body).prefixed(self._first))
+        return rows
 
     def _layout(self, line: Line, *, first: bool) -> list[Row]:
         spans = [(text.replace("\t", "    "), self._styles[role]) for role, text in line]
         rows = prefix(chop(spans, self._width - 2, fill=self._plain), self._lead, self._lead)
+        if self._rest:
+            rows = prefix(rows, self._first if first else self._rest, self._rest)
         for row in rows:
             row.code = self.body
         if first:

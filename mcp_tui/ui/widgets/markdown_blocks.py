@@ -2,19 +2,21 @@
 
 A block is finished when a later block began on a complete line: CommonMark never reopens it. Only what follows
 the last finished block is parsed again when text arrives. A top-level list is finished item by item, an open
-fence line by line, and a block that grows beyond `LONGEST_BLOCK` is cut at a place that depends on the text
-alone, so that the result is the same for every chunking.
+fence line by line. A list item or a quote that grows beyond `LONGEST_BLOCK` is taken apart: what it holds is split
+as a text of its own. Any other block so long is cut at a place that depends on the text alone, so that the result
+is the same for every chunking.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from mcp_tui.ui.widgets.code_body import CodeBody, language_of
+from mcp_tui.ui.widgets.markdown_containers import TAB_STOP, Container, Frame, item
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -38,7 +40,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One top-level block, or one or more items of a top-level list."""
+    """One top-level block, one or more items of a top-level list, or a part of a long item or quote."""
 
     kind: str
     source: str
@@ -47,10 +49,12 @@ class Block:
     tokens: tuple[Token, ...] = ()
     """Only of an open block."""
     continued: bool = False
-    """Goes on with the list of the block before it."""
+    """Goes on with the list or quote of the block before it."""
     ordinal: int | None = None
     """Number of the first item of a continued ordered list."""
     code: CodeBody | None = None
+    frames: tuple[Frame, ...] = ()
+    """The containers it is a part of, the outermost first; `kind` is then the kind of that one."""
 
 
 @dataclass(slots=True)
@@ -100,6 +104,7 @@ def _parser() -> MarkdownIt:
 
 
 _TABLE_HEAD_LINES = 2
+_DEEP_ITEM = "123456789. x"
 _FENCE_OPEN = re.compile(r"^( {0,3})(`{3,}|~{3,})")
 
 
@@ -107,8 +112,9 @@ class BlockSplitter:
     def __init__(self) -> None:
         self._text = ""
         self._fence: _Fence | None = None
-        self._in_list = False
-        """The text begins with an item of the list whose earlier items are finished."""
+        self._inside: _Inside | None = None
+        self._in_list = ""
+        """The text begins with an item of the list whose earlier items are finished, if with one of this marker."""
         self._ordinal: int | None = None
 
     def update(self, text: str) -> tuple[list[Block], list[Block]]:
@@ -132,6 +138,10 @@ class BlockSplitter:
                     return finished, [block]
                 finished.append(block)
                 self._fence = None
+            if (inside := self._inside) is not None:
+                still_open = self._feed_inside(inside, finished, end=end)
+                if not inside.ended:
+                    return finished, still_open
             if not self._text:
                 return finished, []
             extents = _extents(_parser().parse(self._text))
@@ -141,7 +151,7 @@ class BlockSplitter:
             if extents and (fence := _open_fence(extents[-1], lines)) is not None and not end:
                 self._freeze(extents[:-1], lines, finished)
                 self._text = "\n".join(lines[extents[-1].start + 1 :])
-                self._in_list = False
+                self._in_list = ""
                 self._fence = fence
                 continue
             return finished, self._settle(extents, lines, finished, end=end)
@@ -176,7 +186,11 @@ class BlockSplitter:
                 if len(source) <= LONGEST_BLOCK:
                     continue
                 before = _head(extent, start)
+                goes_on = bool(before) or (not index and self._goes_on(extent))
                 self._freeze([*extents[:index], *before], lines, finished)
+                if extent.kind in ("list", "quote") and self._enter(extent, lines[start], goes_on):
+                    self._text = "\n".join(lines[start:])
+                    return True
                 cut = source.find("\n", CUT_FROM, LONGEST_BLOCK) + 1
                 cut = cut or source.find(" ", CUT_FROM, LONGEST_BLOCK) + 1 or CUT_FROM
                 piece = _extents(_parser().parse(source[:cut]))
@@ -185,7 +199,7 @@ class BlockSplitter:
                 if 2 * len("\n".join(head)) > cut:
                     head = []  # repeating it would leave a text as long as before
                 self._text = "\n".join([*head, source[cut:], *lines[end:]])
-                self._in_list = False
+                self._in_list = ""
                 return True
         return False
 
@@ -205,7 +219,7 @@ class BlockSplitter:
             self._freeze(extents[:keep], lines, finished)
             cut = extents[keep].start
             self._text = "\n".join(lines[cut:])
-            self._in_list = False
+            self._in_list = ""
             extents = [_shifted(extent, cut) for extent in extents[keep:]]
             lines = lines[cut:]
             last -= cut
@@ -218,9 +232,9 @@ class BlockSplitter:
                 extents = [_shifted(_rest(extents[0], cut), cut), *(_shifted(e, cut) for e in extents[1:])]
                 lines = lines[cut:]
                 self._text = "\n".join(lines)
-                self._in_list = True
+                self._in_list = extents[0].tokens[0].markup
         blocks: list[Block] = []
-        continued, ordinal = self._in_list, self._ordinal
+        continued, ordinal = bool(extents) and self._goes_on(extents[0]), self._ordinal
         for extent in extents:
             source = "\n".join(lines[extent.start : extent.end])
             tokens = () if end else tuple(extent.tokens)
@@ -230,13 +244,128 @@ class BlockSplitter:
 
     def _freeze(self, extents: Sequence[_Extent], lines: Sequence[str], finished: list[Block]) -> None:
         for extent in extents:
-            continued = self._in_list and extent.kind == "list"
+            continued = self._goes_on(extent)
             source = "\n".join(lines[extent.start : extent.end])
             finished.append(_block(extent, continued, self._ordinal if continued else None, source))
             if extent.kind == "list":
                 start = self._ordinal if continued else _start_number(extent)
                 self._ordinal = None if start is None else start + len(_units(extent))
-            self._in_list = False
+            self._in_list = ""
+
+    def _goes_on(self, extent: _Extent) -> bool:
+        return extent.kind == "list" and extent.tokens[0].markup == self._in_list
+
+    # Within a long item or quote
+
+    def _enter(self, extent: _Extent, line: str, goes_on: bool) -> bool:
+        """Go on with what the item or quote at the beginning of the text holds. False: its first line is not clear."""
+        if extent.kind == "quote":
+            self._inside = _Inside(Container("quote"), None, goes_on)
+            return True
+        number = self._ordinal if goes_on else _start_number(extent)
+        found = item(line, extent.tokens[0].markup, number)
+        if found is not None:
+            self._inside = _Inside(*found, goes_on)
+        return found is not None
+
+    def _feed_inside(self, inside: _Inside, finished: list[Block], *, end: bool) -> list[Block]:
+        """The blocks in it that are open; `_inside` becomes None where it ends."""
+        done, still_open, self._text = inside.feed(self._text, end=end)
+        finished.extend(done)
+        if inside.ended:
+            number = inside.container.number
+            self._inside = None
+            self._in_list = inside.container.marker
+            self._ordinal = None if number is None else number + 1
+        return still_open
+
+    def takes_lazily(self, line: str) -> bool:
+        """Whether a line that does not belong to the container of this text still goes on with its last paragraph."""
+        if self._inside is not None:
+            return self._inside.splitter.takes_lazily(line)
+        if self._fence is not None or not self._text.strip():
+            return False
+        above = self._text.removesuffix("\n").split("\n")
+        # In an item that is indented so deep that no line outside is taken for one of its own.
+        deep = [_DEEP_ITEM, "", *(" " * (len(_DEEP_ITEM) - 1) + text for text in above)]
+        indent = min(len(line) - len(line.lstrip()), TAB_STOP)
+        tokens = _parser().parse("\n".join([*deep, " " * indent + line.lstrip()]))
+        return tokens[1].map == [0, len(deep) + 1]
+
+
+class _Inside:
+    """What a list item or a quote holds, as a text of its own."""
+
+    def __init__(self, container: Container, first: str | None, continued: bool) -> None:
+        """first: what the first line of an item holds."""
+        self.container = container
+        self.splitter = BlockSplitter()
+        self.ended = False
+        self._first = first
+        self._continued = continued
+        """Other items of its list stand before it."""
+        self._line_begun = False
+        """The line at the beginning of the text belongs to the container, and its beginning was taken."""
+        self._opens = True
+        self._before = ""
+        """Kind of the last finished block."""
+
+    def feed(self, text: str, *, end: bool) -> tuple[list[Block], list[Block], str]:
+        """The blocks that finished, the open ones, and the text that is not decided or comes after the end."""
+        done: list[Block] = []
+        taken: list[str] = []
+        while text and not self.ended:
+            line, newline, rest = text.partition("\n")
+            if not self._line_begun:
+                complete = bool(newline) or end
+                undecided = not complete and self.container.undecided(line)
+                held = self._held(line)
+                if held is None and not undecided:
+                    done += self.splitter.update("".join(taken))[0]
+                    taken.clear()
+                    self.ended = not self.splitter.takes_lazily(self._outside(line) if complete else "x")
+                    if self.ended or not complete:
+                        break
+                    # Outside of the container it would be no underline, inside it would.
+                    held = line.replace("=", "\\=", 1) if not line.strip(" \t=") else line
+                if held is None or undecided:
+                    break
+                line = held
+            taken.append(line + newline)
+            text = rest
+            self._line_begun = not newline
+        finished, still_open = self.splitter.update("".join(taken))
+        done += finished
+        if self.ended or end:
+            self.ended = True
+            done += self.splitter.finish()
+            still_open = []
+        blocks, self._opens, self._before = self._framed(done, self._opens, self._before)
+        return blocks, self._framed(still_open, self._opens, self._before)[0], text
+
+    def _held(self, line: str) -> str | None:
+        first, self._first = self._first, None
+        return first if first is not None else self.container.content(line)
+
+    def _outside(self, line: str) -> str:
+        """A line that does not belong to the container, as far as it may begin a block of its own."""
+        deep = self.container.kind == "quote" and line.startswith((" " * TAB_STOP, "\t"))
+        return "x" if deep else line  # so deep it can begin nothing below a quote
+
+    def _framed(self, blocks: Sequence[Block], opens: bool, before: str) -> tuple[list[Block], bool, str]:
+        framed: list[Block] = []
+        for block in blocks:
+            frame = Frame(self.container, block.kind, opens, "" if block.continued else before)
+            framed.append(
+                replace(
+                    block,
+                    kind=self.container.kind,
+                    continued=self._continued or not opens,
+                    frames=(frame, *block.frames),
+                )
+            )
+            opens, before = False, block.kind
+        return framed, opens, before
 
 
 def _block(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -13,6 +13,7 @@ from rich.style import Style
 from mcp_tui.ui.widgets.code_body import CodeBody, CodeRows, language_of
 from mcp_tui.ui.widgets.links import Link, bare_links, host_of, link_style
 from mcp_tui.ui.widgets.markdown_blocks import Block, parsed
+from mcp_tui.ui.widgets.markdown_containers import TASK, Container
 from mcp_tui.ui.widgets.rows import BOLD, ITALIC, STRIKE, UNDERLINE, Palette, Row, Span, prefix, shorten, width_of, wrap
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ NARROWEST_TEXT = 4
 BOX_CELLS = 4
 LONGEST_PLACE = 60
 """Cells of an address without a host."""
-_TASK = re.compile(r"\[([ xX])\] +")
 _BREAK = re.compile(r"[ \t]*<br\s*/?>[ \t]*", re.IGNORECASE)
 _BULLETS = ("•", "-", "·")
 
@@ -42,27 +42,102 @@ def gap_between(before: str, kind: str, *, nested: bool = False) -> int:
     return 1
 
 
+@dataclass(slots=True)
+class Place:
+    """Where a part of a long item or quote is drawn, in the look that the whole has in one piece."""
+
+    width: int
+    base: Style
+    first: list[Span] = field(default_factory=list[Span])
+    """What stands left of its first row."""
+    rest: list[Span] = field(default_factory=list[Span])
+    above: list[Row] = field(default_factory=list[Row])
+    depth: int = 0
+    """Lists around it."""
+    boxed: bool = False
+    """The box of its task is drawn."""
+
+    @classmethod
+    def of(cls, block: Block, width: int, palette: Palette) -> Place:
+        place = cls(width, palette.text)
+        for frame in block.frames:
+            place._enter(frame.container, frame.opens, palette)
+            if frame.after and gap_between(frame.after, frame.kind, nested=True):
+                place.above.append(Row(place.rest, lead=_length(place.rest)))
+        return place
+
+    def _enter(self, container: Container, opens: bool, palette: Palette) -> None:
+        self.width = max(NARROWEST_TEXT, self.width)
+        first, rest = (_bar if container.kind == "quote" else self._mark)(container, palette)
+        if self.width - width_of(rest) < NARROWEST_TEXT:
+            if container.kind == "list" and opens:
+                # The mark stands alone, as in one piece.
+                self.above.append(Row([*self.first, *first], lead=_length([*self.first, *first])))
+                self.first = list(self.rest)
+        else:
+            self.first += first if opens else rest
+            self.rest += rest
+            self.width -= width_of(rest)
+        if container.kind == "quote":
+            self.base = palette.quote
+        else:
+            self.depth += 1
+
+    def _mark(self, item: Container, palette: Palette) -> tuple[list[Span], list[Span]]:
+        mark, look, self.boxed = item_mark(item.number, self.depth, item.done, self.width, palette)
+        return [(mark, look)], [(" " * len(mark), palette.text)]
+
+
+def _bar(quote: Container, palette: Palette) -> tuple[list[Span], list[Span]]:
+    bar: Span = ("│ ", palette.rule)
+    return [bar], [bar]
+
+
+def _length(spans: Sequence[Span]) -> int:
+    return sum(len(text) for text, _ in spans)
+
+
+def item_mark(
+    number: int | None, depth: int, done: bool | None, width: int, palette: Palette
+) -> tuple[str, Style, bool]:
+    """What stands before an item, its style, and whether that is the box of a task."""
+    mark = f"{_BULLETS[min(depth, len(_BULLETS) - 1)]} " if number is None else f"{number}. "
+    if done is None or width - len(mark) - BOX_CELLS < NARROWEST_TEXT:
+        return mark, palette.bullet, False
+    # The box says more than a bullet would.
+    return f"{'' if number is None else mark}[{'x' if done else ' '}] ", palette.ok if done else palette.bullet, True
+
+
 def block_rows(block: Block, width: int, palette: Palette) -> list[Row]:
+    place = Place.of(block, width, palette)
     if block.code is not None:
-        return CodeRows(block.code, width, palette).rows()
-    return _Layout(block, palette).rows(width)
+        return placed_code(block.code, place, palette).rows()
+    rows = _Layout(block, palette, place).rows()
+    return [*place.above, *prefix(rows, place.first, place.rest)] if block.frames else rows
+
+
+def placed_code(code: CodeBody, place: Place, palette: Palette) -> CodeRows:
+    return CodeRows(code, place.width, palette, above=place.above, first=place.first, rest=place.rest)
 
 
 class _Layout:
     """Walks the tokens of one block, in order, once."""
 
-    def __init__(self, block: Block, palette: Palette) -> None:
+    def __init__(self, block: Block, palette: Palette, place: Place) -> None:
         self._tokens = parsed(block)
         self._ordinal = block.ordinal
         self._palette = palette
+        self._place = place
         self._at = 0
-        self._depth = 0
+        self._depth = place.depth
         self._links = 0
         self._skip = 0
         """Characters of the next text that were drawn already."""
+        if place.boxed and block.frames[-1].opens:
+            self._task()
 
-    def rows(self, width: int) -> list[Row]:
-        return self._container(width, self._palette.text, "")
+    def rows(self) -> list[Row]:
+        return self._container(self._place.width, self._place.base, "")
 
     def _next(self) -> Token:
         token = self._tokens[self._at]
@@ -122,9 +197,9 @@ class _Layout:
     def _list(self, opening: Token, width: int, base: Style) -> list[Row]:
         ordered = opening.type == "ordered_list_open"
         number = int(opening.attrs.get("start", 1)) if ordered else 0
-        if self._depth == 0 and self._ordinal is not None and ordered:
+        if self._depth == self._place.depth and self._ordinal is not None and ordered:
             number = self._ordinal
-        bullet = _BULLETS[min(self._depth, len(_BULLETS) - 1)]
+        depth = self._depth
         closing = opening.type.replace("_open", "_close")
         rows: list[Row] = []
         self._depth += 1
@@ -134,13 +209,11 @@ class _Layout:
                 break
             if token.type != "list_item_open":
                 continue
-            mark = f"{number}. " if ordered else f"{bullet} "
+            done = self._task()
+            mark, look, boxed = item_mark(number if ordered else None, depth, done, width, self._palette)
+            if not boxed:
+                self._skip = 0
             number += 1
-            look = self._palette.bullet
-            if width - len(mark) - BOX_CELLS >= NARROWEST_TEXT and (done := self._task()) is not None:
-                # The box says more than a bullet would.
-                mark = f"{mark if ordered else ''}[{'x' if done else ' '}] "
-                look = self._palette.ok if done else look
             lead = ((mark, look),)
             if width - len(mark) < NARROWEST_TEXT:
                 # Nested too deep for the width: the mark stands alone, nothing moves further to the right.
@@ -157,7 +230,7 @@ class _Layout:
         if self._at + 1 >= len(self._tokens) or self._tokens[self._at].type != "paragraph_open":
             return None
         children = self._tokens[self._at + 1].children
-        match = _TASK.match(children[0].content) if children and children[0].type == "text" else None
+        match = TASK.match(children[0].content) if children and children[0].type == "text" else None
         if match is None:
             return None
         self._skip = match.end()

@@ -18,7 +18,8 @@ from mcp_tui.ui.widgets.call_details import ALL_ROWS, SHOWN_ROWS, detail_rows, e
 from mcp_tui.ui.widgets.call_line import call_row
 from mcp_tui.ui.widgets.code_body import CodeRows
 from mcp_tui.ui.widgets.markdown_blocks import Block, parsed
-from mcp_tui.ui.widgets.markdown_rows import block_rows, gap_between
+from mcp_tui.ui.widgets.markdown_containers import Frame
+from mcp_tui.ui.widgets.markdown_rows import Place, block_rows, gap_between, placed_code
 from mcp_tui.ui.widgets.rows import BOLD, Palette, Row, prefix, shorten, wrap
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class BlockItem(Item):
     def __init__(self, block: Block) -> None:
         super().__init__()
         self.block = block
-        self._code_rows: tuple[Layout, CodeRows] | None = None
+        self._code_rows: tuple[tuple[Layout, tuple[Frame, ...]], CodeRows] | None = None
 
     @property
     def kind(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]  follows the block, which may change
@@ -117,9 +118,10 @@ class BlockItem(Item):
         if code is None:
             self.kept = 0
             return block_rows(self.block, layout.width, layout.palette)
-        kept = self._code_rows
-        if kept is None or kept[0] != layout or kept[1].body is not code:
-            kept = self._code_rows = (layout, CodeRows(code, layout.width, layout.palette))
+        kept, key = self._code_rows, (layout, self.block.frames)
+        if kept is None or kept[0] != key or kept[1].body is not code:
+            place = Place.of(self.block, layout.width, layout.palette)
+            kept = self._code_rows = (key, placed_code(code, place, layout.palette))
         self.kept = kept[1].final
         return kept[1].rows()
 
