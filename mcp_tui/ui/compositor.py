@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
-from textual._compositor import Compositor, CompositorUpdate
+from textual._compositor import Compositor, CompositorUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
+
+from mcp_tui.ui.unsure_cells import drawn
 
 MOST_PARTS = 32
 """A region that falls into more is left to the framework."""
@@ -30,11 +32,29 @@ class LinesUpdate(CompositorUpdate):
         self.rest = rest
 
     def render_segments(self, console: Console) -> str:
-        drawn = "".join(f"\x1b[{y + 1};{x + 1}H{strip.render(console)}" for x, y, strip in self.lines)
-        return drawn + self.rest.render_segments(console) if self.rest is not None else drawn
+        lines = "".join(f"\x1b[{y + 1};{x + 1}H{drawn(strip, x, console)}" for x, y, strip in self.lines)
+        return lines + self.rest.render_segments(console) if self.rest is not None else lines
+
+
+class ScreenUpdate(LayoutUpdate):
+    """All of the screen."""
+
+    def render_segments(self, console: Console) -> str:
+        lines: list[str] = []
+        for y, strips in enumerate(self.strips, self.region.y):
+            x = self.region.x
+            lines.append(f"\x1b[{y + 1};{x + 1}H")
+            for strip in strips:
+                lines.append(drawn(strip, x, console))
+                x += strip.cell_length
+        return "".join(lines)
 
 
 class LeanCompositor(Compositor):
+    def render_full_update(self, simplify: bool = False) -> LayoutUpdate:
+        update = super().render_full_update(simplify)
+        return ScreenUpdate(update.strips, update.region)
+
     # The framework's own annotation is narrower than what its callers take.
     def render_partial_update(self) -> CompositorUpdate | None:  # pyright: ignore[reportIncompatibleMethodOverride]
         screen = self.size.region

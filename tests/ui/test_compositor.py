@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 import pytest
 from rich.segment import Segment
+from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.geometry import Region
@@ -129,3 +131,80 @@ async def test_an_update_is_written_at_its_place() -> None:
         await pilot.pause()
         update = LinesUpdate([(4, 2, Strip([Segment("here")]))])
         assert update.render_segments(app.console) == "\x1b[3;5Hhere"
+
+
+class Terminal:
+    """Draws what is written, with widths of its own; out of range is out of the picture."""
+
+    def __init__(self, widths: Mapping[str, int], width: int = 20, height: int = 3) -> None:
+        self.cells = [["~"] * width for _ in range(height)]
+        self._widths = widths
+        self._x = self._y = 0
+
+    def write(self, text: str) -> None:
+        for found in re.finditer(r"\x1b\[(\d+);(\d+)H|\x1b\[(\d+)G|\x1b\[[\d;]*m|([^\x1b])", text):
+            line, column, across, character = found.groups()
+            if line:
+                self._y, self._x = int(line) - 1, int(column) - 1
+            elif across:
+                self._x = int(across) - 1
+            elif character:
+                size = self._widths.get(character, 1)
+                row = self.cells[self._y]
+                if size and self._x < len(row):
+                    row[self._x : self._x + size] = [character, *[""] * (size - 1)]
+                elif not size:
+                    row[self._x - 1] += character
+                self._x += size
+
+    def rows(self) -> list[str]:
+        return ["".join(row) for row in self.cells]
+
+
+VARIATION, TONE, VOWEL = "\ufe0f", "\U0001f3fd", "\u093e"
+TERMINALS = {
+    "narrow": {VARIATION: 0, TONE: 0, "\U0001f44d": 2},
+    "wide": {VARIATION: 1, TONE: 2, "\U0001f44d": 2},
+}
+
+
+@pytest.mark.parametrize("widths", TERMINALS.values(), ids=TERMINALS)
+def test_what_follows_an_emoji_stands_at_its_place_in_every_terminal(widths: Mapping[str, int]) -> None:
+    style = Style(bold=True)
+    line = Strip(
+        [
+            Segment(" "),
+            Segment(f"\u26a0{VARIATION} a \U0001f44d{TONE}b", style),
+            Segment("   "),
+            Segment("1"),
+            Segment("  "),
+            Segment("\u2590"),
+        ]
+    )
+    terminal = Terminal(widths)
+    terminal.write(LinesUpdate([(2, 1, line)]).render_segments(App[None]().console))
+    row = terminal.cells[1]
+    assert (row[6], row[10], row[14], row[17]) == ("a", "b", "1", "\u2590")
+    assert row[:2] == ["~"] * 2 and row[18:] == ["~"] * 2
+    assert "~" not in row[2:18], "nothing of what was there before is left"
+
+
+def test_words_of_a_script_with_vowel_signs_keep_their_letters_and_move_nothing() -> None:
+    word = "\u0926\u0928\u092f" + VOWEL
+    line = Strip([Segment(word + "."), Segment("     "), Segment("\u2502")])
+    at = line.cell_length - 1
+    for size in (0, 1):
+        terminal = Terminal({VOWEL: size})
+        terminal.write(LinesUpdate([(0, 0, line)]).render_segments(App[None]().console))
+        assert "".join(terminal.cells[0]).startswith(word + ".")
+        assert terminal.cells[0][at] == "\u2502"
+        assert terminal.cells[0][at + 1 :] == ["~"] * (19 - at)
+
+
+async def test_the_whole_screen_is_drawn_with_the_same_care() -> None:
+    app = Shown()
+    async with app.run_test(size=(90, 24)) as pilot:
+        app.query_one(Static).update(f"\u26a0{VARIATION} here")
+        await pilot.pause()
+        update = app.screen._compositor.render_full_update()  # pyright: ignore[reportPrivateUsage]  what is tested
+        assert f"\u26a0{VARIATION}\x1b[" in update.render_segments(app.console)
