@@ -29,9 +29,9 @@ class ActionCommands(Provider):
         for key in KEYS:
             if key.id not in active or key.name in ("back", "palette"):
                 continue
-            text = f"{key.text}  ({shown(app.key_overrides.get(key.id, key.keys))})"
+            where = f"{SCOPES[key.scope]} · {shown(app.key_overrides.get(key.id, key.keys))}"
             run = partial(app.run_action, key.action, focused or self.screen)
-            yield key.text, f"{SCOPES[key.scope]} · {text}", run
+            yield key.text, where, run
         yield "Change the theme", "Preview while you choose", app.action_choose_theme
         yield (
             "Remembered approvals",

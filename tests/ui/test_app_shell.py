@@ -83,6 +83,20 @@ async def test_palette_finds_a_tool_and_opens_it_in_the_workbench() -> None:
         await until(lambda: "query_metrics" in app.export_screenshot(simplify=True), pilot)
 
 
+async def test_the_palette_says_an_action_once_with_its_place_and_key() -> None:
+    app = McpTuiApp(DEMO)
+    async with app.run_test(size=(120, 35)) as pilot:
+        await until(lambda: ready(app), pilot)
+        await pilot.press("ctrl+p")
+        await until(lambda: palette_is_open(app), pilot)
+        results = app.screen.query_one(OptionList)
+        await until(lambda: results.option_count > 0, pilot)
+        picture = app.export_screenshot(simplify=True).replace("&#160;", " ")
+        assert picture.count("Show all keys") == 1
+        assert "Everywhere · F1" in picture
+        assert "\U0001f50e" not in picture, "not every font has it"
+
+
 async def test_theme_is_previewed_restored_and_remembered() -> None:
     app = McpTuiApp(DEMO)
     async with app.run_test(size=(120, 35)) as pilot:
