@@ -435,3 +435,14 @@ async def test_nothing_logged_yet_is_said(folder: Path) -> None:
         write(folder, call(1))
         app.wire.feed.tell()
         await loaded(pilot, app, 2)
+
+
+async def test_the_mouse_may_move_over_the_list_before_a_new_look_is_painted(folder: Path) -> None:
+    example(folder)
+    app = WireApp(folder)
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.wire.list.numbers)
+        x, y = app.wire.list.region.offset
+        app.wire.list.notify_style_update()  # a theme, a resize, a dialog that closes
+        found, _ = app.screen.get_widget_and_offset_at(x + 2, y)
+        assert found is app.wire.list

@@ -212,9 +212,12 @@ class WireList(Widget, can_focus=True):
 
     # ------------------------------------------------------------------ drawing
 
-    def render_lines(self, crop: Region) -> list[Strip]:
+    def _mix_inks(self) -> None:
         if not self._inks:
             self._inks = {name: ink(self, f"wire-list--{name}") for name in (*_INKS, "thumb")}
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._mix_inks()
         self._day = self._today()
         # Once for all lines: each of these took longer than putting a line together.
         self._base = self.rich_style
@@ -223,6 +226,7 @@ class WireList(Widget, can_focus=True):
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
+        self._mix_inks()  # the framework asks for a single line, under the mouse, also between two paints
         width = self.size.width
         base = self._base
         if not self.numbers:
