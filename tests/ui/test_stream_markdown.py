@@ -39,6 +39,8 @@ PIECES = [
     "> quote\n> - list in quote\nlazy\n",
     "---\n",
     "日本語のテキストと絵文字👩‍💻が混ざる。\n",
+    "[a], [b][a] and ![c][A]\n\n> [a]\n\n- [a][]\n- x\n",
+    "[a]: https://example.com/a 'A'\n[b c]: <x y>\n",
     "<b>html</b> & &amp; \\* [ref][1]\n\n[1]: https://example.com\n",
     "\tliteral tab\tinside\n",
     "~~~\ncode\n\t~~~\n~~~ x\n~~~~\n",
@@ -331,6 +333,45 @@ def test_a_picture_without_a_host_does_not_fill_the_screen_with_its_data() -> No
     rows = rows_of(f"![dot](data:image/png;base64,{'A' * 5000})")
     assert len(rows) <= 3
     assert rows[0].startswith("[image: dot]")
+
+
+REFERENCES = """See [the docs][1], [other] and ![a picture][pic]; [^1] and [none][2] are no links.
+
+- in a list [too][1]
+
+[1]: https://example.com/docs "The docs"
+[other]: <https://other.example>
+[pic]: https://img.example/x.png
+[^1]: note
+
+[1]: https://late.example
+[js]: javascript:alert(1)
+"""
+
+
+def test_links_find_the_definitions_that_come_at_the_end() -> None:
+    rows = rows_of(REFERENCES, 200)
+    assert rows[0] == (
+        "See the docs (example.com), other (other.example) and [image: a picture] (img.example);"
+        " [^1] and [none][2] are no links."
+    )
+    assert rows[1] == "• in a list too (example.com)"
+    assert rows[3:7] == [
+        '[1]: https://example.com/docs "The docs"',
+        "[other]: https://other.example",
+        "[pic]: https://img.example/x.png",
+        "[^1]: note",
+    ], "where a link leads stays in view"
+
+
+def test_what_was_shown_before_its_definition_came_is_drawn_again() -> None:
+    shown = StreamDocument(lambda: 0.0)
+    shown.start_turn(1, "why?")
+    for piece, first in ((REFERENCES[:150], "[the docs][1]"), (REFERENCES[150:], "the docs (example.com)")):
+        shown.append_text(piece)
+        shown.drain()
+        lay_out(shown, 200)
+        assert first in next(row.text for _, row in shown.rows() if row)
 
 
 def test_what_is_open_in_a_fence_is_coloured_as_it_goes_on() -> None:

@@ -10,10 +10,10 @@ is the same for every chunking.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mcp_tui.ui.widgets.code_body import CodeBody, language_of
 from mcp_tui.ui.widgets.markdown_containers import TAB_STOP, Container, Frame, item
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 LONGEST_BLOCK = 8192
 CUT_FROM = 4096
+
+References: TypeAlias = dict[str, dict[str, str]]
+"""What labels of links stand for, in the parser's own form."""
 
 _KINDS = {
     "paragraph_open": "paragraph",
@@ -55,6 +58,8 @@ class Block:
     code: CodeBody | None = None
     frames: tuple[Frame, ...] = ()
     """The containers it is a part of, the outermost first; `kind` is then the kind of that one."""
+    references: Mapping[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]], compare=False)
+    """Of its text, as far as it is known: it grows."""
 
 
 @dataclass(slots=True)
@@ -86,7 +91,7 @@ class _Fence:
 
 
 def parsed(block: Block) -> tuple[Token, ...]:
-    return block.tokens or tuple(_parser().parse(block.source))
+    return block.tokens or tuple(_parser().parse(block.source, {"references": block.references}))
 
 
 def prepare() -> None:
@@ -99,17 +104,24 @@ def _parser() -> MarkdownIt:
     # Late: the first frame shows no Markdown.
     from markdown_it import MarkdownIt
 
-    # Reference definitions may stand anywhere in a document and change what was shown long before.
+    # Definitions of references stay in view: they say where a link leads, and `[^1]: see` is none. See `_define`.
     return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("reference")
 
 
 _TABLE_HEAD_LINES = 2
+_DEFINITION = re.compile(
+    r" {0,3}\[(?!\^)((?:[^\[\]\\]|\\.){1,200})\]:[ \t]*(?:<([^<>]*)>|([^\s<]\S*))"
+    r"(?:[ \t]+(?:\"[^\"]*\"|'[^']*'|\([^()]*\)))?[ \t]*"
+)
 _DEEP_ITEM = "123456789. x"
 _FENCE_OPEN = re.compile(r"^( {0,3})(`{3,}|~{3,})")
 
 
 class BlockSplitter:
-    def __init__(self) -> None:
+    def __init__(self, references: References | None = None) -> None:
+        """references: of the text that this one is a part of; it then defines none."""
+        self.references: References = {} if references is None else references
+        self._defines = references is None
         self._text = ""
         self._fence: _Fence | None = None
         self._inside: _Inside | None = None
@@ -144,7 +156,7 @@ class BlockSplitter:
                     return finished, still_open
             if not self._text:
                 return finished, []
-            extents = _extents(_parser().parse(self._text))
+            extents = _extents(_parser().parse(self._text, {"references": self.references}))
             lines = self._text.split("\n")
             if self._cut_oversize(extents, lines, finished):
                 continue
@@ -238,7 +250,8 @@ class BlockSplitter:
         for extent in extents:
             source = "\n".join(lines[extent.start : extent.end])
             tokens = () if end else tuple(extent.tokens)
-            blocks.append(_block(extent, continued, ordinal, source, tokens))
+            known = self._define(extent, source) if end else self.references
+            blocks.append(_block(extent, continued, ordinal, source, known, tokens))
             continued, ordinal = False, None
         return blocks
 
@@ -246,11 +259,25 @@ class BlockSplitter:
         for extent in extents:
             continued = self._goes_on(extent)
             source = "\n".join(lines[extent.start : extent.end])
-            finished.append(_block(extent, continued, self._ordinal if continued else None, source))
+            known = self._define(extent, source)
+            finished.append(_block(extent, continued, self._ordinal if continued else None, source, known))
             if extent.kind == "list":
                 start = self._ordinal if continued else _start_number(extent)
                 self._ordinal = None if start is None else start + len(_units(extent))
             self._in_list = ""
+
+    def _define(self, extent: _Extent, source: str) -> References:
+        """Note what a finished paragraph defines; what its own labels stand for: nothing where it defines them."""
+        defined = False
+        for line in source.split("\n") if self._defines and extent.kind == "paragraph" and "]:" in source else ():
+            match = _DEFINITION.fullmatch(line)
+            if match is None:
+                break
+            defined = True
+            address = _parser().normalizeLink(match[2] if match[2] is not None else match[3])
+            if _parser().validateLink(address):
+                self.references.setdefault(_normalised(match[1]), {"title": "", "href": address})
+        return {} if defined else self.references
 
     def _goes_on(self, extent: _Extent) -> bool:
         return extent.kind == "list" and extent.tokens[0].markup == self._in_list
@@ -260,12 +287,12 @@ class BlockSplitter:
     def _enter(self, extent: _Extent, line: str, goes_on: bool) -> bool:
         """Go on with what the item or quote at the beginning of the text holds. False: its first line is not clear."""
         if extent.kind == "quote":
-            self._inside = _Inside(Container("quote"), None, goes_on)
+            self._inside = _Inside(Container("quote"), None, goes_on, self.references)
             return True
         number = self._ordinal if goes_on else _start_number(extent)
         found = item(line, extent.tokens[0].markup, number)
         if found is not None:
-            self._inside = _Inside(*found, goes_on)
+            self._inside = _Inside(*found, goes_on, self.references)
         return found is not None
 
     def _feed_inside(self, inside: _Inside, finished: list[Block], *, end: bool) -> list[Block]:
@@ -296,10 +323,10 @@ class BlockSplitter:
 class _Inside:
     """What a list item or a quote holds, as a text of its own."""
 
-    def __init__(self, container: Container, first: str | None, continued: bool) -> None:
+    def __init__(self, container: Container, first: str | None, continued: bool, references: References) -> None:
         """first: what the first line of an item holds."""
         self.container = container
-        self.splitter = BlockSplitter()
+        self.splitter = BlockSplitter(references)
         self.ended = False
         self._first = first
         self._continued = continued
@@ -373,6 +400,7 @@ def _block(
     continued: bool,
     ordinal: int | None,
     source: str,
+    references: References,
     tokens: tuple[Token, ...] = (),
 ) -> Block:
     code: CodeBody | None = None
@@ -383,7 +411,15 @@ def _block(
             lines.pop()
         code = CodeBody(language_of(token.info), lines)
     in_list = continued and extent.kind == "list"
-    return Block(extent.kind, source, tokens, in_list, ordinal if in_list else None, code)
+    number = ordinal if in_list else None
+    return Block(extent.kind, source, tokens, in_list, number, code, references=references)
+
+
+def _normalised(label: str) -> str:
+    """As the parser looks labels up."""
+    from markdown_it.common.utils import normalizeReference
+
+    return normalizeReference(label)
 
 
 def _extents(tokens: list[Token]) -> list[_Extent]:

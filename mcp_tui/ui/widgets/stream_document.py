@@ -57,6 +57,8 @@ class _Writing:
         self.splitter = BlockSplitter()
         self.text: list[str] = []
         self.open: list[BlockItem] = []
+        self.defined = 0
+        """References that were known when blocks were last told."""
 
 
 class StreamDocument:
@@ -321,6 +323,17 @@ class StreamDocument:
             old.append(item)
             self._append(item)
         writing.open = old[len(finished) :]
+        self._tell_references(writing)
+
+    def _tell_references(self, writing: _Writing) -> None:
+        """A definition may come long after the text that uses it."""
+        references = writing.splitter.references
+        if len(references) == writing.defined:
+            return
+        writing.defined = len(references)
+        for item in self.items:
+            if isinstance(item, BlockItem) and item.block.references is references and "[" in item.block.source:
+                self.invalidate(item)
 
     def _close(self) -> None:
         writing, self._writing = self._writing, None
