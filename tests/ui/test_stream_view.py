@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from textual.geometry import Offset
+from textual.geometry import Offset, Region
 from textual.selection import Selection
 
 from mcp_tui.core.errors import ErrorInfo
@@ -324,6 +324,15 @@ async def test_text_is_selected_with_the_mouse() -> None:
         assert app.screen.get_selected_text() == "beta"
         await pilot.press("c")
         assert app.copied[-1] == "beta"
+
+
+async def test_selected_text_may_be_drawn_once_more_while_its_screen_goes() -> None:
+    async with column_app() as (app, pilot):
+        app.feed(text("alpha beta gamma"))
+        await pilot.pause()
+        app.screen.selections = {app.view: Selection(Offset(0, 0), Offset(5, 0))}
+        app.screen._component_styles.clear()  # pyright: ignore[reportPrivateUsage]  as the framework does on unmount
+        assert "alpha beta" in app.view.render_lines(Region(0, 0, 58, 1))[0].text
 
 
 async def test_a_second_turn_shows_the_prompts() -> None:

@@ -182,7 +182,7 @@ class LineView(ScrollView, can_focus=True):
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(number)) is not None:
             start, end = span
-            style = self.screen.get_component_rich_style("screen--selection")
+            style = self.selection_style
             text.stylize(style, start, len(text) if end == -1 else end)
         strip = Strip(text.render(host(self).console), cell_len(text.plain)).apply_style(base)
         # apply_style puts the base under what is there already.

@@ -350,7 +350,7 @@ class StreamCanvas(Widget, can_focus=False):
         for start, end, style in marks:
             segments = restyled(segments, base, start, end, style)
         if span is not None:
-            chosen = self.screen.get_component_rich_style("screen--selection")
+            chosen = self.selection_style
             length = len(row.text)
             segments = restyled(segments, base, span[0], length if span[1] == -1 else min(span[1], length), chosen)
         gutter = Segment(glyphs.CURRENT, layout.palette.marker) if marked else Segment(" ", base)
