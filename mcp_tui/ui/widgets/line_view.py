@@ -189,9 +189,20 @@ class LineView(ScrollView, can_focus=True):
         return strip.extend_cell_length(width, base).crop(0, width).apply_offsets(0, number)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        rows = ((self._rows[piece.row], piece) for piece in self._pieces)
-        lines = ("" if row.kind == "picture" else row.text[piece.start : piece.end] for row, piece in rows)
-        return selection.extract("\n".join(lines)), "\n"
+        parts: list[str] = []
+        for number, piece in enumerate(self._pieces):
+            span = selection.get_span(number)
+            if span is None or piece.row >= len(self._rows):
+                continue
+            row = self._rows[piece.row]
+            text = "" if row.kind == "picture" else row.text
+            if parts:
+                before = self._pieces[number - 1]
+                # What wrapping broke is one line again, with the space it broke at.
+                parts.append("\n" if before.row != piece.row else text[before.end : piece.start])
+            start, end = span
+            parts.append(text[piece.start : piece.end][start : None if end == -1 else end])
+        return "".join(parts), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.refresh()
