@@ -12,7 +12,7 @@ from mcp_tui.core.state import CallStatus
 from mcp_tui.ui.widgets import markdown_blocks
 from mcp_tui.ui.widgets.code_body import CodeBody
 from mcp_tui.ui.widgets.markdown_blocks import LONGEST_BLOCK, BlockSplitter
-from mcp_tui.ui.widgets.rows import Palette, Row, wrap
+from mcp_tui.ui.widgets.rows import Palette, Row, Span, wrap
 from mcp_tui.ui.widgets.stream_document import StreamDocument
 from mcp_tui.ui.widgets.stream_items import Layout
 from tests.ui.stream_harness import call
@@ -76,7 +76,14 @@ def lay_out(shown: StreamDocument, width: int = 34) -> None:
 
 
 def look(shown: StreamDocument) -> list[tuple[object, ...]]:
-    return [(row.spans, row.lead, row.fill) if row else () for _, row in shown.rows()]
+    return [(tuple(map(seen, row.spans)), row.lead, row.fill) if row else () for _, row in shown.rows()]
+
+
+def seen(span: Span) -> tuple[object, ...]:
+    """Without the number of a link within its block: the items of a list are one block or several, as they came."""
+    text, style = span
+    target = style.meta.get("to")
+    return text, style.without_color, style.color, style.bgcolor, target and (target[0], target[2])
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
