@@ -10,14 +10,16 @@ import asyncio
 import json
 import logging
 from collections import deque
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, cast
 
 import anyio
 from mcp.shared.message import SessionMessage
-from mcp_types import PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, jsonrpc_message_adapter
+from mcp_types import PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
 from mcp_tui.sessions.child import Child
+from mcp_tui.sessions.decoding import message_decoder
 from mcp_tui.sessions.wirelog.log import Recorder
 
 _log = logging.getLogger(__name__)
@@ -26,13 +28,13 @@ _log = logging.getLogger(__name__)
 def parsed(line: bytes) -> list[SessionMessage | Exception]:
     """What one line (or event) holds; a batch (2025-03-26) gives several. Invalid UTF-8 becomes U+FFFD, not an end."""
     try:
-        return [SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))]
+        return [SessionMessage(message_decoder.validate_json(line, by_name=False))]
     except ValueError as fault:
         error = fault
     text = line.decode("utf-8", "replace")
     if "\ufffd" in text:
         try:
-            return [SessionMessage(jsonrpc_message_adapter.validate_json(text, by_name=False))]
+            return [SessionMessage(message_decoder.validate_json(text, by_name=False))]
         except ValueError as fault:
             error = fault
     return _salvage(text, error)
@@ -44,11 +46,15 @@ def _salvage(text: str, error: ValueError) -> list[SessionMessage | Exception]:
         decoded: Any = json.loads(text)
     except (ValueError, RecursionError):
         return [error]
+    with suppress(ValueError):
+        # Only the depth is wrong with it: pydantic reads 200 levels.
+        if isinstance(message := message_decoder.validate_python(decoded, by_name=False), JSONRPCResponse):
+            return [_refused(message.id, "The server's answer is nested too deeply to be read")]
     if isinstance(decoded, list):
         found: list[SessionMessage | Exception] = []
         for item in cast("list[Any]", decoded):
             try:
-                found.append(SessionMessage(jsonrpc_message_adapter.validate_python(item, by_name=False)))
+                found.append(SessionMessage(message_decoder.validate_python(item, by_name=False)))
             except ValueError as fault:
                 found.extend(_unreadable(item, fault))
         return found or [error]
@@ -60,10 +66,12 @@ def _unreadable(decoded: Any, error: ValueError) -> list[SessionMessage | Except
         item = cast("dict[str, Any]", decoded)
         request_id = item.get("id")
         if isinstance(request_id, str | int) and not isinstance(request_id, bool) and "method" not in item:
-            message = "The server's answer is not a valid JSON-RPC response"
-            answer = JSONRPCError(jsonrpc="2.0", id=request_id, error=ErrorData(code=PARSE_ERROR, message=message))
-            return [error, SessionMessage(answer)]
+            return [error, _refused(request_id, "The server's answer is not a valid JSON-RPC response")]
     return [error]
+
+
+def _refused(request_id: str | int, why: str) -> SessionMessage:
+    return SessionMessage(JSONRPCError(jsonrpc="2.0", id=request_id, error=ErrorData(code=PARSE_ERROR, message=why)))
 
 
 class PipeReads:

@@ -8,6 +8,7 @@ from mcp_tui.sessions.authorisation.authoriser import Authoriser, Host
 from mcp_tui.sessions.authorisation.vault import default_vault
 from mcp_tui.sessions.calls import complete, get_prompt, read_resource
 from mcp_tui.sessions.connection import Connection
+from mcp_tui.sessions.decoding import hasten_http
 from mcp_tui.sessions.logs import quiet_deprecations
 from mcp_tui.sessions.raw import send_raw
 from mcp_tui.sessions.resource_watch import set_log_level
@@ -16,6 +17,7 @@ from mcp_tui.sessions.task_desk import cancel_known_task, list_tasks, task_outco
 from mcp_tui.sessions.tool_calls import call_tool
 
 quiet_deprecations()
+hasten_http()
 
 
 def new_authoriser(spec: ServerSpec, policy: SignInPolicy, host: Host) -> Authoriser | None:

@@ -14,6 +14,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 from pydantic import ValidationError
 
+from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.exchange import CURRENT, Exchange
 from mcp_tui.sessions.probe import Probe
 from mcp_tui.sessions.repair import LISTS, repaired_page
@@ -21,6 +22,8 @@ from mcp_tui.sessions.task_tap import TaskTap
 from mcp_tui.sessions.wirelog.log import Recorder
 
 _UNREAD_CHARS = 200
+_VALIDATED_PARTS = 1_000
+"""Of the content of a tool's result."""
 _UNTYPED_VERSION = "2025-11-25"  # what the SDK assumes before the handshake
 
 
@@ -97,6 +100,9 @@ class Tap:
         if exchange is not None:
             # A copy, because the SDK clamps and strips keys of the dictionary it gets.
             exchange.raw = dict(message.result)
+            if method == "tools/call":
+                light = message.model_copy(update={"result": _without_bulk(message.result)})
+                return SessionMessage(light, item.metadata)
         return item
 
     def _known_id(self, given: str | int | None) -> str | int:
@@ -109,6 +115,21 @@ class Tap:
         if not self._ended:
             self._ended = True
             self._on_end()
+
+
+def _without_bulk(result: JsonObject) -> JsonObject:
+    """What the SDK has to see of a tool's result. Who called reads `Exchange.raw`, and nobody what the SDK makes of it.
+
+    It validates every level of a result in one go, twice, which held the event loop for seconds where one is large.
+    """
+    light = dict(result)
+    structured = light.get("structuredContent")
+    if isinstance(structured, dict | list):  # of the same kind: before 2026-07-28 it has to be an object
+        light["structuredContent"] = {} if isinstance(structured, dict) else []
+    content = light.get("content")
+    if isinstance(content, list):
+        light["content"] = content[:_VALIDATED_PARTS]
+    return light
 
 
 def subject_of(params: Mapping[str, Any] | None) -> str:
