@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.events import MetricsChanged, StatusChanged, TextAppended, TurnStarted
 from mcp_tui.core.state import CallRecord, CallStatus, ColumnStatus, Metrics, Progress, Usage
 from mcp_tui.ui.widgets import glyphs
-from mcp_tui.ui.widgets.call_details import describe, packed
+from mcp_tui.ui.widgets.call_details import MAX_JSON_CHARACTERS, describe, detail_rows, packed
 from mcp_tui.ui.widgets.call_line import call_row
 from mcp_tui.ui.widgets.frame_clock import FrameClock
 from mcp_tui.ui.widgets.metrics_line import metrics_text, token_count
@@ -54,6 +55,31 @@ def line(width: int = 60, *, folded: bool = True, **changes: object) -> str:
 )
 def test_metrics_drop_from_the_right(width: int, text: str) -> None:
     assert metrics_text(METRICS, width, demo=False) == text
+
+
+class Counted(list[object]):
+    """How many of its items were looked at."""
+
+    seen = 0
+
+    def __iter__(self) -> Iterator[object]:
+        for item in super().__iter__():
+            self.seen += 1
+            yield item
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_huge_structured_result_is_unfolded_without_walking_all_of_it(everything: bool) -> None:
+    items = Counted([{"id": number} for number in range(200_000)])
+    record = CallRecord(
+        "1", 1, "s", "big", {}, "{}", CallStatus.OK, result={"content": [], "structuredContent": {"items": items}}
+    )
+    rows = detail_rows(record, 60, PALETTE, everything=everything)
+    assert '"id": 3' in "\n".join(row.text for row in rows)
+    assert 0 < items.seen < 30_000
+    (copied,) = {row.code.source for row in rows if row.code is not None}
+    assert copied.endswith("\n… cut here")
+    assert MAX_JSON_CHARACTERS <= len(copied) < MAX_JSON_CHARACTERS + 100
 
 
 def test_metrics_fit_every_width() -> None:

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 
 from mcp_tui.core import media
 from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.json_text import dump_start
 from mcp_tui.core.state import CallRecord, CallStatus
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
@@ -24,6 +25,8 @@ ALL_ROWS = 4000
 """Even "everything" ends: the interface stays quick."""
 ROW_CHARACTERS = 400
 """Upper bound of characters one row can take, for cutting huge texts before they are laid out."""
+MAX_JSON_CHARACTERS = 500_000
+"""Of one value, to be shown and copied: indenting 20 MB takes seconds. The Workbench saves results of any size."""
 _HEAD_BYTES = 64 << 10
 _SHORT_VALUE = re.compile(r' *(?:"(?:[^"\\]|\\.){0,22}"|[-\dtfn][^" ]{0,23}),?')
 
@@ -99,13 +102,16 @@ def _text(text: str, width: int, palette: Palette, limit: int) -> Iterable[Row]:
 
 def _json(value: Any, width: int, palette: Palette, limit: int) -> list[Row]:
     """On one line where it fits."""
-    short = clean_line(json.dumps(value, ensure_ascii=False))
-    if cell_len(short) <= width - 2:
-        return CodeRows(CodeBody("json", [short]), width, palette).rows()
-    whole = clean(json.dumps(value, indent=2, ensure_ascii=False))
-    lines = [
-        line[: limit * ROW_CHARACTERS] for line in packed(whole.split("\n", 20 * limit)[: 20 * limit])[: limit + 1]
-    ]
+    text, complete = dump_start(value, max_chars=MAX_JSON_CHARACTERS)
+    if complete:
+        short = clean_line(json.dumps(value, ensure_ascii=False))
+        if cell_len(short) <= width - 2:
+            return CodeRows(CodeBody("json", [short]), width, palette).rows()
+    else:
+        text += "\n… cut here"
+    whole = clean(text)
+    lines = packed(whole.split("\n", 20 * limit)[: 20 * limit])[: limit + 1]
+    lines = [line[: limit * ROW_CHARACTERS] for line in lines]
     return CodeRows(CodeBody("json", lines, whole=whole), width, palette).rows()
 
 
