@@ -31,7 +31,9 @@ class Child(asyncio.SubprocessProtocol):
         self.discarding = False
         self.fault: str | None = None
         self.exited = asyncio.Event()
-        self.stderr_ended = asyncio.Event()
+        self.released = asyncio.Event()
+        """Nobody has the other end of its output and error output any more."""
+        self._lost: set[int] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         output = cast("asyncio.SubprocessTransport", transport).get_pipe_transport(1)
@@ -76,10 +78,11 @@ class Child(asyncio.SubprocessProtocol):
                 self._put(b"".join(self._parts))
                 self._parts, self._size = [], 0
             self._end_output()
-        elif fd == 2:
-            self.stderr_ended.set()
-        else:
+        elif fd == 0:
             self.may_write.set()
+        self._lost.add(fd)
+        if {1, 2} <= self._lost:
+            self.released.set()
 
     def _end_output(self) -> None:
         self.output_ended = True

@@ -10,13 +10,15 @@ import signal
 import subprocess
 from contextlib import suppress
 
+from mcp_tui.sessions.pipe_holders import signal_holders
+
 _log = logging.getLogger(__name__)
 
 GUARD_EXIT_S = 2
 """Whole seconds, as every `sleep` takes them: what the guard leaves a group to end by itself, for its input ended."""
 GUARD_TERM_S = 1
 _GOODBYE_S = 1.0
-_GUARD = """
+_GUARD = r"""
 trap '' HUP INT QUIT TERM
 groups=' '
 while read -r what group; do
@@ -25,15 +27,35 @@ while read -r what group; do
     -) case $groups in *" $group "*) groups="${groups%%" $group "*} ${groups#*" $group "}" ;; esac ;;
   esac
 done
-left() { for group in $groups; do kill -s 0 -- "-$group" 2>/dev/null && return 0; done; return 1; }
-tell() { for group in $groups; do kill -s "$1" -- "-$group" 2>/dev/null; done; }
+escaped() {
+  ls -l /proc/[0-9]*/fd 2>/dev/null | awk -v groups="$groups" '
+    BEGIN {
+      count = split(groups, group, " ")
+      for (i = 1; i <= count; i++) {
+        pipes = split(group[i], number, ",")
+        for (j = 2; j <= pipes; j++) ours["pipe:[" number[j] "]"] = 1
+      }
+    }
+    /^\/proc\// { split($0, path, "/") }
+    $NF in ours && !told[path[3]]++ { print path[3] }'
+}
+left() {
+  for group in $groups; do kill -s 0 -- "-${group%%,*}" 2>/dev/null && return 0; done
+  [ -n "$(escaped)" ]
+}
+tell() {
+  for group in $groups; do kill -s "$1" -- "-${group%%,*}" 2>/dev/null; done
+  for pid in $(escaped); do kill -s "$1" "$pid" 2>/dev/null; done
+}
 wait_for() { count=0; while left && [ "$count" -lt "$1" ]; do sleep 1; count=$((count + 1)); done; }
 wait_for "$1"
 tell TERM
 wait_for "$2"
 tell KILL
 """
-"""Reads `+ GROUP` and `- GROUP`; the end of its input is the end of this program, however it came about."""
+"""Reads `+ GROUP,PIPE,PIPE` and `- GROUP,PIPE,PIPE`; the end of its input is the end of this program, however it came
+about. Who left its group is found by the pipes, where there is a `/proc`.
+"""
 
 
 class ProcessGroups:
@@ -44,10 +66,14 @@ class ProcessGroups:
     signal does less: it would need a wrapper around every command, strikes when the *thread* that started the child
     ends, kills without giving the child time, and does not reach what the child started. Without a shell the
     children still see their input end.
+
+    A process leaves its group with `setsid` (the command of that name starts the whole server so); as long as it
+    keeps its output it is found by that. One that gave that up too became a daemon, and is left alone.
     """
 
     def __init__(self) -> None:
-        self._leaders: set[int] = set()
+        self._leaders: dict[int, tuple[int, ...]] = {}
+        """With the pipes of its output."""
         self._guard: subprocess.Popen[bytes] | None = None
         self._watching = False
         self.starting = asyncio.Lock()
@@ -65,21 +91,25 @@ class ProcessGroups:
         if guard is not None:
             await asyncio.to_thread(_dismiss, guard)
 
-    def add(self, leader: int) -> None:
-        self._leaders.add(leader)
+    def add(self, leader: int, pipes: tuple[int, ...] = ()) -> None:
+        """pipes: the numbers of those it writes to."""
+        self._leaders[leader] = pipes
         if self._guard is None and self._watching:
             self._post_guard()
-        self._tell_guard("+", leader)
+        self._tell_guard("+", leader, pipes)
 
     def discard(self, leader: int) -> None:
-        if leader in self._leaders:
-            self._leaders.discard(leader)
-            self._tell_guard("-", leader)
+        pipes = self._leaders.pop(leader, None)
+        if pipes is not None:
+            self._tell_guard("-", leader, pipes)
 
     def kill(self) -> None:
-        for leader in list(self._leaders):
+        for leader in self._leaders:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(leader, signal.SIGKILL)
+        if pipes := [pipe for pipes in self._leaders.values() for pipe in pipes]:
+            signal_holders(pipes, signal.SIGKILL)
+        for leader in list(self._leaders):
             self.discard(leader)
 
     def _post_guard(self) -> None:
@@ -104,12 +134,12 @@ class ProcessGroups:
             os.set_blocking(guard.stdin.fileno(), False)
         self._guard = guard
 
-    def _tell_guard(self, what: str, leader: int) -> None:
+    def _tell_guard(self, what: str, leader: int, pipes: tuple[int, ...]) -> None:
         guard = self._guard
         if guard is None or guard.stdin is None:
             return
         try:
-            guard.stdin.write(f"{what} {leader}\n".encode())
+            guard.stdin.write(f"{what} {','.join(map(str, (leader, *pipes)))}\n".encode())
         except OSError as error:  # somebody ended it
             _log.warning("the guard of the servers is gone: %s", error)
             self._guard, self._watching = None, False

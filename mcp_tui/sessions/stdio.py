@@ -14,13 +14,14 @@ import signal
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import IO, cast
 
 import anyio
 from mcp.client._transport import TransportStreams
 
 from mcp_tui.sessions.child import Child
 from mcp_tui.sessions.pipe import PipeReads, PipeWrites
+from mcp_tui.sessions.pipe_holders import pipe_numbers, signal_holders
 from mcp_tui.sessions.processes import ProcessGroups
 from mcp_tui.sessions.stderr import StderrTail
 from mcp_tui.sessions.wirelog.log import Recorder
@@ -32,6 +33,7 @@ EXIT_S = 2.0
 TERM_S = 1.5
 KILL_S = 0.8
 _GROUP_S = 0.3
+_ESCAPED_S = 0.4
 
 
 @dataclass(slots=True)
@@ -81,7 +83,8 @@ async def stdio_streams(
     # No await between the start and the try below: a cancellation in the gap would leak the process.
     pid = transport.get_pid()
     report.pid = pid
-    groups.add(pid)
+    pipes = _output_pipes(transport)
+    groups.add(pid, pipes)
     reads = PipeReads(child, recorder)
     writes = PipeWrites(cast("asyncio.WriteTransport", transport.get_pipe_transport(0)), child, reads, recorder)
     try:
@@ -95,7 +98,7 @@ async def stdio_streams(
                 await writes.aclose()
                 with anyio.move_on_after(FLUSH_S):
                     await writes.flush()
-                await _stop(transport, child, pid, report)
+                await _stop(transport, child, pid, pipes, report)
     finally:
         writes.abandon()
         code = transport.get_returncode()
@@ -105,8 +108,18 @@ async def stdio_streams(
         transport.close()
 
 
-async def _stop(transport: asyncio.SubprocessTransport, child: Child, pid: int, report: ChildReport) -> None:
+def _output_pipes(transport: asyncio.SubprocessTransport) -> tuple[int, ...]:
+    """Of what has ended already, nobody can have the other end."""
+    streams = [stream for fd in (1, 2) if (stream := transport.get_pipe_transport(fd)) is not None]
+    files = [cast("IO[bytes]", stream.get_extra_info("pipe")) for stream in streams]
+    return pipe_numbers(file.fileno() for file in files if not file.closed)
+
+
+async def _stop(
+    transport: asyncio.SubprocessTransport, child: Child, pid: int, pipes: tuple[int, ...], report: ChildReport
+) -> None:
     """Close its input, wait, then signal the whole group: the order the specification gives (lifecycle, shutdown)."""
+    gone_by = anyio.current_time() + EXIT_S
     if (pipe := transport.get_pipe_transport(0)) is not None:
         pipe.close()
     if not await _within(child.exited, EXIT_S):
@@ -121,7 +134,18 @@ async def _stop(transport: asyncio.SubprocessTransport, child: Child, pid: int, 
         if not _signal_group(pid, number):
             break
         await _group_gone(pid, _GROUP_S)
-    await _within(child.stderr_ended, _GROUP_S)
+    if not await _within(child.released, _GROUP_S):
+        await _end_escaped(child, pipes, gone_by)
+
+
+async def _end_escaped(child: Child, pipes: tuple[int, ...], gone_by: float) -> None:
+    """Somebody outside the group still has its output. gone_by: until when it may end by itself, its input ended."""
+    if await _within(child.released, max(0.0, gone_by - anyio.current_time())):
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        left = await anyio.to_thread.run_sync(signal_holders, pipes, number)
+        if not left or await _within(child.released, _ESCAPED_S):
+            return
 
 
 async def _within(event: asyncio.Event, seconds: float) -> bool:

@@ -26,6 +26,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcp_tui.sessions.stdio.TERM_S", 0.4)
 
 
+HAS_PROC = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="a process outside its group is found there")
 STUBBORN: dict[str, Any] = {"ignore_eof": True, "ignore_sigterm": True}
 
 
@@ -55,6 +56,31 @@ async def test_leaving_ends_every_child_also_the_stubborn_and_their_children(tmp
         await until_true(lambda: len(_alive(pids)) == 5)
     assert _alive(pids) == []
     assert {server.status for server in manager.snapshot()} == {ServerStatus.CLOSED}
+
+
+@HAS_PROC
+@pytest.mark.usefixtures("brief")
+async def test_leaving_ends_a_server_that_left_its_process_group(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    specs = [
+        stdio("good", pid_file=str(pids), detach=True),
+        stdio("stubborn", pid_file=str(pids), detach=True, child=True, **STUBBORN),
+    ]
+    async with SessionManager(specs) as manager:
+        for name in ("good", "stubborn"):
+            await until_status(manager, ServerStatus.READY, name=name)
+        assert len(_alive(pids)) == 3
+    assert _alive(pids) == []
+
+
+async def test_a_daemon_that_gave_up_our_output_is_left_alone(tmp_path: Path) -> None:
+    """It was made to outlive what started it."""
+    pids, daemon = tmp_path / "pids", tmp_path / "daemon"
+    async with SessionManager([stdio(pid_file=str(pids), daemon=str(daemon))]) as manager:
+        await until_status(manager, ServerStatus.READY)
+    assert _alive(pids) == []
+    (left,) = _alive(daemon)
+    os.kill(left, signal.SIGKILL)
 
 
 async def test_stubborn_servers_are_ended_together_and_not_one_after_the_other(tmp_path: Path) -> None:
@@ -217,7 +243,9 @@ def _started(pids: Path, options: dict[str, Any]) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.mark.parametrize("options", [{}, {**STUBBORN, "child": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {**STUBBORN, "child": True}, pytest.param({**STUBBORN, "detach": True}, marks=HAS_PROC)]
+)
 async def test_a_program_that_is_killed_outright_leaves_no_server_behind(
     options: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -225,7 +253,7 @@ async def test_a_program_that_is_killed_outright_leaves_no_server_behind(
     pids = tmp_path / "pids"
     process = _started(pids, options)
     try:
-        await until_true(lambda: len(_alive(pids)) == (2 if options else 1))
+        await until_true(lambda: len(_alive(pids)) == (2 if options.get("child") else 1))
         process.kill()
         await asyncio.to_thread(process.wait, PATIENCE_S)
         await until_true(lambda: _alive(pids) == [])

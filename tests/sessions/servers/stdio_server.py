@@ -4,6 +4,8 @@ More options:
 log             file that gets every message received, one per line
 pid_file        file that gets the process ids, one per line
 child           start a process that sleeps
+daemon          start one that sleeps, in a session of its own and without our output; its id goes to this file
+detach          go on in a session of its own, as the command `setsid` starts a server
 wait_for        answer only when pid_file has so many lines
 exit_code       exit at once
 stderr          text to write there first
@@ -84,11 +86,20 @@ def serve(message: dict[str, Any]) -> None:
         send(answer)
 
 
+if options.get("detach") and os.fork():
+    os._exit(0)
+if options.get("detach"):
+    os.setsid()
 if options.get("pid_file"):
     append(options["pid_file"], os.getpid())
 if options.get("child"):
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     append(options["pid_file"], sleeper.pid)
+if options.get("daemon"):
+    nothing = subprocess.DEVNULL
+    daemon = [sys.executable, "-c", "import time; time.sleep(600)"]
+    sleeper = subprocess.Popen(daemon, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
+    append(options["daemon"], sleeper.pid)
 if options.get("ignore_sigterm"):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if options.get("stderr"):
