@@ -6,7 +6,7 @@ import difflib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 import anyio
 import mcp_types as types
@@ -20,7 +20,7 @@ from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import Catalog, ServerFacts
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.arguments import check_arguments
-from mcp_tui.sessions.connection import Connection
+from mcp_tui.sessions.connection import MAX_CONCURRENT, Connection
 from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.dialogs import MAX_REQUIRED
 from mcp_tui.sessions.exchange import Exchange
@@ -29,6 +29,7 @@ from mcp_tui.sessions.feeds import Feeds
 
 _REPLAYS = 1
 _RESEND_PAUSE_S = 0.25
+_CHECK = "Check its effect before you call it again"
 
 
 class Source(Protocol):
@@ -77,13 +78,16 @@ async def perform(source: Source, request: Request, timeout_s: float) -> tuple[E
     Returns the exchange (its `raw` is the result), the milliseconds of the last try, and a warning or "".
     """
     exchange: Exchange | None = None
+    replays = 0
+    waits_for: Literal["connection", "turn", "answer"] = "connection"
     with Deadline(timeout_s) as deadline:
-        replays = 0
         while True:
             connection = await source.usable()
             started = time.monotonic()
+            waits_for = "turn"
             try:
                 async with connection.calling(request.method, deadline) as exchange:
+                    waits_for = "answer"
                     await _sent(connection, request)
                 return exchange, _ms_since(started), ""
             except (
@@ -103,10 +107,16 @@ async def perform(source: Source, request: Request, timeout_s: float) -> tuple[E
                     raise AppError.of(http_fault(source.spec, exchange).info) from error
                 if not exchange.provably_unsent:
                     if replays >= _REPLAYS or not request.replayable():
-                        raise AppError.of(_unknown(request.title, error)) from error
+                        words = await connection.last_words() or next((str(leaf) for leaf in leaves(error)), "")
+                        raise AppError.of(_unknown(request.title, words)) from error
                     replays += 1
+                waits_for = "connection"
                 await until_clear(connection)
-    raise _expired(source, request, exchange, timeout_s)
+    if waits_for == "turn":
+        raise _queued(source, request, timeout_s)
+    if waits_for == "answer" and exchange is not None and exchange.sent:
+        raise _unanswered(request, timeout_s)
+    raise _unconnected(source, request, timeout_s, lost=replays > 0)
 
 
 async def _sent(connection: Connection, request: Request) -> None:
@@ -156,31 +166,43 @@ async def until_clear(connection: Connection) -> None:
         await connection.check()
 
 
-def _unknown(title: str, error: BaseException) -> ErrorInfo:
-    reason = next((str(leaf) for leaf in leaves(error)), "")
+def _unknown(title: str, reason: str) -> ErrorInfo:
     return ErrorInfo(
         title,
         f"The connection was lost before the answer came; it may have run. {cut(reason)}".strip(),
-        "Check its effect before you call it again",
+        _CHECK,
         ErrorKind.UNREACHABLE,
         "outcome_unknown",
     )
 
 
-def _expired(source: Source, request: Request, exchange: Exchange | None, timeout_s: float) -> AppError:
-    if exchange is None or not exchange.sent:
-        why = source.waiting_for
-        detail = f"No connection within {timeout_s:g} s"
-        if why is not None:
-            detail += f"; {why.title[:1].lower()}{why.title[1:]}{': ' + why.detail if why.detail else ''}"
-        return AppError(request.title, detail, why.hint if why else "", kind=ErrorKind.UNREACHABLE, code="not_ready")
+def _queued(source: Source, request: Request, timeout_s: float) -> AppError:
+    """It waited for its turn all the time."""
+    detail = f"It was not sent: {MAX_CONCURRENT} others to {source.spec.name} took longer than {timeout_s:g} s"
     return AppError(
-        request.title,
-        f"No answer within {timeout_s:g} s; the server was told to stop",
-        "Raise the timeout if the call needs longer",
-        kind=ErrorKind.UNREACHABLE,
-        code="timeout",
+        request.title, detail, "Wait for them, or cancel some", kind=ErrorKind.UNREACHABLE, code="not_ready"
     )
+
+
+def _unanswered(request: Request, timeout_s: float) -> AppError:
+    detail = f"No answer within {timeout_s:g} s; the server was told to stop"
+    hint = "Raise the timeout if the call needs longer"
+    if not request.replayable():
+        detail += ", but it may have run"
+        hint = f"{_CHECK}; raise the timeout if it needs longer"
+    return AppError(request.title, detail, hint, kind=ErrorKind.UNREACHABLE, code="timeout")
+
+
+def _unconnected(source: Source, request: Request, timeout_s: float, *, lost: bool) -> AppError:
+    """lost: it was sent before, and its answer lost with the connection."""
+    why = source.waiting_for
+    detail = f"No connection within {timeout_s:g} s"
+    if lost:
+        detail = f"The connection was lost before the answer came, and was not back within {timeout_s:g} s"
+    if why is not None:
+        detail += f"; {why.title[:1].lower()}{why.title[1:]}{': ' + why.detail if why.detail else ''}"
+    code = "outcome_unknown" if lost else "not_ready"
+    return AppError(request.title, detail, why.hint if why else "", kind=ErrorKind.UNREACHABLE, code=code)
 
 
 async def read_resource(source: Source, uri: str, *, timeout_s: float, cached: bool = False) -> JsonObject:

@@ -57,6 +57,7 @@ Mode = Literal["auto", "legacy", "2026-07-28"]
 MAX_INPUT_ROUNDS = 50
 REFRESH_TIMEOUT_S = 60.0
 CLOSE_S = 2.0
+_LAST_WORDS_S = 1.0
 MAX_CONCURRENT = 64
 
 
@@ -144,6 +145,7 @@ class Connection:
         self._scope: anyio.CancelScope | None = None
         self._stopping = False
         self._ended = anyio.Event()
+        self._closed = anyio.Event()
         self._fault: Fault | None = None
         self._last: Exchange | None = None
         """The request that showed that the connection is broken."""
@@ -235,7 +237,20 @@ class Connection:
             elif self._ready_at is None:
                 self._fault = self._too_slow()
             await self._look_around()
-        return self._ending()
+        ending = self._ending()
+        if ending.fault is not None:
+            self._fault = ending.fault
+        self._closed.set()
+        return ending
+
+    async def last_words(self) -> str:
+        """How a process that was lost ended, with the line that says why; "" when that is not known soon."""
+        if self.spec.transport != "stdio" or not self._ended.is_set():
+            return ""
+        with anyio.move_on_after(_LAST_WORDS_S, shield=True):
+            await self._closed.wait()
+        info = self._fault.info if self._fault is not None else None
+        return info.detail if info is not None and info.code == "exited" else ""
 
     async def _look_around(self) -> None:
         """For a URL without an MCP server: is there one at another path?"""

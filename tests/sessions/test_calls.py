@@ -40,6 +40,63 @@ async def test_content_of_a_kind_the_sdk_does_not_know_is_kept_with_a_warning() 
         assert "does not follow the protocol" in result.warnings[0]
 
 
+async def test_a_call_that_never_got_its_turn_says_that_it_was_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcp_tui.sessions.connection.MAX_CONCURRENT", 1)
+    log = tmp_path / "log"
+    async with SessionManager([stdio(log=str(log))]) as manager:
+        busy = asyncio.create_task(manager.call_tool("one", "sleep", {"seconds": 600}))
+        await until_true(lambda: len(logged(log, "tools/call")) == 1)
+        with pytest.raises(AppError) as caught:
+            await manager.call_tool("one", "echo", {"text": "x"}, timeout_s=0.3)
+        busy.cancel()
+        assert (caught.value.info.code, caught.value.info.detail.partition(":")[0]) == ("not_ready", "It was not sent")
+        assert len(logged(log, "tools/call")) == 1
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+async def test_a_call_without_an_answer_says_that_it_may_have_run_unless_it_is_harmless(trusted: bool) -> None:
+    async with SessionManager([stdio(spec={"trusted": trusted})]) as manager:
+        with pytest.raises(AppError) as caught:
+            await manager.call_tool("one", "sleep", {"seconds": 600}, timeout_s=0.3)
+        assert caught.value.info.code == "timeout"
+        assert ("may have run" in caught.value.info.detail) is not trusted
+
+
+async def test_a_call_that_killed_the_server_says_how_it_ended() -> None:
+    async with SessionManager([stdio(tools=[tool("die")])]) as manager:
+        with pytest.raises(AppError) as caught:
+            await manager.call_tool("one", "die", {"code": 7})
+        assert caught.value.info.code == "outcome_unknown"
+        assert "exited with code 7" in caught.value.info.detail
+
+
+async def test_what_was_refused_is_not_said_to_be_stopped() -> None:
+    """The server forgot the session, and then does not let us in again."""
+    peer = await HttpPeer(sessions=True).up()
+    async with SessionManager([http(peer.url)]) as manager:
+        await until_status(manager, ServerStatus.READY)
+        peer.mute.add("initialize")
+        peer.forget_sessions()
+        with pytest.raises(AppError) as caught:
+            await manager.call_tool("one", "write", {}, timeout_s=1)
+        assert caught.value.info.code == "not_ready"
+        assert caught.value.info.detail.startswith("No connection within 1 s; the session ended")
+    await peer.down()
+
+
+async def test_an_answer_lost_with_the_connection_is_not_said_to_be_stopped(peer: HttpPeer) -> None:
+    async with SessionManager([http(peer.url, trusted=True)]) as manager:
+        await until_status(manager, ServerStatus.READY)
+        peer.rule = lambda seen: Reply(0) if seen.message.get("method") == "tools/call" else None
+        peer.mute.add("ping")
+        with pytest.raises(AppError) as caught:
+            await manager.call_tool("one", "sleep", {}, timeout_s=1)
+        assert caught.value.info.code == "outcome_unknown"
+        assert "was not back within 1 s" in caught.value.info.detail
+
+
 async def test_an_unknown_tool_is_named_with_the_closest_and_nothing_is_sent(tmp_path: Path) -> None:
     log = tmp_path / "log"
     async with SessionManager([stdio(log=str(log))]) as manager:
