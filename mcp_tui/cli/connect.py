@@ -164,6 +164,13 @@ def failure(server: ServerSnapshot) -> ErrorInfo | None:
     return replace(reason, title=title)
 
 
+def shortfall(server: ServerSnapshot) -> ErrorInfo | None:
+    """Why a server that can be used is not what it should be."""
+    if server.status is not ServerStatus.DEGRADED or server.reason is None:
+        return None
+    return replace(server.reason, title=f"Server {server.name}: {server.reason.title}")
+
+
 def usable(manager: SessionManager, name: str) -> ServerSnapshot:
     """The server's snapshot. AppError with the reason when it is not connected."""
     server = manager.server(name)

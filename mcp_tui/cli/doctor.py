@@ -246,7 +246,8 @@ def _server_check(server: ServerSnapshot) -> Check:
         detail += f", {milliseconds(server.latency_ms)}"
     warnings = [*server.warnings, *catalog.warnings]
     if warnings or server.status is ServerStatus.DEGRADED:
-        problem = "; ".join(warnings) or (server.reason.line() if server.reason else "degraded")
+        reason = server.reason if server.status is ServerStatus.DEGRADED else None
+        problem = "; ".join([*([reason.line()] if reason is not None else []), *warnings])
         return Check(name, "warn", f"{detail}; {problem}")
     return Check(name, "ok", detail)
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mcp_tui.cli import tasks
-from mcp_tui.cli.connect import chosen, connected, failure, load_config, untrusted
+from mcp_tui.cli.connect import chosen, connected, failure, load_config, shortfall, untrusted
 from mcp_tui.cli.options import Settings, settings_of, source_options
 from mcp_tui.cli.output import error_object, milliseconds, print_error, print_json, say, size, styled, table, warn
 from mcp_tui.core.errors import EXIT_CODES, ErrorInfo
@@ -48,7 +48,7 @@ def servers(context: click.Context) -> int:
     ]
     table(("SERVER", "STATE", "OFFERS", "PING", "FROM", "TARGET"), rows, right=_RIGHT_3)
     for server in snapshots:
-        if (reason := failure(server)) is not None:
+        if (reason := failure(server) or shortfall(server)) is not None:
             say(f"  {styled(clean_line(reason.line()), fg='yellow')}")
     return 0
 
@@ -160,6 +160,8 @@ def _list(
         else:
             as_text(reachable)
     for server in snapshots:
+        if (reason := shortfall(server)) is not None:
+            warn(reason)
         for warning in server.catalog.warnings:
             warn(ErrorInfo(f"Server {server.name}", warning))
     for _, reason in reasons:
@@ -196,7 +198,7 @@ def _server_object(server: ServerSnapshot) -> dict[str, Any]:
         "prompts": len(server.catalog.prompts),
         "latency_ms": server.latency_ms,
         "warnings": [*server.warnings, *server.catalog.warnings],
-        "error": error_object(reason) if reason is not None and not server.status.usable else None,
+        "error": error_object(reason) if reason is not None and server.status is not ServerStatus.READY else None,
     }
 
 

@@ -9,6 +9,8 @@ from mcp_tui.core.text import clean
 
 
 def ending(crash: CrashCard) -> str:
+    if crash.unanswered:
+        return "by mcp-tui: it gave no answer in time"
     if crash.signal:
         return f"ended by {crash.signal}"
     if crash.exit_code is not None:

@@ -161,7 +161,7 @@ class ServerFacts:
 
 @dataclass(frozen=True, slots=True)
 class CrashCard:
-    """What is known about a child process that ended or never started."""
+    """What is known about a child process that ended, never started or never answered."""
 
     argv: tuple[str, ...]
     cwd: str
@@ -173,6 +173,8 @@ class CrashCard:
     """Names of variables of ours that the child did not get."""
     started: bool = True
     """False when the command could not even be started."""
+    unanswered: bool = False
+    """It ran, and had to be ended because nothing came of it in time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ from mcp_tui.sessions.faults import DENIED, Fault, Remedy, connect_fault, cut, h
 from mcp_tui.sessions.feeds import Feeds
 from mcp_tui.sessions.health import PROBE_MISSES, Health
 from mcp_tui.sessions.kept_reads import KeptReads
-from mcp_tui.sessions.likely_fix import Advice, LastWords, likely_fix
+from mcp_tui.sessions.likely_fix import Advice, LastWords, likely_fix, silence_fix
 from mcp_tui.sessions.listing import ALL_KINDS, Kind, Lists
 from mcp_tui.sessions.neighbours import neighbours_fix
 from mcp_tui.sessions.processes import ProcessGroups
@@ -58,6 +58,7 @@ MAX_INPUT_ROUNDS = 50
 REFRESH_TIMEOUT_S = 60.0
 CLOSE_S = 2.0
 _LAST_WORDS_S = 1.0
+_SLOW_FIX = "Is it busy, or behind something that holds requests back? Else raise connect_timeout_s"
 MAX_CONCURRENT = 64
 
 
@@ -84,6 +85,9 @@ class Ending:
     ready_s: float
     """How long it was ready; 0 when it never was."""
     crash: CrashCard | None
+    """Also of a process that had to be ended because it never answered."""
+    crashed: bool
+    """It ended by itself, or never started."""
     mute: bool
     """A child process ended without having said anything."""
 
@@ -316,10 +320,11 @@ class Connection:
     def _too_slow(self) -> Fault:
         seconds = f"{self.spec.connect_timeout_s:g} s"
         what = place(self.spec)
+        words = self._last_words()
         info = ErrorInfo(
             "The server did not answer in time",
             f"{what}: no {'catalog' if self.facts else 'handshake'} within {seconds}",
-            likely_fix(self._last_words()).fix or "Look at its error output, or raise connect_timeout_s",
+            likely_fix(words).fix or (silence_fix(words) if self.spec.transport == "stdio" else _SLOW_FIX),
             ErrorKind.UNREACHABLE,
             "timeout",
         )
@@ -328,14 +333,16 @@ class Connection:
     def _ending(self) -> Ending:
         fault = None if self._stopping else self._fault
         crash: CrashCard | None = None
+        crashed = False
         child = self.line.child
         if fault is not None and self.spec.transport == "stdio":
-            unstarted = child.pid is None and fault.remedy is Remedy.PERSON
-            if child.ended_alone or unstarted:
-                crash = self.line.crash_card()
+            unanswered = child.pid is not None and not child.ended_alone and self._ready_at is None
+            crashed = child.ended_alone or (child.pid is None and fault.remedy is Remedy.PERSON)
+            if crashed or unanswered:
+                crash = replace(self.line.crash_card(), unanswered=unanswered)
             if child.ended_alone and fault.closed:
                 fault = Fault(_exit_info(crash, self.spec, likely_fix(self._last_words())))
-        return Ending(fault, self.ready_s, crash, mute=self.line.tap.quiet and child.ended_alone)
+        return Ending(fault, self.ready_s, crash, crashed, mute=self.line.tap.quiet and child.ended_alone)
 
     # ------------------------------------------------------------ what the transport says
 

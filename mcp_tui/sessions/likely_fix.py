@@ -22,6 +22,7 @@ _NOISE = re.compile(
     r"A complete log of this run|^Node\.js v\d|^at \S|^[\^~]+$|^[}\]];?,?$|^npm (?:error|ERR!) *$|--help'"
 )
 """What stands below the reason."""
+_DOWNLOADERS = frozenset({"npx", "npm", "bunx", "pnpm", "yarn", "uvx", "uv", "pipx", "docker", "podman", "deno"})
 _VARIABLE = r"([A-Z][A-Z0-9]{0,40}_[A-Z0-9_]{1,60})"
 
 
@@ -64,6 +65,17 @@ def likely_fix(words: LastWords) -> Advice:
                 start = text.rfind("\n", 0, found.start()) + 1
                 return Advice(advice, text[start : found.end()] + text[found.end() :].partition("\n")[0])
     return Advice(_from_output(words) or _from_ending(words), _last_line(words.stderr))
+
+
+def silence_fix(words: LastWords) -> str:
+    """For one that runs, and neither answers nor says anything that is known."""
+    kinds = (_NETWORK_NAME, _CERTIFICATE_NAME)
+    lacks = list(dict.fromkeys(name for kind in kinds for name in words.env_withheld if kind.search(name)))[:4]
+    if lacks and not words.answered and PurePath(words.spec.command).name in _DOWNLOADERS:
+        return f"It may wait for a download without {', '.join(lacks)}: name what it needs in the entry's env"
+    if words.text.strip():
+        return "Look at its error output, or raise connect_timeout_s"
+    return "It wrote nothing to stderr: run the command by hand to see what it waits for, or raise connect_timeout_s"
 
 
 def _last_line(lines: Sequence[str]) -> str:

@@ -373,7 +373,7 @@ class Supervisor:
         if fault.harmless and ending.ready_s > _BRIEF_S:
             return
         planned, self._planned_at = self._planned_at, None
-        given_up = self._failures.failed(lasted_s=ending.ready_s, crashed=ending.crash is not None)
+        given_up = self._failures.failed(lasted_s=ending.ready_s, crashed=ending.crashed)
         remedy = fault.remedy.value
         if remedy == "auth":
             self._set(ServerStatus.NEEDS_AUTH, fault.info)

@@ -256,6 +256,32 @@ def test_doctor_says_what_to_do(cli: Cli, stub: str) -> None:
     assert "→" in bad.out
 
 
+_LISTLESS = """
+import json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    answer = {"error": {"code": -32603, "message": "the database is locked"}}
+    if asked["method"] == "initialize":
+        facts = {"capabilities": {"tools": {}}, "serverInfo": {"name": "locked", "version": "1"}}
+        answer = {"result": {"protocolVersion": "2025-11-25", **facts}}
+    if "id" in asked:
+        print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], **answer}), flush=True)
+"""
+
+
+def test_a_server_whose_list_failed_is_not_shown_as_one_without_tools(cli: Cli, tmp_path: Path) -> None:
+    script = tmp_path / "locked.py"
+    script.write_text(_LISTLESS, "utf-8")
+    server = f"locked={sys.executable} {script}"
+    said = "Server locked: tools/list failed: the database is locked"
+    assert said in cli("tools", "--server", server).err
+    assert said in cli("servers", "--server", server).out
+    (data,) = cli("servers", "--server", server, "--json").json["servers"]
+    assert (data["status"], data["error"]["title"]) == ("degraded", "tools/list failed")
+    checks = {check["name"]: check for check in cli("doctor", "--server", server, "--json").json["checks"]}
+    assert "the database is locked" in checks["server locked"]["detail"]
+
+
 def test_doctor_reports_a_configuration_it_cannot_read(cli: Cli) -> None:
     Path("mcp.json").write_text("{", "utf-8")
     result = cli("doctor", "--config", "mcp.json", "--json")

@@ -45,6 +45,23 @@ def python(code: str) -> dict[str, Any]:
     return {"command": sys.executable, "args": ("-c", code)}
 
 
+async def unanswered(**spec: Any) -> ServerSnapshot:
+    """A server that runs, and of which nothing comes."""
+    async with SessionManager([stdio(spec={"connect_timeout_s": 0.3, **spec})]) as manager:
+        return await until(manager, lambda server: server.crash is not None and server.crash.unanswered)
+
+
+async def test_one_that_waits_in_silence_is_tried_by_hand_or_lacks_what_downloads_need(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    silent = "#!/bin/sh\nexec sleep 600\n"
+    assert "run the command by hand" in fix(await unanswered(command=str(program(tmp_path / "mine", silent)), args=()))
+    starter = str(program(tmp_path / "npx", silent))
+    assert "run the command by hand" in fix(await unanswered(command=starter, args=(), inherit_env=True))
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", "https://registry.example")
+    assert "without NPM_CONFIG_REGISTRY" in fix(await unanswered(command=starter, args=()))
+
+
 # ---------------------------------------------------------------------- the command
 
 

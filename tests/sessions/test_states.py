@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mcp_tui.core import crash_text
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import ServerStatus
 from mcp_tui.sessions.manager import SessionManager
@@ -97,7 +98,16 @@ async def test_a_handshake_without_an_answer_ends_at_the_connect_deadline() -> N
         assert server.reason is not None
         assert server.reason.code == "timeout"
         assert "no handshake within 0.5 s" in server.reason.detail
-        assert server.crash is None
+        server = await until(manager, lambda server: server.crash is not None)
+        assert server.crash is not None
+        assert dict(crash_text.rows(server.crash))["ended"] == "by mcp-tui: it gave no answer in time"
+        assert server.crash.argv[0] == sys.executable
+
+
+async def test_one_that_never_answers_is_not_said_to_keep_ending() -> None:
+    async with SessionManager([stdio(hang="initialize", spec={"connect_timeout_s": 0.1})]) as manager:
+        server = await until(manager, lambda server: server.attempt > 5)
+        assert server.status in (ServerStatus.BACKOFF, ServerStatus.CONNECTING)
 
 
 async def test_ready_is_published_only_after_the_first_catalog() -> None:
