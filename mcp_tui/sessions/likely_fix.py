@@ -103,8 +103,22 @@ def _from_ending(words: LastWords) -> str:
         return "What it starts cannot be executed: chmod +x, or name the interpreter as the command"
     if words.exit_code == 127:
         return "What it starts is not installed, or not on its PATH"
+    if place := _own_place(words.text):
+        return f"It failed at {place}"
     if words.exit_code == 0 and not words.answered:
         return "It ended without an error and without a word: it may need an argument such as `stdio`"
+    return ""
+
+
+def _own_place(text: str) -> str:
+    """Where in the server's own code, as its last stack trace has it: not in a library, if that can be told."""
+    trace = text[max(0, text.rfind("Traceback (most recent call last)")) :]
+    if frames := [(path, line) for path, line in _PYTHON_FRAME.findall(trace) if not path.startswith("<")]:
+        own = [frame for frame in frames if not _LIBRARY.search(frame[0])]
+        path, line = (own or frames)[-1]
+        return f"{path}, line {line}"
+    if frame := _NODE_FRAME.search(text):
+        return f"{frame[1]}, line {frame[2]}"
     return ""
 
 
@@ -240,6 +254,9 @@ def _says(sentence: str) -> Callable[[LastWords, re.Match[str]], str]:
 
 
 _NODE_VERSION = re.compile(r"Node\.js v(\d{1,3}\.\d{1,3}\.\d{1,3})|node: ?'?v(\d{1,3}\.\d{1,3}\.\d{1,3})")
+_PYTHON_FRAME = re.compile(r'File "([^"\n]{1,400})", line (\d{1,7})')
+_NODE_FRAME = re.compile(r"(?m)^(?:file://)?(/[^\s:]{1,400}\.[cm]?[jt]s):(\d{1,7})$")
+_LIBRARY = re.compile(r"/(?:site|dist)-packages/|/lib/python3[\d.]*/")
 _SERVES = re.compile(
     r"(?i)(?:running|listening|listens|started|serving|available|ready)\b[^\n]{0,40}?"
     r"(?:(https?://[\w.\-]{1,80}:\d{2,5})|port:? ?(\d{2,5})\b)"

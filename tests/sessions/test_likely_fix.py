@@ -62,6 +62,15 @@ async def test_one_that_waits_in_silence_is_tried_by_hand_or_lacks_what_download
     assert "without NPM_CONFIG_REGISTRY" in fix(await unanswered(command=starter, args=()))
 
 
+@pytest.mark.parametrize(
+    ("code", "line"), [("import json\n\njson.loads('{')\n", 3), ("import json\ndef broken(:\n", 2)]
+)
+async def test_a_server_that_fails_in_its_own_code_is_told_where(code: str, line: int, tmp_path: Path) -> None:
+    script = program(tmp_path / "server.py", code)
+    server = await ended(spec={"command": sys.executable, "args": (str(script),)})
+    assert fix(server) == f"It failed at {script}, line {line}"
+
+
 # ---------------------------------------------------------------------- the command
 
 
@@ -203,7 +212,7 @@ async def test_the_line_that_says_why_is_quoted_not_the_last_one() -> None:
     ("stderr", "said"),
     [
         (NODE_TRACE.format(fault="Unexpected token '??='", version="14.21.3"), "Node.js v14.21.3 is too old for it"),
-        (NODE_TRACE.format(fault="Unexpected token '}'", version="22.1.0"), ""),
+        (NODE_TRACE.format(fault="Unexpected token '}'", version="22.1.0"), "It failed at /opt/server/index.js, line"),
         ("Error: this requires Node.js >= 20.0.0\nNode.js v18.19.0", "It needs Node.js >= 20.0.0; this is v18.19.0"),
         ("Error: Cannot find module '/srv/build/index.js'", "There is no /srv/build/index.js"),
         ("Error: Cannot find module 'express'\nRequire stack:", "run `npm install` in the server's folder"),
