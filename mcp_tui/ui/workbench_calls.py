@@ -70,7 +70,7 @@ async def run(
     except AppError as error:
         ended(_FAILED.get(error.info.code, OutcomeStatus.FAILED), error=error.info)
     except asyncio.CancelledError:
-        detail = "The server was told to stop; what it did until then stays done."
+        detail = "If it was sent, the server was told to stop; what it did until then stays done."
         ended(
             OutcomeStatus.CANCELLED,
             error=ErrorInfo("Cancelled", detail, "", ErrorKind.CANCELLED, "cancelled"),

@@ -504,6 +504,24 @@ async def test_a_server_that_goes_away_is_said_and_the_arguments_stay() -> None:
         assert item.document["path"] == "kept"
 
 
+async def test_a_call_that_waits_for_its_server_says_so() -> None:
+    app = WorkbenchApp()
+    app.manager.gate = asyncio.Event()
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot, app, "fs", "tool", "list_roots")
+        fs, db = servers()
+        app.show(replace(fs, status=ServerStatus.BACKOFF, retry_at=104.0, attempt=2), db)
+        await pilot.press("f9")
+        await until(pilot, lambda: app.manager.started.is_set())
+        line = app.workbench.result.progress_line
+        await until(pilot, lambda: "waits for the server (» retry in 4s (2))  esc stops it" in str(line.render()))
+        app.show(fs, db)
+        await until(pilot, lambda: "waits" not in str(line.render()))
+        assert "esc stops it" in str(line.render())
+        app.manager.gate.set()
+        await finished(pilot, app)
+
+
 async def test_a_removed_tool_stays_on_screen_and_is_said_to_be_gone() -> None:
     app = WorkbenchApp()
     async with app.run_test(size=WIDE) as pilot:

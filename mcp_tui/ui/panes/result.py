@@ -21,6 +21,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from mcp_tui.core.media import duration_text, size_text
+from mcp_tui.core.state import ServerSnapshot
 from mcp_tui.core.text import clean_line
 from mcp_tui.sessions.wirelog.caused import Caused
 from mcp_tui.ui import keys
@@ -41,7 +42,7 @@ from mcp_tui.ui.outcomes import (
     save_payload,
 )
 from mcp_tui.ui.pictures import MAX_CELLS, can_draw
-from mcp_tui.ui.status import seconds
+from mcp_tui.ui.status import seconds, server_state
 from mcp_tui.ui.widgets import glyphs
 from mcp_tui.ui.widgets.line_view import LineView, Row
 from mcp_tui.ui.widgets.tab_line import TabLine
@@ -76,6 +77,8 @@ class ProgressLine(Widget):
         super().__init__()
         self._now = now
         self._outcome: Outcome | None = None
+        self.server: ServerSnapshot | None = None
+        """Who is asked: what runs waits for it while it is away."""
 
     def show(self, outcome: Outcome | None) -> None:
         running = outcome is not None and outcome.status is OutcomeStatus.RUNNING
@@ -93,6 +96,8 @@ class ProgressLine(Widget):
         task = progress.task if progress is not None else None
         if task is None:
             line.append(f"○ {seconds(self._now() - outcome.started_at)}  ")
+            if self.server is not None and not self.server.status.usable:
+                line.append(f"waits for the server ({server_state(self.server, self._now())})  ")
         else:
             state = task_state(task)
             line.append(f"{state.glyph} task {state.word} {seconds(self._now() - outcome.started_at)}  ")

@@ -275,7 +275,9 @@ class WorkbenchScreen(WorkbenchResults):
     def _show_server(self) -> None:
         if self._item is not None:
             item = self._item
-            self.form.show_server(self._servers.get(item.key.server), self._now(), self._live.words(item))
+            server = self._servers.get(item.key.server)
+            self.form.show_server(server, self._now(), self._live.words(item))
+            self.result.progress_line.server = server
 
     def _show_results(self, item: OpenItem, *, newest: bool) -> None:
         word = runs_word(item.key.kind)
