@@ -146,8 +146,10 @@ class _Recording:
         self._recorder = recorder
         self._number = 0
         if recorder is not None:
-            # The transports give each message as a body of its own; nothing is streamed up.
-            self._number = recorder.http_request(request.method, str(request.url), request.headers.raw, request.content)
+            # The transports give each message as a body of its own; nothing is streamed up. A request that follows a
+            # redirect has the body of the first one, as a stream.
+            body = request.read()
+            self._number = recorder.http_request(request.method, str(request.url), request.headers.raw, body)
 
     def answered(self, response: httpx2.Response, body: bytes | None) -> httpx2.Response:
         """The answer, or one that reads the same while its events are recorded as they come."""

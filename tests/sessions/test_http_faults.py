@@ -195,6 +195,16 @@ async def test_a_url_without_an_mcp_server_fails_at_once(peer: HttpPeer, reply: 
         assert (server.reason.code, server.reason.title) == (code, "No MCP server at this URL")
 
 
+@pytest.mark.parametrize("status", [307, 308])
+async def test_a_redirect_on_the_same_host_is_followed(peer: HttpPeer, status: int) -> None:
+    """What Starlette does with a server mounted at `/mcp/`."""
+    peer.rule = lambda seen: Reply(status, headers={"Location": "/mcp/"}) if seen.path == "/mcp" else None
+    async with SessionManager([http(peer.url, protocol="auto")]) as manager:
+        await until_status(manager, ServerStatus.READY)
+        assert (await manager.call_tool("one", "echo", {"text": "x"})).content[0]["text"] == "x"
+        assert [seen.path for seen in peer.calls("tools/call")] == ["/mcp", "/mcp/"]
+
+
 async def test_an_unavailable_server_is_retried_no_sooner_than_it_asks(peer: HttpPeer) -> None:
     peer.rule = lambda seen: Reply(503, headers={"Retry-After": "20"})
     async with SessionManager([http(peer.url)]) as manager:
