@@ -58,6 +58,8 @@ MAX_INPUT_ROUNDS = 50
 REFRESH_TIMEOUT_S = 60.0
 CLOSE_S = 2.0
 _LAST_WORDS_S = 1.0
+_RIGHT_PLACE = ("refused", "redirected")
+"""Codes of faults that leave no doubt about the path."""
 _SLOW_FIX = "Is it busy, or behind something that holds requests back? Else raise connect_timeout_s"
 MAX_CONCURRENT = 64
 
@@ -260,7 +262,13 @@ class Connection:
         """For a URL without an MCP server: is there one at another path?"""
         fault = self._fault
         other_transport_next = self.spec.try_sse and self._transport == "http"
-        if fault is None or not fault.refused or self.spec.transport == "stdio" or other_transport_next:
+        if (
+            fault is None
+            or not fault.refused
+            or fault.info.code in _RIGHT_PLACE
+            or self.spec.transport == "stdio"
+            or other_transport_next
+        ):
             return
         with anyio.CancelScope() as self._scope:
             if hint := await neighbours_fix(self.spec, self.line.recorder):

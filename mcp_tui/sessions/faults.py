@@ -19,7 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx2
 from mcp.client._input_required import InputRequiredRoundsExceededError
 from mcp.shared.exceptions import MCPError
-from mcp_types import CONNECTION_CLOSED, METHOD_NOT_FOUND, REQUEST_TIMEOUT, UNSUPPORTED_PROTOCOL_VERSION
+from mcp_types import CONNECTION_CLOSED, METHOD_NOT_FOUND, PARSE_ERROR, REQUEST_TIMEOUT, UNSUPPORTED_PROTOCOL_VERSION
 from pydantic import ValidationError
 
 from mcp_tui.config import mask
@@ -34,6 +34,9 @@ from mcp_tui.sessions.versions import version_detail
 _MAX_TEXT = 2_000
 DENIED = "mcp_tui_denied"
 """Key in a response's extensions: the ErrorInfo that says why there is no access token."""
+_NO_REASON = "Server returned an error response"
+"""What the SDK says of an HTTP error without a JSON-RPC error in it."""
+_REDIRECT = re.compile(r"Redirect to (\S+) not followed")
 _TRY_LATER = frozenset({408, 409, 423, 425, 429})
 
 
@@ -90,6 +93,9 @@ def connect_fault(spec: ServerSpec, error: BaseException, exchange: Exchange) ->
         return fault
     if isinstance(leaf, OSError) and spec.transport == "stdio":
         return _spawn_fault(spec, leaf)
+    if exchange.status == 400 and isinstance(leaf, MCPError) and leaf.message != _NO_REASON:
+        detail = f"{place(spec)} answered HTTP 400: {cut(leaf.message)} ({leaf.code})"
+        return Fault(_unreachable("The server refused the handshake", detail, "refused"), Remedy.PERSON, refused=True)
     if exchange.status is not None and exchange.status >= 400:
         return http_fault(spec, exchange)
     if isinstance(leaf, httpx2.HTTPStatusError):  # legacy SSE raises instead of answering
@@ -257,6 +263,11 @@ def _version_fix(spec: ServerSpec) -> str:
     return "Update the server, or mcp-tui: they know no version in common"
 
 
+def _unreadable(error: MCPError) -> bool:
+    """The SDK's transports stand in for an answer they cannot read, and quote pydantic at length."""
+    return error.code == PARSE_ERROR and error.message.startswith(("Failed to parse JSON", "Failed to parse SSE"))
+
+
 def _protocol_fault(spec: ServerSpec, error: MCPError) -> Fault:
     text = cut(error.message)
     if error.code == UNSUPPORTED_PROTOCOL_VERSION:
@@ -269,7 +280,17 @@ def _protocol_fault(spec: ServerSpec, error: MCPError) -> Fault:
         text.startswith(("Unexpected content type", "Redirect to")) or "202 Accepted" in text
     ):
         info = _unreachable("No MCP server at this URL", f"{mask.url(spec.url)}: {text}", "not_mcp")
+        if target := _REDIRECT.match(text):
+            where = mask.url(target[1])
+            detail = f"{mask.url(spec.url)} redirects to {where}; that was not followed"
+            if spec.url.startswith("https:"):  # a proxy that ends TLS may make its server name plain HTTP
+                where = where.replace("http:", "https:", 1)
+            hint = f"If that is the server, use {where} as the URL"
+            info = _unreachable("No MCP server at this URL", detail, "redirected", hint)
         return Fault(info, Remedy.PERSON, refused=True)
+    if spec.transport != "stdio" and _unreadable(error):
+        detail = f"{mask.url(spec.url)} answered with JSON that is no JSON-RPC message"
+        return Fault(_unreachable("No MCP server at this URL", detail, "not_mcp"), Remedy.PERSON, refused=True)
     if error.code == CONNECTION_CLOSED:
         return Fault(_unreachable("The connection was closed", text, "closed"), closed=True)
     detail = f"{text} ({error.code})"
@@ -296,7 +317,8 @@ def request_error(title: str, error: BaseException, exchange: Exchange) -> Error
             )
         if leaf.code == USER_REJECTED and leaf.message == REJECTED_MESSAGE:
             return ErrorInfo(title, "What it asked of a model was declined", kind=ErrorKind.TOOL, code="declined")
-        return ErrorInfo(title, f"{cut(leaf.message)} ({leaf.code})", kind=ErrorKind.TOOL, code="rejected")
+        said = "The answer is no JSON-RPC message" if _unreadable(leaf) else f"{cut(leaf.message)} ({leaf.code})"
+        return ErrorInfo(title, said, kind=ErrorKind.TOOL, code="rejected")
     if isinstance(leaf, ValidationError):
         detail = f"The answer does not follow the protocol: {_first_problem(leaf)}"
         return ErrorInfo(title, detail, kind=ErrorKind.TOOL, code="rejected")

@@ -205,6 +205,38 @@ async def test_a_redirect_on_the_same_host_is_followed(peer: HttpPeer, status: i
         assert [seen.path for seen in peer.calls("tools/call")] == ["/mcp", "/mcp/"]
 
 
+async def test_a_redirect_to_another_host_names_the_address_to_use(peer: HttpPeer) -> None:
+    peer.rule = lambda seen: Reply(307, headers={"Location": "https://mcp.example/v1?key=secret"})
+    async with SessionManager([http(peer.url, protocol="auto")]) as manager:
+        server = await until_status(manager, ServerStatus.FAILED)
+        assert server.reason is not None
+        assert server.reason.hint == "If that is the server, use https://mcp.example/v1 as the URL"
+
+
+async def test_a_server_that_refuses_the_handshake_is_not_said_to_be_none(peer: HttpPeer) -> None:
+    error = {"code": -32600, "message": "Bad Request: tenant is missing"}
+    peer.rule = lambda seen: Reply(400, json.dumps({"jsonrpc": "2.0", "id": None, "error": error}).encode())
+    async with SessionManager([http(peer.url, protocol="auto")]) as manager:
+        server = await until_status(manager, ServerStatus.FAILED)
+        assert server.reason is not None
+        assert server.reason.title == "The server refused the handshake"
+        assert server.reason.detail == f"{peer.url} answered HTTP 400: Bad Request: tenant is missing (-32600)"
+
+
+async def test_json_that_is_no_message_is_told_in_one_sentence(peer: HttpPeer) -> None:
+    peer.rule = lambda seen: Reply(200, b"{}")
+    async with SessionManager([http(peer.url, protocol="auto")]) as manager:
+        server = await until_status(manager, ServerStatus.FAILED)
+        assert server.reason is not None
+        assert server.reason.title == "No MCP server at this URL"
+        assert server.reason.detail == f"{peer.url} answered with JSON that is no JSON-RPC message"
+    peer.rule = lambda seen: Reply(200, b"{}") if _call(seen, "write") else None
+    async with SessionManager([http(peer.url)]) as manager:
+        with pytest.raises(AppError) as caught:
+            await manager.call_tool("one", "write", {})
+        assert caught.value.info.detail == "The answer is no JSON-RPC message"
+
+
 async def test_an_unavailable_server_is_retried_no_sooner_than_it_asks(peer: HttpPeer) -> None:
     peer.rule = lambda seen: Reply(503, headers={"Retry-After": "20"})
     async with SessionManager([http(peer.url)]) as manager:
