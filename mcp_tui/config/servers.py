@@ -54,6 +54,7 @@ _CODEX_KEYS = frozenset(
         *("startup_timeout_sec", "startup_timeout_ms", "tool_timeout_sec"),
     ]
 )
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, section 5.6.2
 TOOL_LISTS = ("enabled_tools", "enabledTools", "includeTools")
 TOOL_LISTS_OFF = ("disabled_tools", "disabledTools", "excludeTools")
 
@@ -257,8 +258,10 @@ def _headers(reader: EntryReader, scope: Scope) -> Mapping[str, str]:
         headers[header] = _variable(reader, "env_http_headers", variable, scope)
     if variable := reader.text("bearer_token_env_var"):
         headers["Authorization"] = f"Bearer {_variable(reader, 'bearer_token_env_var', variable, scope)}"
+    # RFC 9110, section 5.5: blanks around a value are no part of it; a token read from a file often ends in one.
+    headers = {name: value.strip(" \t") for name, value in headers.items()}
     for name, value in headers.items():
-        if not name or not name.isascii() or any(c in " :\r\n\0" for c in name) or any(c in "\r\n\0" for c in value):
+        if not _HEADER_NAME.fullmatch(name) or not all(c == "\t" or " " <= c <= "~" for c in value):
             raise reader.fault("headers", f"the header {name!r} has a name or value HTTP cannot carry")
     return headers
 

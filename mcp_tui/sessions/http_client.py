@@ -114,7 +114,7 @@ class WatchedClient(httpx2.AsyncClient):
             exchange.error, exchange.connect_failed, exchange.session_gone = None, False, False
         recording = _Recording(self._watch.recorder, request)
         try:
-            response = await super().send(request, **options)
+            response = await self._sent(request, options)
             body: bytes | None = None
             if posting:
                 _note(exchange, response, sse=self._watch.sse)
@@ -132,11 +132,21 @@ class WatchedClient(httpx2.AsyncClient):
                 if self._watch.established:
                     self._watch.on_broken(error)
                 raise  # the SDK expects these from its GET streams
-            exchange.error, exchange.connect_failed = error, isinstance(error, _UNSENT)
+            # The answer to an earlier try of it, such as a 401 before the sign-in, explains nothing any more.
+            exchange.status, exchange.error, exchange.connect_failed = None, error, isinstance(error, _UNSENT)
             if not self._watch.established:
                 raise
             self._watch.on_broken(error)
             return _stand_in(request, error)
+
+    async def _sent(self, request: httpx2.Request, options: Mapping[str, Any]) -> httpx2.Response:
+        try:
+            return await super().send(request, **options)
+        except httpx2.LocalProtocolError as error:
+            if not str(error).startswith("Illegal header"):
+                raise
+            # h11 quotes the header it refuses, and that may be a token.
+            raise httpx2.LocalProtocolError("A header holds what HTTP cannot carry", request=request) from None
 
 
 class _Recording:

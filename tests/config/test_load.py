@@ -120,6 +120,9 @@ def test_transport_of_each_shape(folder: Folder, entry: dict[str, Any], transpor
         ({"url": "https://h:port/"}, "not valid"),
         ({"url": "https://h", "headers": {"A b": "c"}}, "HTTP cannot carry"),
         ({"url": "https://h", "headers": {"A": "b\r\nC: d"}}, "HTTP cannot carry"),
+        ({"url": "https://h", "headers": {"A": "b\x0b"}}, "HTTP cannot carry"),
+        ({"url": "https://h", "headers": {"A": "caf\u00e9"}}, "HTTP cannot carry"),
+        ({"url": "https://h", "headers": {"A(B)": "c"}}, "HTTP cannot carry"),
         ({"command": "x", "disabled": "no"}, "`disabled` must be true or false"),
         ({"command": "x", "call_timeout_s": 0}, "positive number"),
         ({"command": "x", "call_timeout_s": True}, "positive number"),
@@ -142,6 +145,12 @@ def test_a_bad_entry_is_its_own_problem(folder: Folder, entry: Any, words: str) 
     assert bad.problem.kind is ErrorKind.USAGE
     assert "f.json:" in bad.problem.detail
     assert good.problem is None
+
+
+def test_blanks_around_a_header_are_no_part_of_it(folder: Folder) -> None:
+    spec = folder.entry({"url": "https://h", "headers": {"Authorization": "Bearer abc \t", "A": " b c"}})
+    assert spec.problem is None
+    assert spec.headers == {"Authorization": "Bearer abc", "A": "b c"}
 
 
 def test_an_unresolved_variable_names_its_own_line(folder: Folder) -> None:

@@ -61,6 +61,8 @@ class Behaviour:
     token_auth_methods: list[str] = field(default_factory=lambda: ["none", "client_secret_basic", "client_secret_post"])
     extra_scopes: dict[str, str] = field(default_factory=dict[str, str])
     """tool -> the scope its call needs."""
+    odd_access: str = ""
+    """Put behind every access token."""
     accept_nothing: bool = False
     """The MCP server refuses every token."""
     dpop: bool = False
@@ -338,7 +340,7 @@ class OAuthPeer:
         return {**claims, "jwk": header["jwk"]} if claims.get("ath", "") == (digest if token else "") else None
 
     def _issue(self, scopes: frozenset[str], *, with_refresh: bool) -> Json:
-        access, refresh = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        access, refresh = secrets.token_urlsafe(24) + self.does.odd_access, secrets.token_urlsafe(24)
         lasts_s = self.does.expires_in_s
         self.tokens[access] = (scopes, time.monotonic() + (3600 if lasts_s is None else lasts_s))
         self.secrets |= {access, refresh}

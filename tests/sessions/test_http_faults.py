@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from pathlib import Path
 
+import httpx2
 import pytest
 
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.state import ServerStatus
+from mcp_tui.sessions.exchange import exchanging
+from mcp_tui.sessions.faults import connect_fault
+from mcp_tui.sessions.http_client import HttpWatch, WatchedClient
 from mcp_tui.sessions.manager import SessionManager
+from mcp_tui.sessions.wirelog.log import WireLog
 from tests.sessions.conftest import PATIENCE_S, http, until, until_status, until_true
 from tests.sessions.http_peer import HttpPeer, Reply, Seen
 
@@ -331,3 +337,33 @@ async def test_cancelling_a_call_over_http_tells_the_server(peer: HttpPeer) -> N
         await until_true(lambda: len(peer.calls("notifications/cancelled")) == 1)
         (sent,), (cancelled,) = peer.calls("tools/call"), peer.calls("notifications/cancelled")
         assert cancelled.message["params"]["requestId"] == sent.message["id"]
+
+
+async def test_a_header_http_cannot_carry_is_said_without_its_value(peer: HttpPeer, private_environment: Path) -> None:
+    spec = http(peer.url, headers={"Authorization": "Bearer s3cret-t0ken\x0b"})
+    async with SessionManager([spec], wire_log=WireLog()) as manager:
+        server = await until_status(manager, ServerStatus.FAILED)
+        assert server.reason is not None
+        assert (server.reason.code, server.reason.kind) == ("bad_url", ErrorKind.USAGE)
+        assert "header" in server.reason.line()
+        assert "s3cret" not in repr(server)
+    written = [file for file in private_environment.rglob("*.jsonl") if "LocalProtocolError" in file.read_text()]
+    assert written, "the wire log tells of it"
+    assert not any("s3cret" in file.read_text() for file in private_environment.rglob("*") if file.is_file())
+
+
+async def test_a_refusal_before_the_sign_in_is_not_the_reason_for_what_broke_after_it() -> None:
+    answers = iter([httpx2.Response(401), httpx2.ConnectError("All connection attempts failed")])
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if isinstance(found := next(answers), Exception):
+            raise found
+        return found
+
+    spec = http("http://127.0.0.1:1/mcp")
+    async with WatchedClient(HttpWatch(), headers={}, transport=httpx2.MockTransport(answer)) as client:
+        with exchanging("tools/list") as exchange:
+            assert (await client.post(spec.url)).status_code == 401
+            with pytest.raises(httpx2.ConnectError) as caught:
+                await client.post(spec.url)
+    assert connect_fault(spec, caught.value, exchange).info.code == "unreachable"

@@ -232,6 +232,23 @@ async def test_what_goes_wrong_is_said_and_no_token_is_asked_for(
     assert oauth.count("/authorize") == oauth.count("/token") == 0, "made-up endpoints were used"
 
 
+@pytest.mark.parametrize("odd", ["\r\nX-Other: 1", "\u00e9", " "], ids=["line", "letter", "blank"])
+async def test_a_token_no_header_can_carry_is_neither_kept_nor_shown(
+    oauth: OAuthPeer, private_environment: Path, odd: str
+) -> None:
+    oauth.does.odd_access = odd
+    async with SessionManager([guarded(oauth)], sign_in=AUTOMATIC) as manager:
+        server = await refused(manager)
+        assert server.reason is not None
+        assert (server.reason.title, server.reason.code) == ("The access token cannot be used", "bad_token")
+        assert not server.signed_in
+        (token,) = oauth.tokens
+        assert token not in repr(server)
+    (file,) = token_files(private_environment)
+    assert not any(kept in file.read_text() for kept in oauth.tokens)
+    assert oauth.authorised == []
+
+
 async def test_an_error_of_a_foreign_issuer_is_not_even_shown(oauth: OAuthPeer) -> None:
     foreign_issuer(oauth)
     async with SessionManager([guarded(oauth)], sign_in=AUTOMATIC) as manager:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from mcp_tui.core.errors import AppError
 from mcp_tui.core.types import JsonObject
+from mcp_tui.sessions.authorisation.errors import failed
 from mcp_tui.sessions.authorisation.vault import Grant, Vault, off_loop
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -70,7 +71,13 @@ class Keeper:
         return restored(OAuthToken, self.grant.tokens)
 
     async def set_tokens(self, tokens: OAuthToken) -> None:
+        """AuthorisationError for a token that no header can carry; what was stored before stays."""
         context = self._context
+        token = tokens.access_token
+        if not token.strip() or token != token.strip() or any(not " " <= c <= "~" for c in token):
+            if context is not None:
+                context.clear_tokens()
+            raise failed("The access token cannot be used", "It holds what HTTP cannot carry", code="bad_token")
         issuer = self.grant.issuer
         if context is not None:
             # Without resource metadata the server itself is taken for the authorization server.
