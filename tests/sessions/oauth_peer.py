@@ -9,7 +9,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +19,9 @@ import jwt
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from tests.sessions.servers.peer import Peer
 
@@ -42,6 +43,8 @@ class Behaviour:
     deny: bool = False
     hang_authorize: bool = False
     """The sign-in page never leads back."""
+    dripping: frozenset[str] = frozenset()
+    """Paths whose answer comes in drops and never ends."""
     wrong_state: bool = False
     iss: str | None = None
     """What the answer names as issuer; None = nothing."""
@@ -142,7 +145,19 @@ class OAuthPeer:
             thread.join(10)
             assert not thread.is_alive()
 
-    def _app(self) -> Starlette:
+    def _app(self) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+        app = self._starlette()
+
+        async def dripping(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["path"] in self.does.dripping:
+                self.asked.append(Asked(scope["path"], {}))
+                await StreamingResponse(_drops(), media_type="application/json")(scope, receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return dripping
+
+    def _starlette(self) -> Starlette:
         return Starlette(
             routes=[
                 Route("/mcp", self._mcp, methods=["GET", "POST", "DELETE"]),
@@ -354,6 +369,12 @@ class OAuthPeer:
 
     def _note(self, request: Request, fields: Json) -> None:
         self.asked.append(Asked(request.url.path, json.loads(json.dumps(fields))))
+
+
+async def _drops() -> AsyncGenerator[bytes]:
+    while True:
+        yield b" "
+        await asyncio.sleep(0.05)
 
 
 def _refused(error: str, status: int = 400) -> Response:

@@ -25,7 +25,7 @@ from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
 from mcp_tui.sessions.manager import SessionManager
 from mcp_tui.sessions.sign_in import SignInPolicy
-from tests.sessions.conftest import http, until, until_status
+from tests.sessions.conftest import http, until, until_status, until_true
 from tests.sessions.oauth_peer import OAuthPeer
 
 BROWSER = f"{sys.executable} {Path(__file__).with_name('fake_browser.py')} %s"
@@ -291,6 +291,39 @@ async def test_a_sign_in_can_be_cancelled_while_the_browser_is_open(oauth: OAuth
         oauth.does.hang_authorize = False
         manager.sign_in("one")
         await signed_in(manager)
+
+
+METADATA, TOKEN = "/.well-known/oauth-authorization-server/as", "/as/token"
+
+
+@pytest.mark.parametrize("path", [METADATA, TOKEN])
+async def test_a_sign_in_can_be_cancelled_while_the_authorization_server_answers_in_drops(
+    oauth: OAuthPeer, path: str
+) -> None:
+    oauth.does.dripping = frozenset({path})
+    async with SessionManager([guarded(oauth)]) as manager:
+        await until_status(manager, ServerStatus.NEEDS_AUTH)
+        manager.sign_in("one")
+        await until_true(lambda: oauth.count(path) > 0)
+        await until(manager, lambda server: not server.sign_in_url)  # the browser has answered, if it was asked
+        manager.cancel_sign_in("one")
+        server = await refused(manager)
+        assert server.reason is not None
+        assert server.reason.title == "The sign-in was cancelled"
+        oauth.does.dripping = frozenset()
+        manager.sign_in("one")
+        await signed_in(manager)
+
+
+@pytest.mark.parametrize("path", [METADATA, TOKEN])
+async def test_an_answer_in_drops_is_given_up(oauth: OAuthPeer, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcp_tui.sessions.authorisation.wire.WHOLE_ANSWER_S", 1.0)
+    oauth.does.dripping = frozenset({path})
+    async with SessionManager([guarded(oauth)], sign_in=AUTOMATIC) as manager:
+        server = await until_status(manager, ServerStatus.BACKOFF)
+        assert server.reason is not None
+        assert server.reason.title == "The authorization server cannot be reached"
+        assert "no whole answer" in server.reason.detail
 
 
 async def test_leaving_while_the_browser_is_open_leaves_nothing_behind(oauth: OAuthPeer) -> None:

@@ -94,6 +94,8 @@ class Authoriser:
         """Of `dpop` entries only."""
         self._callback: Callback | None = None
         self._browser: Browser | None = None
+        self._running = anyio.CancelScope()
+        """Of the newest sign-in."""
 
     def __repr__(self) -> str:
         return f"Authoriser({self._server!r})"
@@ -125,9 +127,8 @@ class Authoriser:
         return self._wanted is not None
 
     def cancel(self) -> None:
-        """Ends a sign-in that waits for the browser."""
-        if self._callback is not None:
-            self._callback.cancel(failed("The sign-in was cancelled", "", "Sign in again when you want to"))
+        """Ends a sign-in, whether it waits for the browser or for the authorization server."""
+        self._running.cancel()
 
     def deliver(self, address: str) -> bool:
         """The address the browser ended on, for a browser on another machine. False when nothing waits for it."""
@@ -274,8 +275,11 @@ class Authoriser:
             async with Callback(address=self._settings.redirect_uri, port=self._flow.preferred_port()) as callback:
                 self._callback, self._browser = callback, browser
                 try:
-                    await self._flow.answer_at(callback.url)
-                    await self._drive(refusal)
+                    with anyio.CancelScope() as self._running:
+                        await self._flow.answer_at(callback.url)
+                        await self._drive(refusal)
+                    if self._running.cancelled_caught:
+                        raise failed("The sign-in was cancelled", "", "Sign in again when you want to")
                 finally:
                     self._callback = self._browser = None
                     self._host.sign_in_over()
@@ -417,6 +421,7 @@ class Authoriser:
         assert answer is not None
         if isinstance(answer, AuthorisationError):
             raise answer
+        self._host.sign_in_over()  # what is waited for from here on is the authorization server
         return AuthorizationCodeResult(code=answer.code, state=answer.state, iss=answer.iss)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import cast
 
@@ -17,6 +18,8 @@ from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.authorisation.errors import AuthorisationError, failed, host_of, said, unreachable
 
 TIMEOUT = httpx2.Timeout(20.0)
+WHOLE_ANSWER_S = 30.0
+"""For an answer that comes in drops: each of them is in time."""
 MAX_ANSWER_BYTES = 1 << 20
 TRANSFER_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """Do not fit a body that was read already."""
@@ -62,12 +65,18 @@ class AuthorisationWire:
         where = host_of(url)
         try:
             # A client per request: a sign-in makes five of them, and none of it outlives the flow.
-            async with httpx2.AsyncClient(timeout=TIMEOUT, follow_redirects=False) as client:
+            async with (
+                asyncio.timeout(WHOLE_ANSWER_S),
+                httpx2.AsyncClient(timeout=TIMEOUT, follow_redirects=False) as client,
+            ):
                 response = await client.send(request, stream=True)
                 try:
                     body = await _limited(response)
                 finally:
                     await response.aclose()
+        except TimeoutError as error:
+            reason = f"no whole answer within {WHOLE_ANSWER_S:g} s"
+            raise unreachable("The authorization server cannot be reached", f"{where}: {reason}") from error
         except httpx2.TransportError as error:
             reason = said(str(error)) or type(error).__name__
             raise unreachable("The authorization server cannot be reached", f"{where}: {reason}") from error
