@@ -24,6 +24,9 @@ _SECRET_VALUE = re.compile(
 )
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 _ASSIGNMENT = re.compile(r"(-{0,2}[A-Za-z0-9_.-]+)([=:])(.*)", re.DOTALL)
+_INNER_VALUE = r"""(?!["']?\$)("[^"]*"|'[^']*'|[^\s;&|"']+)"""  # a variable is a name, not what it holds
+_INNER_ASSIGNMENT = re.compile(rf"(?<![A-Za-z0-9_.$-])(-{{0,2}}[A-Za-z_][A-Za-z0-9_.-]*=){_INNER_VALUE}")
+_INNER_FLAG = re.compile(rf"(?<!\S)(--?[A-Za-z][A-Za-z0-9_.-]*\s+)(?!-){_INNER_VALUE}")
 _FLAG = re.compile(r"--?[A-Za-z][A-Za-z0-9_.-]*\Z")
 _PLAIN_AUTH = frozenset(
     {"type", "issuer", "scope", "scopes", "client_metadata_url", "signing_algorithm", "token_endpoint_auth_method"}
@@ -89,9 +92,20 @@ def arguments(args: Sequence[str]) -> tuple[str, ...]:
         if assigned and _SECRET_NAME.search(assigned[1]) and assigned[3] and not assigned[3].startswith("//"):
             shown.append(f"{assigned[1]}{assigned[2]}{MASK}")
         else:
-            shown.append(text(argument))
+            shown.append(_inner(text(argument)))
         secret_follows = bool(_FLAG.match(argument) and _SECRET_NAME.search(argument))
     return tuple(shown)
+
+
+def _inner(argument: str) -> str:
+    """A whole command line in one argument, as `sh -c` takes it."""
+    if not any(c.isspace() for c in argument):
+        return argument
+
+    def masked(found: re.Match[str]) -> str:
+        return f"{found[1]}{MASK}" if _SECRET_NAME.search(found[1]) else found[0]
+
+    return _INNER_FLAG.sub(masked, _INNER_ASSIGNMENT.sub(masked, argument))
 
 
 def argv(command: str, args: Sequence[str]) -> tuple[str, ...]:

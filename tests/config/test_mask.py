@@ -45,6 +45,10 @@ def test_arguments() -> None:
         (("s", "postgres://u:p@h/db"), ("s", "postgres://***@h/db")),
         (("s", "--dir", "/tmp/a b", "-v"), ("s", "--dir", "/tmp/a b", "-v")),
         (("s", "--auth", "--verbose"), ("s", "--auth", "--verbose")),
+        (("sh", "-c", "exec env MY_API_KEY=abc s --port=1"), ("sh", "-c", "exec env MY_API_KEY=*** s --port=1")),
+        (("sh", "-c", "cd x && s --token 'a b' -v"), ("sh", "-c", "cd x && s --token *** -v")),
+        (("sh", "-c", 's --token "$TOKEN" KEY=${KEY}'), ("sh", "-c", 's --token "$TOKEN" KEY=${KEY}')),
+        (("sh", "-c", "s --token --verbose; key = 5"), ("sh", "-c", "s --token --verbose; key = 5")),
     ],
 )
 def test_secrets_on_a_command_line_are_masked(argv: tuple[str, ...], shown: tuple[str, ...]) -> None:
