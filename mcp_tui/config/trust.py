@@ -20,6 +20,7 @@ from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 
 _VERSION = 1
+_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,17 @@ def needed(spec: ServerSpec, *, changed: bool) -> ErrorInfo:
 
 
 def would(spec: ServerSpec) -> str:
-    """What starting a server does, as one clause; secrets are masked."""
+    """What starting a server does, as one clause; secrets are masked.
+
+    Its variables are named: one such as NODE_OPTIONS or LD_PRELOAD makes an innocent command run something else.
+    """
     if spec.transport != "stdio":
         return f"would connect to {mask.target(spec) or 'nothing'}"
     where = f" in {spec.cwd}" if spec.cwd else ""
-    return f"would run `{mask.target(spec) or 'nothing'}`{where}"
+    names = sorted(spec.env)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    variables = f" with {', '.join(names[:_NAMED])}{more} set" if names else ""
+    return f"would run `{mask.target(spec) or 'nothing'}`{where}{variables}"
 
 
 def _quoted(path: Path | None) -> str:
