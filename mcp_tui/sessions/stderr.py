@@ -14,11 +14,15 @@ class StderrTail:
     """Fed with bytes in any cut; keeps the newest `MAX_LINES` lines, each cut to `MAX_LINE_CHARS`."""
 
     def __init__(
-        self, changed: Callable[[], None] = lambda: None, heard: Callable[[str], None] = lambda line: None
+        self,
+        changed: Callable[[], None] = lambda: None,
+        heard: Callable[[str], None] = lambda line: None,
+        cleaned: Callable[[str], str] = lambda text: text,
     ) -> None:
-        """heard: gets each whole line that is kept."""
+        """heard: gets each whole line that is kept. cleaned: takes secrets out of a line."""
         self._changed = changed
         self._heard = heard
+        self._cleaned = cleaned
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
         self._open = b""
 
@@ -28,7 +32,7 @@ class StderrTail:
         *lines, self._open = whole.split(b"\n")
         self._open = self._open[: MAX_LINE_CHARS * 4]
         for line in lines[-MAX_LINES:]:
-            text = _text(line)
+            text = self._text(line)
             self._lines.append(text)
             self._heard(text)
         self._changed()
@@ -36,26 +40,30 @@ class StderrTail:
     def lines(self) -> tuple[str, ...]:
         """Oldest first; a line without its line break counts as one."""
         if self._open:
-            return (*self._lines, _text(self._open))[-MAX_LINES:]
+            return (*self._lines, self._text(self._open))[-MAX_LINES:]
         return tuple(self._lines)
 
     def clear(self) -> None:
         self._lines.clear()
         self._open = b""
 
-
-def _text(line: bytes) -> str:
-    return line.rstrip(b"\r").decode("utf-8", "replace")[:MAX_LINE_CHARS]
+    def _text(self, line: bytes) -> str:
+        # Cleaned before it is cut, or the half of a secret at the cut would stay.
+        return self._cleaned(line.rstrip(b"\r").decode("utf-8", "replace"))[:MAX_LINE_CHARS]
 
 
 class Notices:
     """Sentences worth showing about a server; a repeated one is counted, the oldest ones go."""
 
-    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, changed: Callable[[], None] = lambda: None, cleaned: Callable[[str], str] = lambda text: text
+    ) -> None:
         self._changed = changed
+        self._cleaned = cleaned
         self._counts: dict[str, int] = {}
 
     def add(self, sentence: str) -> None:
+        sentence = self._cleaned(sentence)
         count = self._counts.pop(sentence, 0) + 1
         self._counts[sentence] = count
         while len(self._counts) > MAX_NOTICES:

@@ -62,8 +62,8 @@ class Supervisor:
         self._load = load
         self._answering = answering
         self._groups = groups
-        self._stderr = StderrTail(self.changed, lambda line: self.feeds.log.stderr(line))
-        self._notices = Notices(self.changed)
+        self._stderr = StderrTail(self.changed, lambda line: self.feeds.log.stderr(line), self._cleaned)
+        self._notices = Notices(self.changed, self._cleaned)
         memory = memory or Memory()
         self.feeds = Feeds(spec, self.changed, memory)
         self.sign_in = SignIn(spec, sign_in or SignInPolicy(), self, self._notices.add)
@@ -131,6 +131,9 @@ class Supervisor:
     def changed(self) -> None:
         self._snapshot = None
         self._tell()
+
+    def _cleaned(self, text: str) -> str:
+        return self._lifecycle.cleaned(text)  # of the newest entry, which has other secrets than an earlier one
 
     def snapshot(self) -> ServerSnapshot:
         if self._snapshot is None:
@@ -414,6 +417,7 @@ class Supervisor:
         attempt: int = 0,
         retry_at: float | None = None,
     ) -> None:
+        reason = self._lifecycle.told(reason)
         if status is not self._status:
             self._since = time.monotonic()
             wait_s = retry_at - self._since if retry_at is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import stat
 import subprocess
@@ -69,6 +70,30 @@ async def test_a_server_that_fails_in_its_own_code_is_told_where(code: str, line
     script = program(tmp_path / "server.py", code)
     server = await ended(spec={"command": sys.executable, "args": (str(script),)})
     assert fix(server) == f"It failed at {script}, line {line}"
+
+
+async def test_what_a_process_or_server_quotes_of_its_entry_s_secrets_is_not_shown() -> None:
+    words = "import os, sys; sys.exit(f'bad {os.environ[\"API_TOKEN\"]} and {sys.argv[2:]}')"
+    spec = {
+        "command": sys.executable,
+        "args": ("-c", words, "--token", "arg-s3cret"),
+        "env": {"API_TOKEN": "env-s3cret"},
+    }
+    server = await ended(spec=spec)
+    assert server.reason is not None
+    assert "bad *** and ['***']" in server.reason.detail
+    assert any("bad ***" in line for line in server.stderr_tail)
+    assert "s3cret" not in repr(server)
+
+
+async def test_a_refusal_that_quotes_the_token_is_shown_without_it() -> None:
+    error = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": "unknown token env-s3cret"}}
+    answer = f"import sys; sys.stdin.readline(); print({json.dumps(json.dumps(error))}, flush=True); sys.stdin.read()"
+    spec = {**python(answer), "env": {"API_TOKEN": "env-s3cret"}}
+    async with SessionManager([stdio(spec=spec)]) as manager:
+        server = await until(manager, lambda server: server.reason is not None)
+        assert server.reason is not None
+        assert server.reason.detail == "unknown token ***"
 
 
 # ---------------------------------------------------------------------- the command

@@ -153,6 +153,11 @@ def test_what_of_an_entry_is_secret(entry: dict[str, object], hidden: list[str],
         assert secrets.clean_text(f"<{text}>") == f"<{text}>"
 
 
+@pytest.mark.parametrize("written", [r"a+b\/c&d<e", r"a+b/c\u0026d\u003ce", "a%2Bb%2Fc%26d%3Ce", "a+b/c&d<e"])
+def test_a_secret_is_found_however_the_other_side_escapes_it(written: str) -> None:
+    assert Secrets(["a+b/c&d<e"]).clean_text(f"<{written}>") == "<***>"
+
+
 def test_headers_that_authorise_are_hidden_and_sessions_told_apart() -> None:
     secrets = Secrets.of(spec(headers={"X-Private-Key": "zzzzzzzz"}))
     shown = secrets.headers(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.state import ServerFacts, ServerStatus
@@ -26,6 +28,17 @@ class Lifecycle:
         self._spec = spec
         self._secrets = Secrets.of(spec)
         self._recorder: Recorder | None = None
+
+    def cleaned(self, text: str) -> str:
+        """What the other side said, without the secrets of the entry and of the sign-in."""
+        return self._secrets.clean_text(text)
+
+    def told(self, reason: ErrorInfo | None) -> ErrorInfo | None:
+        """A reason quotes what a server or its process said."""
+        if reason is None:
+            return None
+        texts = {"title": reason.title, "detail": reason.detail, "hint": reason.hint}
+        return replace(reason, **{name: self.cleaned(text) for name, text in texts.items()})
 
     def connecting(self, transport: str) -> Recorder | None:
         """A new connection begins; what it sends and receives goes to the recorder."""

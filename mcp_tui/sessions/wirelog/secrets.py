@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote
 
 from mcp_tui.config import mask
 from mcp_tui.config.schema import ServerSpec
@@ -18,6 +19,7 @@ SHORTEST = 6
 _HIDDEN_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "authentication-info"}
 )
+_GO = re.compile("[<>&]")
 _SESSION_HEADERS = frozenset({"mcp-session-id"})
 
 
@@ -41,8 +43,11 @@ class Secrets:
     def hide(self, value: str) -> None:
         if len(value) < SHORTEST:
             return
-        # Where it may stand: as it is, and as JSON writes it in a string.
-        forms = (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
+        # Where it may stand: as it is, in a URL, and as JSON writes it in a string; PHP and Go escape more of it.
+        plain = json.dumps(value)[1:-1]
+        forms = [value, plain, json.dumps(value, ensure_ascii=False)[1:-1], plain.replace("/", "\\/")]
+        forms.append(_GO.sub(lambda found: f"\\u{ord(found.group()):04x}", plain))
+        forms.append(quote(value, safe="", errors="surrogatepass"))
         new = {form.encode("utf-8", "surrogatepass") for form in forms} | set(self._forms)
         # The longest first: a secret may be part of another one (`TOKEN` of `Bearer TOKEN`).
         self._forms = tuple(sorted(new, key=lambda form: (-len(form), form)))
