@@ -279,6 +279,19 @@ async def test_a_second_run_waits_for_the_first() -> None:
         assert len(app.manager.calls) == 1
 
 
+async def test_still_running_is_taken_back_when_the_call_is_stopped() -> None:
+    app = WorkbenchApp()
+    app.manager.gate = asyncio.Event()
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot, app, "fs", "tool", "list_roots")
+        await pilot.press("f9")
+        await until(pilot, lambda: app.manager.started.is_set())
+        await pilot.press("f9", "escape")
+        await finished(pilot, app)
+        assert status_of(app) is OutcomeStatus.CANCELLED
+        await until(pilot, lambda: "still running" not in str(app.workbench.form.notice.content))
+
+
 async def test_a_call_goes_on_while_another_item_is_open() -> None:
     app = WorkbenchApp()
     app.manager.gate = asyncio.Event()

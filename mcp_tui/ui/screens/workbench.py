@@ -420,8 +420,8 @@ class WorkbenchScreen(WorkbenchResults):
         finally:
             self._calls.pop(outcome.number, None)
             self._live.look(self._open)
-        if item is self._item:
-            self.form.say(item.notice)  # "still running" is over
+            if item is self._item and self.is_mounted:
+                self.form.say(item.notice)  # "still running" is over, also when it was stopped
 
     def _outcome_changed(self, item: OpenItem, outcome: Outcome) -> None:
         started = all(old.number != outcome.number for old in item.outcomes)
