@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 KEPT_S = 14 * 86_400.0
 """An older server is asked again after this time: it may have learned the newer protocol."""
 _OUTAGES = frozenset(
-    {"unreachable", "broken", "timeout", "spawn", "no_command", "no_cwd", "needs_auth", "proxy", "tls"}
+    [
+        *("unreachable", "broken", "timeout", "spawn", "no_command", "no_cwd", "needs_auth", "proxy", "tls"),
+        *("http_408", "http_429", "http_502", "http_503", "http_504"),  # a 500 may be a server that knows no better
+    ]
 )
 """Codes of faults that say nothing about the era."""
 

@@ -12,7 +12,8 @@ from mcp_tui.config import paths
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
 from mcp_tui.sessions.manager import SessionManager
 from mcp_tui.sessions.memory import Memory, identity
-from tests.sessions.conftest import logged, stdio, until, until_status
+from tests.sessions.conftest import http, logged, stdio, until, until_status
+from tests.sessions.http_peer import HttpPeer, Reply
 from tests.sessions.live import both_eras, live_http
 from tests.sessions.live_http import LiveHttp
 
@@ -73,6 +74,19 @@ async def test_a_plain_refusal_of_the_question_over_http_is_remembered() -> None
         peer.refuse_probe = 400
         async with SessionManager([live_http(peer, "legacy", protocol="auto")]) as manager:
             await ready(manager)
+    assert eras() == ["legacy"]
+
+
+async def test_a_proxy_without_its_server_makes_us_forget_nothing(peer: HttpPeer) -> None:
+    spec = http(peer.url, protocol="auto")
+    async with SessionManager([spec]) as manager:
+        await ready(manager)
+    assert eras() == ["legacy"]
+    peer.seen.clear()
+    peer.rule = lambda seen: Reply(502, b"<html>bad gateway</html>", "text/html")
+    async with SessionManager([spec]) as manager:
+        await until_status(manager, ServerStatus.BACKOFF)
+    assert [seen.message.get("method") for seen in peer.seen] == ["initialize"], "asked once, and in the known era"
     assert eras() == ["legacy"]
 
 
