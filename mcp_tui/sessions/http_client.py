@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import httpx2
 from mcp_types import CONNECTION_CLOSED
 
+from mcp_tui import __version__
 from mcp_tui.sessions.authorisation.errors import AuthorisationError
 from mcp_tui.sessions.exchange import CURRENT, Exchange
 from mcp_tui.sessions.faults import DENIED, Remedy
@@ -27,6 +28,7 @@ from mcp_tui.sessions.wirelog.log import Recorder
 if TYPE_CHECKING:
     from mcp_tui.sessions.authorisation.authoriser import Authoriser
 
+USER_AGENT = f"mcp-tui/{__version__}"
 MAX_JSON_BYTES = 256 << 20
 MAX_SSE_EVENT_BYTES = 64 << 20
 _TIMEOUT = httpx2.Timeout(30.0, read=None)  # waiting for an answer is limited by each call's own deadline
@@ -71,6 +73,8 @@ class WatchedClient(httpx2.AsyncClient):
 
     def __init__(self, watch: HttpWatch, *, headers: Mapping[str, str], **options: Any) -> None:
         super().__init__(headers=dict(headers), timeout=_TIMEOUT, limits=_LIMITS, **options)
+        if all(name.lower() != "user-agent" for name in headers):
+            self.headers["User-Agent"] = USER_AGENT
         self._watch = watch
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from mcp_tui import __version__
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.state import ServerStatus
 from mcp_tui.sessions.exchange import exchanging
@@ -367,3 +368,11 @@ async def test_a_refusal_before_the_sign_in_is_not_the_reason_for_what_broke_aft
             with pytest.raises(httpx2.ConnectError) as caught:
                 await client.post(spec.url)
     assert connect_fault(spec, caught.value, exchange).info.code == "unreachable"
+
+
+async def test_requests_name_this_program_unless_the_entry_names_another(peer: HttpPeer) -> None:
+    specs = [http(peer.url, "one"), http(peer.url, "two", headers={"user-agent": "mine/1"})]
+    async with SessionManager(specs) as manager:
+        for spec in specs:
+            await until_status(manager, ServerStatus.READY, name=spec.name)
+    assert {seen.headers["user-agent"] for seen in peer.seen} == {f"mcp-tui/{__version__}", "mine/1"}

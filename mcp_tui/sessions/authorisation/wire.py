@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.authorisation.errors import AuthorisationError, failed, host_of, said, unreachable
+from mcp_tui.sessions.http_client import USER_AGENT
 
 TIMEOUT = httpx2.Timeout(20.0)
 WHOLE_ANSWER_S = 30.0
@@ -67,7 +68,9 @@ class AuthorisationWire:
             # A client per request: a sign-in makes five of them, and none of it outlives the flow.
             async with (
                 asyncio.timeout(WHOLE_ANSWER_S),
-                httpx2.AsyncClient(timeout=TIMEOUT, follow_redirects=False) as client,
+                httpx2.AsyncClient(
+                    headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT, follow_redirects=False
+                ) as client,
             ):
                 response = await client.send(request, stream=True)
                 try:
