@@ -26,6 +26,7 @@ from mcp_tui.config import mask
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.requests import REJECTED_MESSAGE, USER_REJECTED
+from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.environment import child_environment
 from mcp_tui.sessions.exchange import Exchange
 from mcp_tui.sessions.missing_command import not_executable_fix, not_found_fix
@@ -37,6 +38,8 @@ DENIED = "mcp_tui_denied"
 _NO_REASON = "Server returned an error response"
 """What the SDK says of an HTTP error without a JSON-RPC error in it."""
 _REDIRECT = re.compile(r"Redirect to (\S+) not followed")
+_INPUTS = frozenset({"elicitation/create", "sampling/createMessage", "roots/list"})
+"""What an `input_required` result may ask for (2026-07-28)."""
 _TRY_LATER = frozenset({408, 409, 423, 425, 429})
 
 
@@ -320,12 +323,24 @@ def request_error(title: str, error: BaseException, exchange: Exchange) -> Error
         said = "The answer is no JSON-RPC message" if _unreadable(leaf) else f"{cut(leaf.message)} ({leaf.code})"
         return ErrorInfo(title, said, kind=ErrorKind.TOOL, code="rejected")
     if isinstance(leaf, ValidationError):
-        detail = f"The answer does not follow the protocol: {_first_problem(leaf)}"
+        detail = _unknown_input(exchange.raw) or f"The answer does not follow the protocol: {_first_problem(leaf)}"
         return ErrorInfo(title, detail, kind=ErrorKind.TOOL, code="rejected")
     if isinstance(leaf, InputRequiredRoundsExceededError):
         detail = f"The server asked for more input {leaf.max_rounds} times"
         return ErrorInfo(title, detail, kind=ErrorKind.TOOL, code="rejected")
     return ErrorInfo(title, cut(f"{type(leaf).__name__}: {leaf}"), kind=ErrorKind.INTERNAL, code="internal")
+
+
+def _unknown_input(result: JsonObject | None) -> str:
+    """What an `input_required` result asks for that we do not know; "" when it is something else that is wrong."""
+    requests = result.get("inputRequests") if result is not None else None
+    if result is None or result.get("resultType") != "input_required" or not isinstance(requests, dict):
+        return ""
+    for request in cast("dict[str, object]", requests).values():
+        method = cast("JsonObject", request).get("method") if isinstance(request, dict) else None
+        if isinstance(method, str) and method not in _INPUTS:
+            return f"It asks for something this program does not know: {cut(method)}"
+    return ""
 
 
 def _more_scope(exchange: Exchange) -> ErrorInfo | None:

@@ -363,6 +363,15 @@ async def test_rounds_of_input_are_driven_with_the_state_byte_exact(tmp_path: Pa
         assert len({message["id"] for message in logged(log, "tools/call")}) == rounds + 1
 
 
+async def test_an_input_of_a_kind_nobody_knows_is_named() -> None:
+    spec = stdio(modern=True, tools=[tool("rounds")])
+    async with SessionManager([spec], answering=answered_by(lambda server, params: {"action": "decline"})) as manager:
+        with pytest.raises(AppError) as caught:
+            await manager.call_tool("one", "rounds", {"method": "fingerprint/create"})
+        assert caught.value.info.code == "rejected"
+        assert caught.value.info.detail == "It asks for something this program does not know: fingerprint/create"
+
+
 async def test_rounds_without_end_are_ended() -> None:
     spec = stdio(modern=True, tools=[tool("rounds")])
     async with SessionManager([spec], answering=answered_by(lambda server, params: {"action": "decline"})) as manager:

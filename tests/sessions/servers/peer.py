@@ -201,7 +201,7 @@ class Peer:
         }
         return {
             "resultType": "input_required",
-            "inputRequests": {"q": {"method": "elicitation/create", "params": form}},
+            "inputRequests": {"q": {"method": arguments.get("method", "elicitation/create"), "params": form}},
             "requestState": json.dumps(state),
         }
 
