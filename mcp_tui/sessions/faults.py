@@ -19,7 +19,14 @@ from urllib.request import getproxies, proxy_bypass
 import httpx2
 from mcp.client._input_required import InputRequiredRoundsExceededError
 from mcp.shared.exceptions import MCPError
-from mcp_types import CONNECTION_CLOSED, METHOD_NOT_FOUND, PARSE_ERROR, REQUEST_TIMEOUT, UNSUPPORTED_PROTOCOL_VERSION
+from mcp_types import (
+    CONNECTION_CLOSED,
+    METHOD_NOT_FOUND,
+    MISSING_REQUIRED_CLIENT_CAPABILITY,
+    PARSE_ERROR,
+    REQUEST_TIMEOUT,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
 from pydantic import ValidationError
 
 from mcp_tui.config import mask
@@ -321,7 +328,8 @@ def request_error(title: str, error: BaseException, exchange: Exchange) -> Error
         if leaf.code == USER_REJECTED and leaf.message == REJECTED_MESSAGE:
             return ErrorInfo(title, "What it asked of a model was declined", kind=ErrorKind.TOOL, code="declined")
         said = "The answer is no JSON-RPC message" if _unreadable(leaf) else f"{cut(leaf.message)} ({leaf.code})"
-        return ErrorInfo(title, said, kind=ErrorKind.TOOL, code="rejected")
+        hint = _missing_fix(leaf.data) if leaf.code == MISSING_REQUIRED_CLIENT_CAPABILITY else ""
+        return ErrorInfo(title, said, hint, ErrorKind.TOOL, "rejected")
     if isinstance(leaf, ValidationError):
         detail = _unknown_input(exchange.raw) or f"The answer does not follow the protocol: {_first_problem(leaf)}"
         return ErrorInfo(title, detail, kind=ErrorKind.TOOL, code="rejected")
@@ -329,6 +337,18 @@ def request_error(title: str, error: BaseException, exchange: Exchange) -> Error
         detail = f"The server asked for more input {leaf.max_rounds} times"
         return ErrorInfo(title, detail, kind=ErrorKind.TOOL, code="rejected")
     return ErrorInfo(title, cut(f"{type(leaf).__name__}: {leaf}"), kind=ErrorKind.INTERNAL, code="internal")
+
+
+def _missing_fix(data: object) -> str:
+    """What makes the client say that it can answer; it is offered only where somebody is there to do so."""
+    wanted = cast("JsonObject", data).get("requiredCapabilities") if isinstance(data, dict) else None
+    names = cast("JsonObject", wanted) if isinstance(wanted, dict) else {}
+    fixes = {
+        "elicitation": "the dashboard answers its questions; --elicit answers its forms",
+        "sampling": "the dashboard answers what it asks of a model; so does --sampling MODEL",
+        "roots": "name the folders it may know of with `roots` in its entry",
+    }
+    return "; ".join(fix for name, fix in fixes.items() if name in names)
 
 
 def _unknown_input(result: JsonObject | None) -> str:

@@ -372,6 +372,16 @@ async def test_an_input_of_a_kind_nobody_knows_is_named() -> None:
         assert caught.value.info.detail == "It asks for something this program does not know: fingerprint/create"
 
 
+async def test_a_call_that_needs_an_answer_nobody_gives_says_who_would() -> None:
+    data: JsonObject = {"requiredCapabilities": {"elicitation": {}, "roots": {}}}
+    async with SessionManager([stdio(modern=True)]) as manager:
+        with pytest.raises(AppError) as caught:
+            await manager.call_tool("one", "refuse", {"code": -32021, "data": data})
+        assert "--elicit" in caught.value.info.hint
+        assert "`roots`" in caught.value.info.hint
+        assert "--sampling" not in caught.value.info.hint
+
+
 async def test_rounds_without_end_are_ended() -> None:
     spec = stdio(modern=True, tools=[tool("rounds")])
     async with SessionManager([spec], answering=answered_by(lambda server, params: {"action": "decline"})) as manager:

@@ -152,7 +152,7 @@ class Peer:
             "rounds": lambda: self.rounds(arguments, params),
         }
         if name == "refuse":
-            raise RpcError(-32050, "No, thank you", {"why": "test"})
+            raise RpcError(arguments.get("code", -32050), "No, thank you", arguments.get("data", {"why": "test"}))
         if name in known:
             return known[name]()
         return text(f"called {name}")
