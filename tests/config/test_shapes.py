@@ -136,6 +136,28 @@ def test_vscode_asks_for_withheld_secrets() -> None:
     assert {"type": "promptString", "id": "gh", "description": "env.GH of gh", "password": True} in written["inputs"]
 
 
+def test_what_is_said_of_a_withheld_secret_is_true_of_the_file() -> None:
+    env: JsonObject = {"command": "npx", "args": ["--token", SECRETS[2]], "env": {"API_KEY": SECRETS[1]}}
+    codex = shaped("codex", {"s": env})
+    assert tomllib.loads(codex.text)["mcp_servers"]["s"]["env_vars"] == ["API_KEY"]
+    assert any("`env.API_KEY` is withheld: set API_KEY" in note for note in codex.notes)
+    assert any("`args.1` is withheld: write it in place of ${S_TOKEN}" in note for note in codex.notes)
+    api: JsonObject = {"url": "https://h/mcp", "auth": {"client_id": "public", "client_secret": SECRETS[2]}}
+    for shape in ("codex", "vscode", "cline", "windsurf"):  # none has a place for it
+        lost = shaped(shape, {"api": api})
+        assert "CLIENT_SECRET" not in lost.text.upper()
+        assert [note for note in lost.notes if "withheld" in note] == []
+
+
+def test_codex_takes_an_input_from_the_environment() -> None:
+    entry: JsonObject = {"url": "https://h", "headers": {"Authorization": "Bearer ${input:my-key}", "X": "${input:x}"}}
+    assert document("codex", {"s": entry})["mcp_servers"]["s"] == {
+        "url": "https://h",
+        "bearer_token_env_var": "MY_KEY",
+        "env_http_headers": {"X": "X"},
+    }
+
+
 def test_what_a_client_cannot_express_is_said() -> None:
     entry: JsonObject = {
         "command": "x", "cwd": "/d", "disabled": True, "enabled_tools": ["a"], "args": ["${A:-b}"], "call_timeout_s": 5,

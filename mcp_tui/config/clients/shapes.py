@@ -23,6 +23,7 @@ SHAPES: dict[str, str] = {OWN: "this program's own TOML", **CLIENTS}
 ALIASES = {"claude": "claude-code", "toml": OWN, "own": OWN, "code": "vscode", "vs-code": "vscode"}
 
 _REFERENCE = re.compile(r"(?<!\$)\$\{([^{}]*)\}")
+_ASKED = re.compile(r"(?<!\$)\$\{(input:[^{}]*)\}")
 _WHOLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)\}")
 _BEARER = re.compile(r"Bearer \$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -57,16 +58,25 @@ class _Writer:
             self._server = name
             withheld = withhold(name, entry)
             self._withheld = withheld.variables
-            for variable, place in withheld.variables.items():
-                self._note(f"the secret in `{place}` is withheld: {self._where(variable)}")
             if self._shape == "vscode":
                 self._ask_for(withheld.variables)
+            before = len(self._result.notes)
             written = _ENTRIES[self._shape](self, dict(withheld.entry))
             if written is not None:
                 entries[name] = written
                 self._result.written.append(name)
+                self._note_withheld(withheld.variables, json.dumps(written), before)
         self._result.text = self._document(entries)
         return self._result
+
+    def _note_withheld(self, variables: Mapping[str, str], written: str, at: int) -> None:
+        """Where the secrets of an entry have to come from, ahead of its other notes; not those that got lost."""
+        notes = [
+            f"{self._server}: the secret in `{place}` is withheld: {where}"
+            for variable, place in variables.items()
+            if (where := self._where(variable, written))
+        ]
+        self._result.notes[at:at] = notes
 
     def _document(self, entries: JsonObject) -> str:
         if self._shape == OWN:
@@ -74,23 +84,27 @@ class _Writer:
         if self._shape == "codex":
             return tomli_w.dumps({"mcp_servers": entries})
         document: JsonObject = {"servers" if self._shape == "vscode" else "mcpServers": entries}
-        if self._inputs:
-            document = {"inputs": list(self._inputs.values()), **document}
+        asked = json.dumps(entries)
+        if inputs := [item for item in self._inputs.values() if f"${{input:{item['id']}}}" in asked]:
+            document = {"inputs": inputs, **document}
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
     def _note(self, text: str) -> None:
         self._result.notes.append(f"{self._server}: {text}")
 
-    def _where(self, variable: str) -> str:
+    def _where(self, variable: str, written: str) -> str:
+        """What to do about a variable, as it stands in the entry; "" when it does not."""
         if self._shape == "vscode":
-            return f"VS Code asks for it as {variable.lower().replace('_', '-')}"
-        if self._shape in _LITERAL:
+            name = _input_id(variable)
+            return f"VS Code asks for it as {name}" if f"${{input:{name}}}" in written else ""
+        if self._shape in _LITERAL and f"${{{variable}}}" in written:
             return f"write it in place of ${{{variable}}}"
-        return f"set {variable}"
+        mentioned = (f"${{{variable}}}", f"${{env:{variable}}}", f'"{variable}"')
+        return f"set {variable}" if any(text in written for text in mentioned) else ""
 
     def _ask_for(self, variables: Mapping[str, str]) -> None:
         for variable, place in variables.items():
-            name = variable.lower().replace("_", "-")
+            name = _input_id(variable)
             text = f"{place} of {self._server}"
             self._inputs[variable] = {"type": "promptString", "id": name, "description": text, "password": True}
 
@@ -163,7 +177,7 @@ class _Writer:
         result: JsonObject = {}
         if "url" not in entry:
             # Codex replaces no variables: those of the same name are forwarded, the rest must be written out.
-            env = _strings(entry.get("env"))
+            env = {name: self._variable(value) for name, value in _strings(entry.get("env")).items()}
             forwarded = [name for name, value in env.items() if _is_whole(value, name)]
             plain = {**entry, "env": {name: value for name, value in env.items() if name not in forwarded}}
             result = self._stdio(plain, "envFile", cwd=True)
@@ -189,7 +203,8 @@ class _Writer:
         result: JsonObject = {}
         plain: dict[str, str] = {}
         named: dict[str, str] = {}
-        for name, value in headers.items():
+        for name, given in headers.items():
+            value = self._variable(given)
             if name.lower() == "authorization" and (found := _BEARER.fullmatch(value)):
                 result["bearer_token_env_var"] = found[1]
             elif found := _WHOLE.fullmatch(value):
@@ -321,6 +336,10 @@ class _Writer:
         self._note(f"only VS Code asks for inputs: set {variable} in place of {wanted}")
         return f"${{env:{variable}}}" if self._shape in ("cursor", "windsurf") else f"${{{variable}}}"
 
+    def _variable(self, text: str) -> str:
+        """The text with its inputs as variables, for a client that takes whole variables in some places."""
+        return _ASKED.sub(lambda found: self._input(found[1]), text)
+
     def _place(self, name: str, given: str) -> str:
         if self._shape in ("cursor", "vscode"):
             return given
@@ -344,6 +363,10 @@ _ENTRIES: Mapping[str, Callable[[_Writer, JsonObject], JsonObject | None]] = {
     "windsurf": _Writer.windsurf,
     "gemini": _Writer.gemini,
 }
+
+
+def _input_id(variable: str) -> str:
+    return variable.lower().replace("_", "-")
 
 
 def _is_whole(value: str, name: str) -> bool:
