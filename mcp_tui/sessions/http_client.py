@@ -116,6 +116,8 @@ class WatchedClient(httpx2.AsyncClient):
         posting = request.method == "POST"
         if posting:
             exchange.error, exchange.connect_failed, exchange.session_gone = None, False, False
+        if self._watch.recorder is not None:
+            await request.aread()  # the request that follows a redirect has a stream for its body
         recording = _Recording(self._watch.recorder, request)
         try:
             response = await self._sent(request, options)

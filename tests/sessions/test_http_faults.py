@@ -376,3 +376,23 @@ async def test_requests_name_this_program_unless_the_entry_names_another(peer: H
         for spec in specs:
             await until_status(manager, ServerStatus.READY, name=spec.name)
     assert {seen.headers["user-agent"] for seen in peer.seen} == {f"mcp-tui/{__version__}", "mine/1"}
+
+
+@pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
+@pytest.mark.parametrize("status", [307, 308])
+async def test_a_redirect_on_the_same_host_is_followed_and_recorded(
+    peer: HttpPeer, era: str, status: int, private_environment: Path
+) -> None:
+    peer.peer.modern = era != "legacy"
+
+    def moved(seen: Seen) -> Reply | None:
+        return Reply(status, headers={"Location": "/mcp"}) if seen.path == "/mcp/" else None
+
+    peer.rule = moved
+    async with SessionManager([http(f"{peer.url}/", protocol=era)], wire_log=WireLog()) as manager:
+        assert (await manager.call_tool("one", "echo", {"text": "hi"})).content[0]["text"] == "hi"
+    called = [seen.path for seen in peer.calls("tools/call")]
+    assert called == ["/mcp/", "/mcp"]
+    (log,) = private_environment.rglob("one.jsonl")
+    sent = [line for line in log.read_text().splitlines() if '"direction":"sent"' in line and "tools/call" in line]
+    assert [json.loads(line)["http"]["url"] for line in sent] == [f"{peer.url}/", peer.url]

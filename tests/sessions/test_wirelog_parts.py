@@ -138,6 +138,7 @@ def spec(**fields: object) -> ServerSpec:
         ({"args": ("--api-key", "argument-secret", "--name", "plain-name")}, ["argument-secret"], ["plain-name"]),
         ({"args": ("--token=assigned-secret",)}, ["assigned-secret"], []),
         ({"url": "https://h/p?key=query-value&q=plain-query"}, ["query-value"], ["plain-query"]),
+        ({"url": "HTTPS://host.example/path"}, [], ["HTTPS://host.example/path", "//host.example/path"]),
         (
             {"auth": {"type": "client_credentials", "client_secret": "auth-secret"}},
             ["auth-secret"],
