@@ -96,6 +96,13 @@ def _copy(found: Findings, names: Sequence[str], *, replacing: bool) -> list[str
             raise AppError.of(reason)
         else:
             warn(reason)
+    if not names:
+        chosen: set[tuple[str, str]] = set()
+        for finding in found.servers:
+            key = (finding.spec.origin.client, finding.spec.name)
+            if finding.duplicate_of and not finding.identical:
+                warn(_passed_over(finding, first_of_client=key not in chosen))
+            chosen.add(key)
     inputs = [item for finding in taken for item in finding.inputs]
     outcome = add_servers({f.spec.name: f.spec.entry or {} for f in taken}, replace=replacing, inputs=inputs)
     for name in outcome.refused:
@@ -107,6 +114,14 @@ def _copy(found: Findings, names: Sequence[str], *, replacing: bool) -> list[str
             if finding.problem is not None and finding.problem.code in ("unresolved_variable", NEEDS_INPUT):
                 warn(finding.problem)
     return list(outcome.names)
+
+
+def _passed_over(finding: Finding, *, first_of_client: bool) -> ErrorInfo:
+    """An entry that is another server than the one of its name that comes first."""
+    name, origin = finding.spec.name, finding.spec.origin
+    detail = f"{origin.label} differs from {finding.duplicate_of}, which comes first, and is not copied"
+    hint = f"`mcp-tui config import {origin.client} {name} --replace` takes it instead" if first_of_client else ""
+    return ErrorInfo(clean_line(f"Server {name}"), clean_line(detail), clean_line(hint))
 
 
 def _refusal(finding: Finding) -> ErrorInfo | None:
@@ -192,7 +207,8 @@ def _print(found: Findings, config: Config) -> None:
 
 def _remark(finding: Finding, config: Config) -> str:
     if finding.duplicate_of:
-        return f"{'same as' if finding.identical else 'differs from'} {finding.duplicate_of}"
+        untrusted = "" if finding.trusted else "not trusted; "
+        return f"{untrusted}{'same as' if finding.identical else 'differs from'} {finding.duplicate_of}"
     if not finding.trusted:
         return "not trusted"
     if finding.problem is not None:

@@ -96,6 +96,18 @@ def test_everything_usable_is_copied(cli: Cli, home: Path) -> None:
     assert shown["inputs"] == [{"id": "key", "servers": ["vs"], "variable": "MCP_TUI_INPUT_KEY"}]
 
 
+def test_another_server_of_the_same_name_is_not_passed_over_in_silence(cli: Cli, home: Path) -> None:
+    codex = home / ".codex" / "config.toml"
+    codex.write_text('[mcp_servers.docs]\nurl = "https://docs.example/mcp"\n[mcp_servers.gh]\ncommand = "mine"\n')
+    result = cli("config", "import", "--write")
+    assert result.code == 0
+    assert "~/.codex/config.toml:3 differs from ~/.cursor/mcp.json:3" in result.err
+    assert "mcp-tui config import codex gh --replace" in result.err
+    assert servers_toml(home)["servers"]["gh"]["command"] == "npx"
+    assert cli("config", "import", "codex", "gh", "--replace").code == 0
+    assert servers_toml(home)["servers"]["gh"]["command"] == "mine"
+
+
 def test_servers_of_an_untrusted_project_file_are_not_copied(cli: Cli, home: Path) -> None:
     Path(".mcp.json").write_text('{"mcpServers": {"evil": {"command": "rm"}}}')
     named = cli("config", "import", "claude-code", "evil")
