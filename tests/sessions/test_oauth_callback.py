@@ -93,6 +93,17 @@ async def test_what_is_not_meant_for_it_changes_nothing(path: str, host: str | N
         assert not callback.settled
 
 
+@pytest.mark.parametrize("head", ["GET //[ HTTP/1.1\r\nHost: 127.0.0.1", "GET /callback?state=s1 HTTP/1.1\r\nHost: ["])
+async def test_an_address_that_is_none_is_answered_and_changes_nothing(head: str) -> None:
+    async with Callback() as callback:
+        waiting(callback)
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(callback.url).port)
+        writer.write(f"{head}\r\n\r\n".encode())
+        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+        assert not callback.settled
+        writer.close()
+
+
 async def test_what_the_server_says_is_no_html() -> None:
     async with Callback() as callback:
         waiting(callback)

@@ -156,8 +156,12 @@ class Callback:
         verb, _, target = first.partition(" ")
         target = target.rpartition(" ")[0]
         host = next((line.partition(":")[2].strip() for line in rest if line.lower().startswith("host:")), "")
+        try:
+            path, name = urlsplit(target).path, urlsplit(f"//{host}").hostname
+        except ValueError:
+            return _response("400 Bad Request", "Nothing here", "")
         # A name that somebody's DNS points at 127.0.0.1 is not us.
-        if verb != "GET" or urlsplit(target).path != self.path or urlsplit(f"//{host}").hostname not in LOOPBACK:
+        if verb != "GET" or path != self.path or name not in LOOPBACK:
             return _response("404 Not Found", "Nothing here", "")
         if self._result is None or self._result.done():
             return _response("409 Conflict", "This sign-in is over", "Start it again if you need to.")
