@@ -8,6 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import click
 
@@ -120,13 +121,20 @@ async def _sign_in(spec: ServerSpec, timeout_s: float | None) -> ServerSnapshot:
 
     rules = policy("all", timeout_s=timeout_s)
     async with SessionManager([replace(spec, disabled=False)], sign_in=rules) as manager:
-        with announced(manager), _pasted(manager, spec.name):
+        with announced(manager, pasting=attended()), _pasted(manager, spec.name):
             await manager.wait_settled(timeout_s=longest_connect_s([spec]) + rules.timeout_s)
         snapshot = manager.server(spec.name)
     if snapshot.status is ServerStatus.NEEDS_AUTH and rules.automatic == "ordered":
         hint = f"Run `mcp-tui auth {spec.name}` in a terminal, or set BROWSER to a command that signs in"
         raise AppError("No browser and no terminal", f"{spec.name} wants a sign-in", hint, kind=ErrorKind.AUTH)
     return snapshot
+
+
+def _brings_answer(address: str) -> bool:
+    try:
+        return "state" in parse_qs(urlsplit(address).query)
+    except ValueError:
+        return False
 
 
 @contextmanager
@@ -141,7 +149,12 @@ def _pasted(manager: SessionManager, name: str) -> Generator[None]:
         line = sys.stdin.readline()
         if not line:
             loop.remove_reader(sys.stdin.fileno())
-        elif line.strip() and not manager.finish_sign_in(name, line.strip()):
+        elif not line.strip():
+            return
+        elif not _brings_answer(line.strip()):
+            # What ends up in a terminal by mistake must not end the sign-in.
+            notice("this is not the address the browser ended on: that one has code= and state= in it")
+        elif not manager.finish_sign_in(name, line.strip()):
             notice("no sign-in waits for an address")
 
     loop.add_reader(sys.stdin.fileno(), read)

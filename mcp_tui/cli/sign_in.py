@@ -32,8 +32,11 @@ def policy(automatic: Literal["entries", "all"] = "entries", *, timeout_s: float
 
 
 @contextmanager
-def announced(manager: SessionManager) -> Generator[None]:
-    """Prints the address of every sign-in on stderr, once, for browsers that did not open by themselves."""
+def announced(manager: SessionManager, *, pasting: bool = False) -> Generator[None]:
+    """Prints the address of every sign-in on stderr, once, for browsers that did not open by themselves.
+
+    pasting: the address a browser ended on is read from the terminal.
+    """
     shown: set[str] = set()
 
     def look() -> None:
@@ -42,6 +45,8 @@ def announced(manager: SessionManager) -> Generator[None]:
             if url and url not in shown:
                 shown.add(url)
                 notice(f"{server.name}: sign in with your browser: {url}")
+                if pasting:
+                    notice("if the browser is on another machine, paste the address it ended on here")
 
     undo: Callable[[], None] = manager.subscribe(look)
     try:

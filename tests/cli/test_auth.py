@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+import subprocess
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.cli.conftest import Cli
@@ -155,6 +160,37 @@ def test_auth_as_a_process_reads_no_terminal_and_ends(spawned: Cli, oauth: OAuth
     assert (result.code, result.out) == (0, "")
     assert "signed in to remote" in result.err
     assert not [secret for secret in oauth.tokens if secret in result.err]
+
+
+def test_a_browser_elsewhere_ends_on_an_address_to_paste(oauth: OAuthPeer, configured: Configure) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "mcp_tui.cli.main", *configured(), "auth", "remote"]
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs, env={**os.environ, "BROWSER": "false %s"}
+    ) as process:
+        os.close(theirs)
+        said = read_until(ours, b"paste the address")
+        address = re.search(rb"http://\S+/authorize\?\S+", said)
+        assert address is not None
+        os.write(ours, b"http://[oops\n")
+        read_until(ours, b"not the address the browser ended on")
+        with httpx2.Client() as elsewhere:
+            ended_on = elsewhere.get(address[0].decode()).headers["location"]
+        os.write(ours, f"{ended_on.removeprefix('http://')}\n".encode())  # as browsers show it
+        read_until(ours, b"signed in to remote")
+        assert process.wait(60) == 0
+    os.close(ours)
+
+
+def read_until(terminal: int, words: bytes) -> bytes:
+    """What the process prints, up to these words; fails when it ends before."""
+    said = b""
+    while words not in said:
+        try:
+            said += os.read(terminal, 4096)
+        except OSError:
+            pytest.fail(said.decode("utf-8", "replace"))
+    return said
 
 
 @pytest.mark.usefixtures("browser")
