@@ -8,7 +8,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
 
 import click
 
@@ -22,7 +21,7 @@ from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.names import closest
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
 from mcp_tui.core.text import clean_line
-from mcp_tui.sessions.sign_in import signs_in
+from mcp_tui.sessions.sign_in import brings_answer, signs_in
 
 if TYPE_CHECKING:
     from mcp_tui.config.schema import Config, ServerSpec
@@ -130,13 +129,6 @@ async def _sign_in(spec: ServerSpec, timeout_s: float | None) -> ServerSnapshot:
     return snapshot
 
 
-def _brings_answer(address: str) -> bool:
-    try:
-        return "state" in parse_qs(urlsplit(address).query)
-    except ValueError:
-        return False
-
-
 @contextmanager
 def _pasted(manager: SessionManager, name: str) -> Generator[None]:
     """Over SSH the browser ends on a machine where nobody listens: its address can be pasted here instead."""
@@ -151,8 +143,7 @@ def _pasted(manager: SessionManager, name: str) -> Generator[None]:
             loop.remove_reader(sys.stdin.fileno())
         elif not line.strip():
             return
-        elif not _brings_answer(line.strip()):
-            # What ends up in a terminal by mistake must not end the sign-in.
+        elif not brings_answer(line.strip()):
             notice("this is not the address the browser ended on: that one has code= and state= in it")
         elif not manager.finish_sign_in(name, line.strip()):
             notice("no sign-in waits for an address")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
@@ -45,6 +45,14 @@ def signs_in(spec: ServerSpec) -> bool:
     """Whether tokens are ours to get: an HTTP server whose entry brings no Authorization header."""
     given = any(name.lower() == "authorization" for name in spec.headers)
     return spec.transport != "stdio" and not given
+
+
+def brings_answer(address: str) -> bool:
+    """Whether it can be where a browser ended: what is pasted by mistake must not end the sign-in."""
+    try:
+        return "state" in parse_qs(urlsplit(address).query)
+    except ValueError:
+        return False
 
 
 class SignIn:

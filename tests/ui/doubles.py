@@ -194,6 +194,8 @@ class FakeManager:
         self.enabled: list[tuple[str, bool]] = []
         self.signed: list[tuple[str, str]] = []
         """(what, server): in, cancel, out."""
+        self.finished: list[tuple[str, str]] = []
+        """(server, address) of sign-ins that were finished by hand."""
         self.waiting: dict[str, str] = {}
         """server -> the URL its sign-in waits at."""
         self.read: list[tuple[str, str]] = []
@@ -218,6 +220,10 @@ class FakeManager:
 
     def cancel_sign_in(self, name: str) -> None:
         self.signed.append(("cancel", name))
+
+    def finish_sign_in(self, name: str, address: str) -> bool:
+        self.finished.append((name, address))
+        return True
 
     async def sign_out(self, name: str) -> None:
         self.signed.append(("out", name))

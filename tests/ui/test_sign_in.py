@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from textual import events
 
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
@@ -91,6 +92,19 @@ async def test_the_address_is_copied_whole_from_the_card(monkeypatch: pytest.Mon
         s.screen.servers_pane.focus()
         await s.press("enter", "c")
         assert copied == [URL]
+
+
+async def test_the_address_a_browser_elsewhere_ended_on_is_pasted_into_the_card() -> None:
+    async with stage(servers=(remote(url=URL),)) as s:
+        s.screen.servers_pane.focus()
+        await s.press("enter")
+        assert isinstance(s.top, ServerCard)
+        s.app.post_message(events.Paste("not an address [/b]\n"))
+        await s.pilot.pause()
+        assert s.engine.manager.finished == []
+        s.app.post_message(events.Paste(" http://127.0.0.1:4711/callback?code=c&state=s\n"))
+        await s.pilot.pause()
+        assert s.engine.manager.finished == [("s", "http://127.0.0.1:4711/callback?code=c&state=s")]
 
 
 def test_a_hostile_address_is_drawn_as_text() -> None:

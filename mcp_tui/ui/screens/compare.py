@@ -11,6 +11,7 @@ from mcp_tui.core.errors import AppError
 from mcp_tui.core.state import Decision, ServerStatus
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
+from mcp_tui.sessions.sign_in import brings_answer
 from mcp_tui.ui.host import host
 from mcp_tui.ui.panes.catalog import CatalogPane
 from mcp_tui.ui.panes.servers import ServersPane
@@ -42,6 +43,7 @@ class CompareScreen(ColumnReading, CompareReviving):
                 reconnect=self._reconnect,
                 set_enabled=self._set_enabled,
                 sign_in=self._sign_in,
+                finish_sign_in=self._finish_sign_in,
                 clock=self._clock,
             )
             host(self).push_screen(card)
@@ -92,6 +94,15 @@ class CompareScreen(ColumnReading, CompareReviving):
             self._toast(error.info.line(), "warning")
             return False
         return True
+
+    def _finish_sign_in(self, server: str, address: str) -> None:
+        """With the address that a browser on another machine ended on."""
+        if self._engine is None:
+            return
+        if not brings_answer(address):
+            self._toast("This is not the address the browser ended on: that one has code= and state= in it", "warning")
+        elif not self._engine.manager.finish_sign_in(server, address):
+            self._toast("No sign-in waits for an address", "warning")
 
     def _stop_sign_in(self) -> bool:
         """Of the selected server. False when none waits for the browser."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
@@ -49,6 +50,7 @@ class ServerCard(ScrollKeys, ModalScreen[None]):
         reconnect: Callable[[str], None],
         set_enabled: Callable[[str, bool], None],
         sign_in: Callable[[str], bool] = lambda name: False,
+        finish_sign_in: Callable[[str, str], None] = lambda name, address: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
@@ -56,6 +58,7 @@ class ServerCard(ScrollKeys, ModalScreen[None]):
         self._reconnect = reconnect
         self._set_enabled = set_enabled
         self._sign_in = sign_in
+        self._finish_sign_in = finish_sign_in
         self._clock = clock
         self._body = Static(markup=False)
         self._scroll = VerticalScroll(self._body)
@@ -99,6 +102,11 @@ class ServerCard(ScrollKeys, ModalScreen[None]):
         if self._server.sign_in_url:
             host(self).copy_to_clipboard(clean_line(self._server.sign_in_url))
 
+    def on_paste(self, event: events.Paste) -> None:
+        if self._server.sign_in_url:
+            event.stop()
+            self._finish_sign_in(self._server.name, event.text.strip())
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "sign_in":
             return self._server.transport != "stdio"
@@ -129,7 +137,8 @@ def card(server: ServerSnapshot, now: float) -> Content:
         parts.append(Content("\n").join(lines))
     if server.sign_in_url:
         # Whole, however long: it is copied where no browser can be opened. Never a link: nothing opens by a click.
-        parts.append(_section("Sign in at", [Content(clean_line(server.sign_in_url))]))
+        elsewhere = Content.styled("From another machine? Paste the address the browser ended on here.", MUTED)
+        parts.append(_section("Sign in at", [Content(clean_line(server.sign_in_url)), elsewhere]))
     if server.crash is not None:
         parts.append(_crash(server.crash))
     stderr = [Content.styled(line, MUTED) for line in crash_text.last_words(server, _STDERR_LINES)]
