@@ -87,6 +87,10 @@ class WatchedClient(httpx2.AsyncClient):
                 response = await send(request)
             else:
                 response = await authoriser.send(request, send, self._watch.pausing)
+                if response.status_code == 401 and (refusal := authoriser.refusal) is not None:
+                    response.extensions[DENIED] = refusal
+                    if (exchange := CURRENT.get()) is not None:
+                        exchange.denied = refusal
         except AuthorisationError as error:
             response = self._unauthorised(request, error)
         if request.method == "POST":

@@ -267,9 +267,11 @@ async def test_a_server_that_refuses_its_own_tokens_is_not_asked_for_ever(oauth:
     oauth.does.accept_nothing = True
     oauth.does.refresh_tokens = False
     async with SessionManager([guarded(oauth)], sign_in=AUTOMATIC) as manager:
-        await until(manager, lambda server: server.status.settled and len(oauth.grants()) > 0)
-        assert oauth.count("/as/authorize") <= 4
-        assert manager.server("one").status is ServerStatus.NEEDS_AUTH
+        server = await refused(manager)
+        assert oauth.grants() == ["authorization_code"] * len(oauth.grants())
+        assert 0 < oauth.count("/as/authorize") <= 4
+        assert server.reason is not None
+        assert server.reason.code == "token_refused", "to sign in once more is no help"
 
 
 async def test_a_sign_in_can_be_cancelled_while_the_browser_is_open(oauth: OAuthPeer) -> None:

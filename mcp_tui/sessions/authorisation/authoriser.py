@@ -26,7 +26,7 @@ from mcp.shared.auth import AuthorizationCodeResult
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 
 from mcp_tui.config.authorisation import AuthSettings
-from mcp_tui.core.errors import AppError
+from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.sessions.authorisation.browser import Browser
 from mcp_tui.sessions.authorisation.callback import Answer, Callback
 from mcp_tui.sessions.authorisation.dpop import Proofs, unbound
@@ -115,6 +115,15 @@ class Authoriser:
     @property
     def signed_in(self) -> bool:
         return self._flow.context.current_tokens is not None
+
+    @property
+    def refusal(self) -> ErrorInfo | None:
+        """What a 401 means after all that was done about it; None when a sign-in would help."""
+        if not self.signed_in:
+            return None
+        detail = f"{host_of(self._url)} answers HTTP 401 to the token its own authorization server gave"
+        hint = f"Sign out (S, or `mcp-tui auth {self._server} --logout`) and in again; else its people have to help"
+        return ErrorInfo("The server does not accept the sign-in", detail, hint, ErrorKind.AUTH, "token_refused")
 
     def connecting(self) -> None:
         """A new connection: another process may have signed in or renewed the tokens meanwhile."""
