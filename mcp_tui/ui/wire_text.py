@@ -20,6 +20,8 @@ _WORDS = {"sent": "to the server", "received": "from the server", "none": "event
 MAX_SHOWN_CHARS = 2_000_000
 """Of one message; the rest is in the file."""
 INDENT = "  "
+_SENT_AGAIN = re.compile(r"(?<=^sent again from )\d{16}$")
+"""The log names the other message by its order, which is its time in microseconds."""
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\],:]|[^\s{}\[\],:"]+')
 
@@ -126,7 +128,12 @@ def _facts(whole: Whole, zone: tzinfo | None) -> Iterator[tuple[str, str]]:
         took = f" after {duration_text(head.ms)}" if head.ms is not None else ""
         yield "answers", f"{head.method}{took}" if head.ms is not None else f"belongs to {head.method or 'a request'}"
     if head.cause:
-        yield "cause", head.cause
+        yield "cause", _SENT_AGAIN.sub(lambda found: _clock_time(int(found[0]), zone), head.cause)
+
+
+def _clock_time(order: int, zone: tzinfo | None) -> str:
+    moment = local_time(order, zone)
+    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
 
 
 def _http_rows(beside: JsonObject) -> Iterator[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,13 @@ from mcp_tui.core.state import ServerStatus
 from mcp_tui.sessions.manager import SessionManager
 from mcp_tui.sessions.wirelog.files import LogFiles
 from mcp_tui.sessions.wirelog.log import WireLog
-from mcp_tui.sessions.wirelog.record import encode
+from mcp_tui.sessions.wirelog.record import decode_whole, encode
 from mcp_tui.ui.screens.dialog import ConfirmScreen
 from mcp_tui.ui.screens.diff import DiffScreen
 from mcp_tui.ui.screens.save import SaveScreen
 from mcp_tui.ui.screens.wire_resend import ResendScreen
 from mcp_tui.ui.widgets.json_editor import JsonEditor
-from mcp_tui.ui.wire_text import indented
+from mcp_tui.ui.wire_text import detail_rows, indented
 from tests.sessions.conftest import stdio, until_status
 from tests.sessions.servers.peer import tool as peer_tool
 from tests.sessions.wire_records import call, line, named, records, write
@@ -112,6 +113,23 @@ async def test_the_filter_narrows_as_you_type_and_escape_clears_it(folder: Path)
         await pilot.press("escape")
         await loaded(pilot, app, 14)
         assert app.wire.list.has_focus
+
+
+async def test_nothing_matches_says_that_older_messages_were_not_searched(folder: Path) -> None:
+    write(folder, [line(n) for n in range(400)])
+    app = WireApp(folder, max_rows=100)
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.wire.feed.loaded and app.wire.list.cursor is not None)
+        assert app.wire.feed.skipped
+        await pilot.press("slash", *"id:17")
+        await until(pilot, lambda: "nothing matches here" in screen_text(app))
+        assert "mcp-tui wire --grep" in screen_text(app)
+
+
+def test_a_message_that_was_sent_again_names_the_other_by_its_time() -> None:
+    whole = decode_whole(line(0, cause="sent again from 1793880725123456"))
+    assert whole is not None
+    assert any("cause" in row.text and "sent again from 12:12:05.123" in row.text for row in detail_rows(whole, UTC))
 
 
 async def test_words_are_found_in_messages(folder: Path) -> None:

@@ -158,7 +158,8 @@ class WireScreen(ModeScreen):
         if not self.feed.loaded:
             self.list.empty = "reading the log ..."
         elif self.filter.value.strip():
-            self.list.empty = "nothing matches" if not self.feed.searching else "searching ..."
+            older = " here; `mcp-tui wire --grep` searches older messages too" if self.feed.skipped else ""
+            self.list.empty = f"nothing matches{older}" if not self.feed.searching else "searching ..."
         else:
             self.list.empty = "no message yet: they appear here as servers connect"
         self._name_servers()
