@@ -121,7 +121,9 @@ class WatchedClient(httpx2.AsyncClient):
         if posting:
             exchange.error, exchange.connect_failed, exchange.session_gone = None, False, False
         if self._watch.recorder is not None:
-            await request.aread()  # the request that follows a redirect has a stream for its body
+            # The transports give each message as a body of its own; nothing is streamed up. But a request that
+            # follows a redirect has the body of the first one as a stream.
+            await request.aread()
         recording = _Recording(self._watch.recorder, request)
         try:
             response = await self._sent(request, options)
@@ -166,10 +168,7 @@ class _Recording:
         self._recorder = recorder
         self._number = 0
         if recorder is not None:
-            # The transports give each message as a body of its own; nothing is streamed up. A request that follows a
-            # redirect has the body of the first one, as a stream.
-            body = request.read()
-            self._number = recorder.http_request(request.method, str(request.url), request.headers.raw, body)
+            self._number = recorder.http_request(request.method, str(request.url), request.headers.raw, request.content)
 
     def answered(self, response: httpx2.Response, body: bytes | None) -> httpx2.Response:
         """The answer, or one that reads the same while its events are recorded as they come."""
