@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from rich.cells import cell_len
 from rich.style import Style
-from rich.text import Text
+from rich.text import Span, Text
 from textual import events
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
@@ -98,7 +98,7 @@ class LineView(ScrollView, can_focus=True):
         self._chars = 0
         self._pieces: list[_Piece] = []
         self._wrapped_at = 0
-        self._texts: dict[int, Text] = {}
+        self._coloured: dict[int, list[Span]] = {}
         self._base = Style.null()
 
     @property
@@ -113,7 +113,7 @@ class LineView(ScrollView, can_focus=True):
         """keep_place: stay at the same line (an update), else go to the top."""
         self._rows = rows
         self._chars = sum(len(row.text) for row in rows)
-        self._texts.clear()
+        self._coloured.clear()
         self._wrapped_at = 0
         self._rewrap()
         if not keep_place:
@@ -144,25 +144,36 @@ class LineView(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._texts.clear()
+        self._coloured.clear()
 
-    def _text(self, number: int) -> Text:
-        """The whole row, coloured."""
-        text = self._texts.get(number)
-        if text is None:
+    def _spans(self, number: int) -> list[Span]:
+        """The colours of a row, in order and without overlap."""
+        spans = self._coloured.get(number)
+        if spans is None:
             row = self._rows[number]
-            text = Text(row.text, no_wrap=True, end="")
             if row.kind == "picture":
-                text = Text.assemble(*row.spans, no_wrap=True, end="")
-            elif row.kind not in ("plain", "json"):
-                text.stylize(ink(self, f"line-view--{row.kind}"))
-            if row.kind == "json":
-                for start, end, kind in json_spans(row.text):
-                    text.stylize(ink(self, f"line-view--{kind}"), start, end)
-            if len(self._texts) > 2_000:
-                self._texts.clear()
-            self._texts[number] = text
-        return text
+                spans = _spans_of(row.spans)
+            elif row.kind == "json":
+                spans = [Span(start, end, ink(self, f"line-view--{kind}")) for start, end, kind in json_spans(row.text)]
+            elif row.kind == "plain":
+                spans = []
+            else:
+                spans = [Span(0, len(row.text), ink(self, f"line-view--{row.kind}"))]
+            if len(self._coloured) > 2_000:
+                self._coloured.clear()
+            self._coloured[number] = spans
+        return spans
+
+    def _text(self, piece: _Piece) -> Text:
+        """Made of the piece alone: rich copies a whole text to take a slice of it, which costs milliseconds for each
+        line on screen where a row has hundreds of thousands of characters.
+        """
+        spans = [
+            Span(max(0, span.start - piece.start), min(span.end, piece.end) - piece.start, span.style)
+            for span in self._spans(piece.row)
+            if span.end > piece.start and span.start < piece.end
+        ]
+        return Text(self._rows[piece.row].text[piece.start : piece.end], no_wrap=True, end="", spans=spans)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         self._base = self.rich_style  # once for all lines
@@ -177,8 +188,7 @@ class LineView(ScrollView, can_focus=True):
         piece = self._pieces[number]
         if piece.row >= len(self._rows):  # a new text whose wrapping is still on its way
             return Strip.blank(width, base)
-        text = self._text(piece.row)[piece.start : piece.end]
-        text.end = ""
+        text = self._text(piece)
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(number)) is not None:
             start, end = span
@@ -206,6 +216,15 @@ class LineView(ScrollView, can_focus=True):
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.refresh()
+
+
+def _spans_of(cells: CellRow) -> list[Span]:
+    spans: list[Span] = []
+    at = 0
+    for text, style in cells:
+        spans.append(Span(at, at + len(text), style))
+        at += len(text)
+    return spans
 
 
 def rows_of(text: str, kind: RowKind = "plain") -> list[Row]:
