@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
-from textual.widgets import Input
+from textual.screen import Screen
+from textual.widgets import Input, Static
 
 from mcp_tui.config.schema import Config
 from mcp_tui.core.chat import ModelParams
@@ -16,11 +17,14 @@ from mcp_tui.core.state import CallStatus, ColumnStatus, Metrics, Usage
 from mcp_tui.demo import DEMO_PROMPT
 from mcp_tui.ui.conversation import best_columns
 from mcp_tui.ui.matrix_rows import ColumnView, fitted, matrix
+from mcp_tui.ui.screens.compare import CompareScreen
 from mcp_tui.ui.screens.dialog import ConfirmScreen
 from mcp_tui.ui.screens.diff import DiffScreen, difference
 from mcp_tui.ui.screens.matrix import MatrixScreen
 from mcp_tui.ui.screens.model_picker import ModelPicker
 from mcp_tui.ui.screens.params import ParamsScreen
+from mcp_tui.ui.screens.saved_run import SavedRunScreen
+from mcp_tui.ui.screens.server_card import ServerCard
 from tests.ui.doubles import FakeEngine, Stage, call, example_servers, figures, play, question, stage
 
 
@@ -618,6 +622,29 @@ async def test_d_compares_the_focused_answer_with_the_others() -> None:
         assert "alpha beta" in s.shown()
         await s.press("escape")
         assert s.top is s.screen
+
+
+async def test_text_in_the_diff_is_selected_with_the_mouse() -> None:
+    async with stage(size=(120, 35)) as s:
+        run = await s.send("go")
+        for column, text in (("c1", "alpha beta"), ("c2", "alpha gamma"), ("c3", "delta")):
+            run.finish(column, text)
+        await focus(s, 1)
+        await s.press("d")
+        await s.work_done()
+        text = s.top.query(Static).first()
+        await s.pilot.mouse_down(text, offset=(0, 0))
+        await s.pilot.hover(text, offset=(4, 0))
+        await s.pilot.mouse_up(text, offset=(4, 0))
+        await s.settle()
+        assert s.top.get_selected_text() == "alpha"
+        await s.press("escape")
+        assert s.top is s.screen
+
+
+@pytest.mark.parametrize("screen", [DiffScreen, ServerCard, SavedRunScreen, CompareScreen])
+def test_a_screen_with_a_mixin_keeps_the_styles_of_a_screen(screen: type[Screen[None]]) -> None:
+    assert "screen--selection" in screen._get_component_classes()  # pyright: ignore[reportPrivateUsage]  there is no public way
 
 
 async def test_d_with_one_answer_says_that_two_are_needed() -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.binding import Binding
 from textual.containers import ScrollableContainer
-from textual.dom import DOMNode
+
+if TYPE_CHECKING:
+    from textual.dom import DOMNode
+else:
+    # The framework takes a screen's styles from its first base that is a node: a mixin must not be one.
+    DOMNode = object
 
 SCROLL_KEYS: tuple[Binding, ...] = (
     Binding("up,k", "scroll_lines(-1)", show=False),
