@@ -642,6 +642,22 @@ async def test_text_in_the_diff_is_selected_with_the_mouse() -> None:
         assert s.top is s.screen
 
 
+async def test_ctrl_c_copies_what_is_selected_and_says_so() -> None:
+    async with stage(notifications=True) as s:
+        run = await s.send("go")
+        run.finish("c1", "alpha beta")
+        await focus(s, 1)
+        view = s.screen.columns_area.columns[0].view
+        await s.press("ctrl+c")
+        assert "Selection copied" not in s.shown()
+        await s.pilot.mouse_down(view, offset=(1, 0))
+        await s.pilot.hover(view, offset=(5, 0))
+        await s.pilot.mouse_up(view, offset=(5, 0))
+        await s.press("ctrl+c")
+        assert s.app.clipboard == "alpha"
+        assert "Selection copied" in s.shown()
+
+
 @pytest.mark.parametrize("screen", [DiffScreen, ServerCard, SavedRunScreen, CompareScreen])
 def test_a_screen_with_a_mixin_keeps_the_styles_of_a_screen(screen: type[Screen[None]]) -> None:
     assert "screen--selection" in screen._get_component_classes()  # pyright: ignore[reportPrivateUsage]  there is no public way

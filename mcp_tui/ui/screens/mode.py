@@ -134,6 +134,11 @@ class ModeScreen(Screen[None]):
 
     # Keys of the whole screen: a mode overrides what it has; the rest does nothing.
 
+    def action_copy_text(self) -> None:
+        """ctrl+c, as the framework has it: nothing selected, and the key goes on to whoever wants it."""
+        super().action_copy_text()
+        self.notify("Selection copied", timeout=2, markup=False)
+
     def action_toggle_sidebar(self) -> None: ...
 
     def action_focus_prompt(self) -> None: ...
