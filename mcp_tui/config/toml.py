@@ -51,7 +51,7 @@ def _lines(text: str) -> dict[KeyPath, int]:
         line = index.line(at)
         opener, header, key = found.groups()
         if header is not None:
-            table = _parts(header)
+            table = _placed(_parts(header), counts)
             for length in range(1, len(table)):
                 lines.setdefault(table[:length], line)
             if opener == "[[":
@@ -65,6 +65,16 @@ def _lines(text: str) -> dict[KeyPath, int]:
             lines.setdefault(keys[:length], line)
         at = _after_value(text, found.end())
     return lines
+
+
+def _placed(header: KeyPath, counts: dict[KeyPath, int]) -> KeyPath:
+    """Where a header's table is: `[list.inner]` belongs to the newest entry of `[[list]]`."""
+    placed: KeyPath = ()
+    for part in header[:-1]:
+        placed = (*placed, part)
+        if placed in counts:
+            placed = (*placed, counts[placed])
+    return (*placed, *header[-1:])
 
 
 def _parts(key: str) -> KeyPath:

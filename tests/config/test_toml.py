@@ -29,6 +29,12 @@ inline = { command = "y", args = ["=", "#"] }
 a = 1
 [[list]]
 a = 2
+[list.inner]
+b = 1
+[[list.more]]
+[[list.more]]
+c = 1
+[list.more.deep]
 '''
 
 
@@ -44,6 +50,11 @@ def test_lines_of_tables_and_keys() -> None:
     assert document.line(("servers", "inline")) == 18
     assert document.line(("servers", "inline", "command")) == 18
     assert document.line(("list", 1, "a")) == 22
+    assert document.line(("list", 1, "inner")) == 23
+    assert document.line(("list", 1, "inner", "b")) == 24
+    assert document.line(("list", 1, "more", 1, "c")) == 27
+    assert document.line(("list", 1, "more", 1, "deep")) == 28
+    assert document.line(("list", 0, "inner")) == 19
     assert ("servers", "fake") not in document.lines
 
 
