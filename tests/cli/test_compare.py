@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -21,77 +17,6 @@ from mcp_tui.runs.export.document import of_comparison
 from mcp_tui.runs.export.markdown import markdown
 from tests.cli.conftest import Cli
 from tests.core.hostile import drawn_safely
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """POST /v1/chat/completions; the model's name says what happens."""
-
-    seen: ClassVar[list[str]]
-    """The models asked for; each fixture has its own."""
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.seen.append(body["model"])
-        match body["model"]:
-            case "good":
-                self.stream("\x1b]52;c;eA==\x07fine \x1b", "[31mred", end=True)
-            case "cut":
-                self.stream("only half", end=False)
-            case "later" if self.seen.count("later") == 1:
-                self.refuse(429, "slow down", {"Retry-After": "0"})
-            case "later":
-                self.stream("second try", end=True)
-            case "unauthorized":
-                self.refuse(401, "bad key")
-            case _:
-                self.refuse(400, "not like this")
-
-    def refuse(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
-        data = json.dumps({"error": {"message": message, "type": "x"}}).encode()
-        self.send_response(status)
-        for name, value in {
-            "Content-Type": "application/json",
-            "Content-Length": str(len(data)),
-            **(headers or {}),
-        }.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def stream(self, *texts: str, end: bool) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Connection", "close")
-        self.end_headers()
-        chunks: list[Any] = [{"choices": [{"index": 0, "delta": {"content": text}}]} for text in texts]
-        if end:
-            chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
-                           "usage": {"prompt_tokens": 7, "completion_tokens": 3}})  # fmt: skip
-        for chunk in chunks:
-            self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
-        if end:
-            self.wfile.write(b"data: [DONE]\n\n")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the library's
-        """Nothing: stderr is under test."""
-
-
-@pytest.fixture
-def provider(tmp_path: Path) -> Iterator[tuple[str, ...]]:
-    """--config of a provider `fake` whose model names say what happens."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"seen": []}))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    file = tmp_path / "fake.toml"
-    file.write_text(
-        f'[providers.fake]\nformat = "openai-chat"\nbase_url = "http://127.0.0.1:{server.server_port}/v1"\n'
-        'api_key = "k"\nmodels = ["good"]\n',
-        "utf-8",
-    )
-    yield ("--config", str(file))
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_demo_compares_three_models_with_real_tool_calls(spawned: Cli) -> None:
