@@ -171,11 +171,11 @@ class Engine:
     def servers(self) -> tuple[ServerSnapshot, ...]:
         return self.manager.snapshot()
 
-    def default_columns(self, models: Sequence[str] = ()) -> tuple[ColumnSpec, ...]:
+    def default_columns(self, models: Sequence[str] = (), *, system: str | None = None) -> tuple[ColumnSpec, ...]:
         """Columns for these model names, else the config's, else one per available provider (up to three),
-        else the demo models. AppError (usage) names what is wrong."""
+        else the demo models. AppError (usage) names what is wrong. system: instead of the config's."""
         selections = default_selections(models, self.config, self.registry, demo_only=self.options.demo)
-        return columns_for(selections, self.config.defaults.system)
+        return columns_for(selections, self.config.defaults.system if system is None else system)
 
     async def local_models_known(self) -> None:
         """Until the search for model servers on this machine is over: less than a second."""
@@ -188,17 +188,25 @@ class Engine:
         return self._stores.ledger
 
     def start_run(
-        self, spec: RunSpec, listener: Callable[[ColumnEvent], None], *, continued: Continuation | None = None
+        self,
+        spec: RunSpec,
+        listener: Callable[[ColumnEvent], None],
+        *,
+        continued: Continuation | None = None,
+        spending: RunSpending | None = None,
+        source: str = "",
     ) -> Run:
         """A run that waits for its first send(). AppError (usage) when the spec makes no sense.
 
-        continued: a saved conversation that goes on in it.
+        continued: a saved conversation that goes on in it. spending: of several runs under one limit, instead of
+        its own. source: who asks, for the history.
         """
         use_cache = self.config.defaults.cache if spec.use_cache is None else spec.use_cache
         replays = self._replays() if use_cache else None
 
         run_id = f"r{next(self._run_ids)}"
-        spending = self._spendings[run_id] = self.spending.run(run_id, spec.max_cost_usd)
+        spending = spending or self.spending.run(run_id, spec.max_cost_usd)
+        self._spendings[run_id] = spending
 
         def scene(newest: Callable[[], RunSpec]) -> Scene:
             return Scene(
@@ -217,7 +225,7 @@ class Engine:
 
         recorder = None
         if self.config.defaults.history:
-            source = "compare" if self.options.headless else "dashboard"
+            source = source or ("compare" if self.options.headless else "dashboard")
             recorder = self._stores.recorder(listener, source=source, clock=self._clock, continued=continued)
         run = Run(run_id, spec, recorder or listener, scene)
         if continued is not None:

@@ -50,7 +50,7 @@ class Run:
         self.spec = _checked(spec)
         self._listener = listener
         self._scene = scene(lambda: self.spec)
-        self._scene.spending.waiting = lambda: sum(column.live for column in self._columns.values())
+        self._scene.spending.shared_by(lambda: sum(column.live for column in self._columns.values()))
         self._prompts: list[_Prompt] = []
         self._columns: dict[str, Column] = {}
         self.on_change: Callable[[], None] | None = None

@@ -112,17 +112,25 @@ class Spending:
 
 
 class RunSpending:
-    """Of all columns and turns of one run."""
+    """Of all columns and turns of one run, or of several runs that share a limit."""
 
     def __init__(self, spending: Spending, run: str, limit_usd: float | None) -> None:
         self.spending = spending
         self.run = run
         self.limit_usd = limit_usd
-        self.waiting: Callable[[], int] = lambda: 1
-        """How many columns are live; they share what a limit leaves."""
+        self._crowds: list[Callable[[], int]] = []
         self._spent_usd = 0.0
         self._held: dict[str, float] = {}
         self._changed = asyncio.Event()
+
+    def shared_by(self, live: Callable[[], int]) -> None:
+        """A run under this limit joins; it says how many of its columns are live. They share what is left."""
+        self._crowds.append(live)
+
+    @property
+    def waiting(self) -> int:
+        """How many columns are live."""
+        return sum(live() for live in self._crowds)
 
     @property
     def limited(self) -> bool:
@@ -183,7 +191,7 @@ class RunSpending:
         while True:
             self._changed.clear()
             # At most an equal share of what is left: columns that begin together must not starve each other.
-            shares = max(1, self.waiting() - len(self._held))
+            shares = max(1, self.waiting - len(self._held))
             short = self._short_of_run(quote)
             if short is None:
                 usd = quote.most_usd

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcp_tui.core.events import ColumnEvent
 from mcp_tui.core.state import ColumnStatus, Metrics
@@ -125,7 +125,7 @@ class Conversation:
 
                 spec = settings_onto(spec, self._settings)
             # Only where there is one: whoever starts runs need not know of it.
-            past = {} if self._continued is None else {"continued": self._continued}
+            past: dict[str, Any] = {} if self._continued is None else {"continued": self._continued}
             self.run = self._engine.start_run(spec, self._listener, **past)
         return self.run
 

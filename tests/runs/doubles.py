@@ -45,7 +45,7 @@ from mcp_tui.runs.replay import Replays
 from mcp_tui.runs.run import Run
 from mcp_tui.runs.scene import Scene
 from mcp_tui.runs.spec import ColumnSpec, RunSpec
-from mcp_tui.runs.spending import Ledger, Spending
+from mcp_tui.runs.spending import Ledger, RunSpending, Spending
 from mcp_tui.runs.toolbox import Toolbox
 from mcp_tui.store.approvals import KeptApprovals
 
@@ -228,8 +228,10 @@ class Stage:
         max_cost_usd: float | None = None,
         columns: Sequence[ColumnSpec] = (),
         record: Callable[[Callable[[ColumnEvent], None]], Callable[[ColumnEvent], None]] | None = None,
+        spending: RunSpending | None = None,
     ) -> Run:
-        """A column for each provider, or exactly these columns. record: makes the run's listener of the stage's."""
+        """A column for each provider, or exactly these columns. record: makes the run's listener of the stage's.
+        spending: that of several runs."""
         specs = tuple(columns) or tuple(column(number, name) for number, name in enumerate(providers, 1))
         spec = RunSpec(specs, approval, tools_off, no_tools, max_steps, share_results, time_limit_s, max_cost_usd)
         self._runs += 1
@@ -245,7 +247,7 @@ class Stage:
                 spec=newest,
                 clock=self.clock,
                 price=self._price,
-                spending=self.spending.run(f"r{self._runs}", max_cost_usd),
+                spending=spending or self.spending.run(f"r{self._runs}", max_cost_usd),
                 replays=self.replays,
             )
 

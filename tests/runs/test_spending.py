@@ -489,3 +489,19 @@ async def test_eight_columns_together_never_pass_the_limit_of_the_run() -> None:
         costs = [run.metrics(f"c{number}").cost_usd or 0.0 for number in range(1, 9)]
         assert 0 < sum(costs) <= 4_000.0
         assert all(cost > 0 for cost in costs)  # each had its share
+
+
+async def test_columns_of_several_runs_under_one_limit_get_equal_shares() -> None:
+    async with Stage(price=lambda ref, usage: (usage.output_tokens or 0) / 1000) as stage:
+        spending = stage.spending.run("eval", 1.0)
+        gate = asyncio.Event()
+        providers = [stage.model(name, [gate, *says("x")]) for name in ("a", "b")]
+        runs = [stage.run(name, spending=spending) for name in ("a", "b")]
+        for run in runs:
+            run.send("hello")
+        for provider in providers:
+            await within(provider.until_opened())
+        assert [provider.requests[0].params.max_tokens for provider in providers] == [500, 500]
+        gate.set()
+        for run in runs:
+            await within(run.wait())
