@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mcp_tui.runs.evals.suite import read_suite
 from mcp_tui.ui.keys import KEYS, SCOPES, shown
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +28,12 @@ def keys_table() -> str:
 def test_keys_table_is_current() -> None:
     written = _README.partition("<!-- keys -->\n")[2].partition("<!-- /keys -->")[0].strip()
     assert written == keys_table(), "paste the result of tests.test_readme.keys_table() between the marks"
+
+
+def test_suite_of_an_evaluation_can_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "shop.toml"
+    file.write_text(_README.partition("### Evaluations")[2].partition("```toml\n")[2].partition("```")[0])
+    assert [case.name for case in read_suite(file).cases] == ["finds the failing service", "adds up"]
 
 
 @pytest.mark.parametrize("picture", re.findall(r"\]\((screenshots/[^)]+)\)", _README))

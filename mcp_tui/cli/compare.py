@@ -12,7 +12,7 @@ import click
 from mcp_tui.cli import tasks
 from mcp_tui.cli.answering import ModelAnswers, answer_options, answering
 from mcp_tui.cli.arguments import read_text
-from mcp_tui.cli.connect import failure, load_config, longest_connect_s
+from mcp_tui.cli.connect import load_config, servers_ready
 from mcp_tui.cli.options import Settings, run_options, settings_of
 from mcp_tui.cli.output import notice, print_json, warn
 from mcp_tui.core.errors import EXIT_CODES, EXIT_SOME_COLUMNS_FAILED, AppError, ErrorInfo, ErrorKind
@@ -21,7 +21,7 @@ from mcp_tui.core.types import JsonObject
 
 if TYPE_CHECKING:
     from mcp_tui.config.schema import Config
-    from mcp_tui.runs.engine import Attachment, Engine
+    from mcp_tui.runs.engine import Attachment
 
 
 @click.command()
@@ -169,7 +169,7 @@ async def _compare(
             await engine.local_models_known()  # one of them may be meant
         columns = engine.default_columns(settings.models)
         if not no_tools:
-            await _servers_ready(engine, config)
+            await servers_ready(engine, config)
         if engine.demo_models and not settings.demo and all(column.ref.provider == "demo" for column in columns):
             notice("no provider has a key: the demo models answer (scripted, not real models)")
         listener = Silent() if settings.json else new_listener([(column.id, column.label) for column in columns])
@@ -215,14 +215,6 @@ def _print_limits(result: JsonObject) -> None:
         found = RateLimits(said["seen_at"], tuple(RateLimit(**limit) for limit in said["limits"]))
         for line in limit_lines(found, time.time()):
             notice(f"{response['model']}: {line}")
-
-
-async def _servers_ready(engine: Engine, config: Config) -> None:
-    """Wait until every server is connected or has failed; those that failed are named and left out."""
-    await engine.manager.wait_settled(timeout_s=longest_connect_s(config.servers))
-    for server in engine.servers():
-        if (reason := failure(server)) is not None:
-            warn(replace(reason, title=f"{reason.title} (left out)"))
 
 
 def _exit_code(result: JsonObject, errors: dict[str, ErrorInfo]) -> int:

@@ -1,4 +1,4 @@
-"""config example: configurations that are shipped with the program."""
+"""config example: configurations, and a suite of an evaluation, that are shipped with the program."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _FOLDER = Path(__file__).resolve().parent.parent / "config" / "examples"
 _OWN_COMMAND = 'command = "mcp-tui"'
 
 
-def names() -> list[str]:
-    return sorted(file.stem for file in _FOLDER.glob("*.toml"))
+_FILES = {"assistant": "assistant.toml", "eval": "eval-demo.toml"}
 
 
-@click.command(short_help="Print a configuration that is shipped with the program.")
+@click.command(short_help="Print a configuration or suite that is shipped with the program.")
 @click.argument("name", required=False)
 @json_option
 @click.pass_context
 def example(context: click.Context, name: str | None) -> int:
-    """Print an example, to be saved and used with --config; without NAME, list them.
+    """Print an example, to be saved and used with --config or `mcp-tui eval`; without NAME, list them.
 
     \b
     assistant    files, GitHub, a database and the clock, for one question that needs all of them
+    eval         a suite for `mcp-tui eval`, to be run with --demo
     """
     settings = settings_of(context)
-    known = names()
+    known = list(_FILES)
     if name is None:
         if settings.json:
             print_json({"examples": known})
@@ -42,7 +42,7 @@ def example(context: click.Context, name: str | None) -> int:
         from mcp_tui.core.names import known_names_hint
 
         raise AppUsageError("Unknown example", f"{name!r} is none", known_names_hint(name, known, what="examples"))
-    text = (_FOLDER / f"{name}.toml").read_text("utf-8")
+    text = (_FOLDER / _FILES[name]).read_text("utf-8")
     program = Path(sys.executable).with_name("mcp-tui")
     if shutil.which("mcp-tui") is None and program.exists():
         # The servers it starts are found by PATH; this program was started by its own path.

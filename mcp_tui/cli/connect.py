@@ -23,6 +23,7 @@ from mcp_tui.core.text import clean_line
 if TYPE_CHECKING:
     from mcp_tui.config.inputs import Answers
     from mcp_tui.config.schema import Config, InputSpec, ServerSpec
+    from mcp_tui.runs.engine import Engine
     from mcp_tui.sessions.manager import SessionManager
     from mcp_tui.sessions.requests import Answering
 
@@ -169,6 +170,14 @@ def shortfall(server: ServerSnapshot) -> ErrorInfo | None:
     if server.status is not ServerStatus.DEGRADED or server.reason is None:
         return None
     return replace(server.reason, title=f"Server {server.name}: {server.reason.title}")
+
+
+async def servers_ready(engine: Engine, config: Config) -> None:
+    """Wait until every server is connected or has failed; those that failed are named and left out."""
+    await engine.manager.wait_settled(timeout_s=longest_connect_s(config.servers))
+    for server in engine.servers():
+        if (reason := failure(server)) is not None:
+            warn(replace(reason, title=f"{reason.title} (left out)"))
 
 
 def usable(manager: SessionManager, name: str) -> ServerSnapshot:

@@ -29,6 +29,7 @@ _COMMANDS = {
     "prompt": ("calls:prompt", "Get a prompt, filled with arguments."),
     "tasks": ("server_tasks:tasks", "Calls of a server that go on as tasks: list, wait for, cancel."),
     "compare": ("compare:compare", "One prompt to several models, with the tools of all servers."),
+    "eval": ("eval:evaluate", "A suite of prompts with expectations, over several models; for CI."),
     "wire": ("wire:wire", "Messages to and from servers, as they went over the wire."),
     "models": ("models:models", "Providers, their keys and models."),
     "history": ("runs:history", "Runs that were saved: list, search, delete."),
@@ -107,8 +108,8 @@ def cli(context: click.Context) -> int:
     mcp-tui compare "What time is it?" --demo --json
 
     Exit codes: 0 ok, 1 unexpected fault, 2 usage or configuration, 3 sign-in needed or keyring refused, 4 server
-    or provider unreachable, 5 the tool answered an error, 6 the provider refused or failed, 7 some columns failed,
-    130 cancelled.
+    or provider unreachable, 5 the tool answered an error, 6 the provider refused or failed, 7 some columns or
+    cases failed, 130 cancelled.
 
     Completion: eval "$(_MCP_TUI_COMPLETE=bash_source mcp-tui)", or zsh_source, or fish_source piped to source.
     """

@@ -57,7 +57,7 @@ class EntryReader:
             return ""
         value = self._table[name]
         if not isinstance(value, str):
-            raise self.fault(name, f"`{name}` must be a text, not {_kind(value)}")
+            raise self.fault(name, f"`{name}` must be a text, not {kind_text(value)}")
         return self.expanded(value, name)
 
     def texts(self, *names: str) -> tuple[str, ...] | None:
@@ -67,7 +67,7 @@ class EntryReader:
             return None
         value = self._table[name]
         if not isinstance(value, list):
-            raise self.fault(name, f"`{name}` must be a list of texts, not {_kind(value)}")
+            raise self.fault(name, f"`{name}` must be a list of texts, not {kind_text(value)}")
         items = cast("list[Any]", value)
         return tuple(self.expanded(self._scalar(item, name, n), name, n) for n, item in enumerate(items))
 
@@ -78,7 +78,7 @@ class EntryReader:
             return {}
         value = self._table[name]
         if not isinstance(value, dict):
-            raise self.fault(name, f"`{name}` must be a table of texts, not {_kind(value)}")
+            raise self.fault(name, f"`{name}` must be a table of texts, not {kind_text(value)}")
         items = cast("dict[str, Any]", value)
         return {key: self.expanded(self._scalar(item, name, key), name, key) for key, item in items.items()}
 
@@ -88,7 +88,7 @@ class EntryReader:
             return None
         value = self._table[name]
         if not isinstance(value, bool):
-            raise self.fault(name, f"`{name}` must be true or false, not {_kind(value)}")
+            raise self.fault(name, f"`{name}` must be true or false, not {kind_text(value)}")
         return value
 
     def seconds(self, *names: str) -> float | None:
@@ -99,7 +99,7 @@ class EntryReader:
         value = self._table[name]
         # `not 0 < value` also refuses NaN.
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
-            raise self.fault(name, f"`{name}` must be a positive number, not {_kind(value)}")
+            raise self.fault(name, f"`{name}` must be a positive number, not {kind_text(value)}")
         return float(value)
 
     def table(self, *names: str) -> JsonObject | None:
@@ -109,7 +109,7 @@ class EntryReader:
             return None
         value = self._table[name]
         if not isinstance(value, dict):
-            raise self.fault(name, f"`{name}` must be a table, not {_kind(value)}")
+            raise self.fault(name, f"`{name}` must be a table, not {kind_text(value)}")
         items = cast("JsonObject", value)
         return {key: self._expand_deep(item, (name, key)) for key, item in items.items()}
 
@@ -148,10 +148,10 @@ class EntryReader:
             return "true" if value else "false"
         if isinstance(value, int | float):
             return str(value)
-        raise self.fault(name, f"`{name}.{key}` must be a text, not {_kind(value)}")
+        raise self.fault(name, f"`{name}.{key}` must be a text, not {kind_text(value)}")
 
 
-def _kind(value: object) -> str:
+def kind_text(value: object) -> str:
     """The value's kind in words of the file; never the value itself, which may be a secret."""
     match value:
         case None:

@@ -46,7 +46,7 @@ class Answer:
 def to_json(prompt: str, answers: Sequence[Answer]) -> JsonObject:
     return {
         "prompt": prompt,
-        "responses": [_response(answer) for answer in answers],
+        "responses": [response_of(answer) for answer in answers],
         "comparison": comparison(answers),
     }
 
@@ -90,11 +90,12 @@ def _was_run(call: CallRecord) -> bool:
 
 def facts(answer: Answer) -> JsonObject:
     """A response without what a saved run has in its events: text, reasoning and calls."""
-    response = _response(answer)
+    response = response_of(answer)
     return {name: value for name, value in response.items() if name not in ("text", "reasoning", "tool_calls")}
 
 
-def _response(answer: Answer) -> JsonObject:
+def response_of(answer: Answer) -> JsonObject:
+    """One of `responses` in the `compare --json` object."""
     turn, metrics = answer.turn, answer.metrics
     return {
         "model": answer.label,

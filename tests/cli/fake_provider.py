@@ -19,6 +19,11 @@ class FakeProvider(BaseHTTPRequestHandler):
         match body["model"]:
             case "good":
                 self.stream("\x1b]52;c;eA==\x07fine \x1b", "[31mred", end=True)
+            case "caller" if body["messages"][-1]["role"] != "tool":
+                call = {"index": 0, "id": "1", "type": "function", "function": {"name": "nasty", "arguments": "{}"}}
+                self.send_events({"tool_calls": [call]}, why="tool_calls")
+            case "caller":
+                self.stream("\x1b]52;c;eA==\x07fine \x1b", "[31mred", end=True)
             case "cut":
                 self.stream("only half", end=False)
             case "later" if self.seen.count("later") == 1:
@@ -43,17 +48,21 @@ class FakeProvider(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def stream(self, *texts: str, end: bool) -> None:
+        self.send_events(*({"content": text} for text in texts), why="stop" if end else "")
+
+    def send_events(self, *deltas: dict[str, Any], why: str) -> None:
+        """why: the finish reason; "" when the stream is cut."""
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
-        chunks: list[Any] = [{"choices": [{"index": 0, "delta": {"content": text}}]} for text in texts]
-        if end:
-            chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
+        chunks: list[Any] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+        if why:
+            chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": why}],
                            "usage": {"prompt_tokens": 7, "completion_tokens": 3}})  # fmt: skip
         for chunk in chunks:
             self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
-        if end:
+        if why:
             self.wfile.write(b"data: [DONE]\n\n")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the library's

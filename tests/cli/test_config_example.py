@@ -12,8 +12,8 @@ from tests.cli.conftest import Cli
 
 def test_examples_are_listed_and_printed(cli: Cli) -> None:
     listed = cli("config", "example")
-    assert (listed.code, listed.out) == (0, "assistant\n")
-    assert cli("config", "example", "--json").json == {"examples": ["assistant"]}
+    assert (listed.code, listed.out) == (0, "assistant\neval\n")
+    assert cli("config", "example", "--json").json == {"examples": ["assistant", "eval"]}
     shown = cli("config", "example", "assistant")
     assert shown.code == 0
     assert "[servers.database]" in shown.out

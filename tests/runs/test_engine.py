@@ -190,6 +190,7 @@ async def test_default_columns_take_the_asked_for_then_the_configured_models() -
         columns = made.default_columns()
         assert [(c.id, c.label) for c in columns] == [("c1", "openai/one"), ("c2", "openai/one #2")]
         assert columns[0].system == "Be brief."
+        assert made.default_columns(system="")[0].system == ""
         with pytest.raises(AppError) as raised:
             labels(made, "opnai/one")
         assert "openai/one" in raised.value.info.hint

@@ -1,0 +1,1 @@
+"""Evaluations: suites of prompts with expectations, over several models."""
