@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 from textual.pilot import Pilot
@@ -53,6 +54,7 @@ from mcp_tui.runs.model_catalog import ModelCatalog
 from mcp_tui.runs.model_names import ModelNames
 from mcp_tui.runs.saved import Continuation
 from mcp_tui.runs.spec import Attachment, ColumnSpec, RunSpec
+from mcp_tui.sessions.wirelog.log import WireLog
 from mcp_tui.ui import app as app_module
 from mcp_tui.ui.app import McpTuiApp
 from mcp_tui.ui.bridge import DashboardOptions, Listeners
@@ -205,6 +207,7 @@ class FakeManager:
         self.completions: tuple[str, ...] = ()
         self.gate: asyncio.Event | None = None
         """Set: reads and prompts wait for it."""
+        self.wire_log = WireLog(Path("no-such-folder"))
 
     def retry(self, name: str) -> None:
         self.retried.append(name)

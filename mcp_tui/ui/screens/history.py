@@ -25,6 +25,7 @@ from mcp_tui.store.history.reader import RunList as Runs
 from mcp_tui.store.history.records import RunHead, RunStatus, SavedRun
 from mcp_tui.store.history.schema import FILE_NAME, NewerFileError
 from mcp_tui.ui import run_saving
+from mcp_tui.ui.delays import Delays
 from mcp_tui.ui.host import host
 from mcp_tui.ui.panes.browser import CatalogFilter
 from mcp_tui.ui.panes.run_list import RunList
@@ -61,7 +62,7 @@ class HistoryScreen(ModeScreen):
         self._shown_version: object = None
         self._total = 0
         self._problem = ""
-        self._delays: dict[str, Timer] = {}
+        self._delays = Delays(self)
         self._looking: Timer | None = None
         self.filter = CatalogFilter(
             placeholder='/ search: words, "two words", -not, model:gpt, tool:read, is:error',
@@ -127,7 +128,7 @@ class HistoryScreen(ModeScreen):
         self.list.empty = self._words_for_nothing(query)
         self.list.show(runs, top=top)
         self._say_counts()
-        self._later("snippets", SNIPPET_DELAY_S, self._fetch_snippets)
+        self._delays.gather("snippets", SNIPPET_DELAY_S, self._fetch_snippets)
 
     def _found(self, query: RunQuery) -> tuple[object, Runs, int]:
         version = self._reader.version()
@@ -179,22 +180,12 @@ class HistoryScreen(ModeScreen):
         self.runs.border_title = Content(f"Runs  {count}")
         self.runs.border_subtitle = Content(self._problem)
 
-    def _later(self, name: str, delay_s: float, action: Callable[[], object]) -> None:
-        """After a pause; a wish of the same name that is waiting already stays, and does what is wanted then."""
-        if name not in self._delays:
-
-            def run() -> None:
-                del self._delays[name]
-                action()
-
-            self._delays[name] = self.set_timer(delay_s, run)
-
     # The list
 
     @on(Input.Changed)
     def _filter_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._later("search", SEARCH_DELAY_S, lambda: self._search(top=True))
+        self._delays.gather("search", SEARCH_DELAY_S, lambda: self._search(top=True))
 
     @on(CatalogFilter.Left)
     def _filter_left(self, event: CatalogFilter.Left) -> None:
@@ -204,15 +195,15 @@ class HistoryScreen(ModeScreen):
     @on(RunList.Moved)
     def _moved(self, event: RunList.Moved) -> None:
         event.stop()
-        self._later("preview", PREVIEW_DELAY_S, self._show_preview)
-        self._later("snippets", SNIPPET_DELAY_S, self._fetch_snippets)
+        self._delays.gather("preview", PREVIEW_DELAY_S, self._show_preview)
+        self._delays.gather("snippets", SNIPPET_DELAY_S, self._fetch_snippets)
 
     def _show_preview(self) -> None:
         if self.preview.display and (self.list.current != self.preview.head or self.list.current is None):
             self.preview.show(self.list.current)
 
     def on_resize(self) -> None:
-        self._later("preview", PREVIEW_DELAY_S, self._show_preview)
+        self._delays.gather("preview", PREVIEW_DELAY_S, self._show_preview)
 
     @on(RunList.Clicked)
     def _clicked(self, event: RunList.Clicked) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import on
 from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 from textual.worker import Worker
@@ -30,6 +29,7 @@ from mcp_tui.sessions.wirelog.feed import WireFeed
 from mcp_tui.sessions.wirelog.files import default_folder
 from mcp_tui.sessions.wirelog.index import Row
 from mcp_tui.sessions.wirelog.record import Whole
+from mcp_tui.ui.delays import Delays
 from mcp_tui.ui.host import host
 from mcp_tui.ui.panes.browser import CatalogFilter
 from mcp_tui.ui.panes.wire_detail import MessagePane
@@ -85,7 +85,7 @@ class WireScreen(ModeScreen):
         self._engine: Engine | None = None
         self._undo: Callable[[], None] | None = None
         self._servers: dict[str, ServerSnapshot] = {}
-        self._delays: dict[str, Timer] = {}
+        self._delays = Delays(self)
         self._following: Worker[None] | None = None
         self._sending: Worker[None] | None = None
         self.filter = CatalogFilter(
@@ -191,25 +191,15 @@ class WireScreen(ModeScreen):
         number = self.list.cursor
         self.list.set_linked(self.feed.index.linked(number) if number is not None else None)
         self._say_counts(self.list.numbers)
-        self._later("detail", DETAIL_DELAY_S, self._show_current)
+        self._delays.gather("detail", DETAIL_DELAY_S, self._show_current)
 
     def _show_current(self) -> None:
         self.detail.show(self.list.current)
 
-    def _later(self, name: str, delay_s: float, action: Callable[[], object]) -> None:
-        """After a pause; a wish of the same name that is waiting already stays, and does what is wanted then."""
-        if name not in self._delays:
-
-            def run() -> None:
-                del self._delays[name]
-                action()
-
-            self._delays[name] = self.set_timer(delay_s, run)
-
     @on(Input.Changed)
     def _filter_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._later("filter", FILTER_DELAY_S, self._search)
+        self._delays.gather("filter", FILTER_DELAY_S, self._search)
 
     def _search(self) -> None:
         self.run_worker(self._filtered(self.filter.value), group="filter", exclusive=True)

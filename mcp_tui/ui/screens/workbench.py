@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import on
 from textual.binding import Binding
 from textual.containers import Container, Horizontal
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.worker import Worker
 
@@ -30,6 +29,7 @@ from mcp_tui.core.validation import Report, check
 from mcp_tui.sessions.wirelog.caused import Caused, caused_by
 from mcp_tui.store.arguments import ArgumentHistory
 from mcp_tui.ui import external_editor, keys, workbench_calls
+from mcp_tui.ui.delays import Delays
 from mcp_tui.ui.host import host
 from mcp_tui.ui.open_item import (
     Definition,
@@ -95,7 +95,7 @@ class WorkbenchScreen(WorkbenchResults):
         self._wanted: ItemKey | None = None
         self._calls: dict[int, Worker[None]] = {}
         self._count = 0
-        self._delays: dict[str, Timer] = {}
+        self._delays = Delays(self)
         self._live = LiveItems(self)
         self.items = ItemsPane(now, id="items")
         self.form = FormPane(id="form")
@@ -292,7 +292,7 @@ class WorkbenchScreen(WorkbenchResults):
         if self._item is not None and not looking:
             return
         key = ItemKey(event.server, cast(Kind, event.kind), event.name)
-        self._later("preview", PREVIEW_DELAY_S, lambda: self._preview(key))
+        self._delays.postpone("preview", PREVIEW_DELAY_S, lambda: self._preview(key))
 
     def _preview(self, key: ItemKey) -> None:
         wanted = self._item is None or (self._item.key != key and self.items.has_focus_within)
@@ -302,7 +302,7 @@ class WorkbenchScreen(WorkbenchResults):
     @on(ItemsPane.Opened)
     def _opened(self, event: ItemsPane.Opened) -> None:
         event.stop()
-        self._cancel_timer("preview")
+        self._delays.cancel("preview")
         self._open_key(ItemKey(event.server, cast(Kind, event.kind), event.name), focus=True, run=True)
 
     @on(ItemsPane.RefreshWanted)
@@ -443,16 +443,6 @@ class WorkbenchScreen(WorkbenchResults):
 
     # Checking while typing, completion
 
-    def _later(self, name: str, delay_s: float, action: Callable[[], object]) -> None:
-        """Do it after a pause; a newer wish of the same name replaces it."""
-        self._cancel_timer(name)
-        self._delays[name] = self.set_timer(delay_s, action)
-
-    def _cancel_timer(self, name: str) -> None:
-        timer = self._delays.pop(name, None)
-        if timer is not None:
-            timer.stop()
-
     @on(FormPane.Changed)
     def _arguments_changed(self, event: FormPane.Changed) -> None:
         event.stop()
@@ -460,7 +450,7 @@ class WorkbenchScreen(WorkbenchResults):
         self._check_later()
 
     def _check_later(self) -> None:
-        self._later("check", CHECK_DELAY_S, self._check_now)
+        self._delays.postpone("check", CHECK_DELAY_S, self._check_now)
 
     def _check_now(self) -> None:
         if self._item is not None:
@@ -476,7 +466,9 @@ class WorkbenchScreen(WorkbenchResults):
         event.stop()
         item = self._item
         if item is not None and item.key.kind in ("prompt", "template"):
-            self._later("complete", COMPLETE_DELAY_S, lambda: self._complete_now(item, event.name, event.text))
+            self._delays.postpone(
+                "complete", COMPLETE_DELAY_S, lambda: self._complete_now(item, event.name, event.text)
+            )
 
     def _complete_now(self, item: OpenItem, name: str, text: str) -> None:
         self.run_worker(self._complete(item, name, text), group="complete", exclusive=True)
