@@ -15,18 +15,21 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import sys
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from rich.text import Text
 from textual import events
 
 from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.text import clean_line
 from mcp_tui.ui import collecting
 from mcp_tui.ui.app import McpTuiApp
-from mcp_tui.ui.log_file import EarlyLog
+from mcp_tui.ui.log_file import EarlyLog, log_path
 from mcp_tui.ui.screens.start import StartScreen
 from mcp_tui.ui.stylesheets import FIRST_FRAME, sheets
 from mcp_tui.ui.terminal_keys import read_alt_digits
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from mcp_tui.runs.engine import Engine
     from mcp_tui.ui.bridge import DashboardOptions
 
+
+logger = logging.getLogger(__name__)
 
 COLLECT_S = 20.0
 IDLE_S = 5.0
@@ -79,6 +84,14 @@ class Dashboard(McpTuiApp):
         self.remove_mode("start")
         self.call_after_refresh(self._begin_engine)
 
+    def _fatal_error(self) -> None:
+        """In place of the framework's page of stack and local variables, which may hold secrets."""
+        error = self._exception
+        logger.critical("the dashboard ended by an unexpected fault", exc_info=error)
+        what = f"{type(error).__name__}: {error}" if error is not None else "no exception"
+        self._exit_renderables.append(Text(fault_text(what), no_wrap=False))
+        self._close_messages_no_wait()
+
     def _engine_ready(self, engine: Engine) -> None:
         super()._engine_ready(engine)
         self.run_worker(asyncio.to_thread(_prepare_answers), group="prepare")
@@ -96,6 +109,14 @@ class Dashboard(McpTuiApp):
             await asyncio.to_thread(self._early_log.open_file)
         except OSError as error:
             self._warned(ErrorInfo("No log file", f"{error.strerror or error}: {error.filename}", ""))
+
+
+def fault_text(what: str) -> str:
+    """What a person reads in the terminal after a crash."""
+    return (
+        f"mcp-tui ended by an unexpected fault: {clean_line(what)[:300]}\n"
+        f"This is a defect of the program. Your runs are saved; what happened is in {log_path()}"
+    )
 
 
 def _prepare_answers() -> None:

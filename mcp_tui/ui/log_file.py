@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from pathlib import Path
 
 from mcp_tui.config import paths
 
 MAX_BYTES = 1_000_000
 EARLY_RECORDS = 1_000
+
+
+def log_path() -> Path:
+    return paths.state_dir() / "mcp-tui.log"
 
 
 class EarlyLog(logging.Handler):
@@ -29,9 +34,9 @@ class EarlyLog(logging.Handler):
             return
         from logging.handlers import RotatingFileHandler
 
-        folder = paths.state_dir()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = RotatingFileHandler(folder / "mcp-tui.log", maxBytes=MAX_BYTES, backupCount=1, delay=True)
+        path = log_path()
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=1, delay=True)
         file.setLevel(logging.WARNING)
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         root.addHandler(file)

@@ -124,3 +124,44 @@ def test_a_terminal_that_is_closed_ends_the_dashboard_and_its_children(controlle
             process.wait()
         if not closed:
             os.close(leader)
+
+
+_BROKEN = """
+import sys
+from mcp_tui.ui import dashboard
+from mcp_tui.ui.bridge import DashboardOptions
+
+def boom(secret="hunter2-s3cret"):
+    raise KeyError("no such colour")
+
+dashboard.Dashboard._engine_ready = lambda self, engine: self.call_later(boom)
+sys.exit(dashboard.run_dashboard(DashboardOptions(demo=True)))
+"""
+
+
+def test_a_defect_ends_with_a_sentence_and_its_details_in_the_log(private_environment: Path) -> None:
+    """The framework would print pages, with the value of every local variable."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _BROKEN],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "COLUMNS": "100", "LINES": "30"},
+        start_new_session=True,
+    )
+    os.close(follower)
+    try:
+        seen = read_until(leader, b"mcp-tui.log")
+        assert drain_until_exit(leader, process) == 1
+    finally:
+        os.close(leader)
+        process.kill()
+        process.wait(DEADLINE_S)
+    said = seen.decode("utf-8", "replace")
+    assert "mcp-tui ended by an unexpected fault: KeyError: 'no such colour'" in said
+    assert "Traceback" not in said
+    log = (private_environment / ".local/state/mcp-tui/mcp-tui.log").read_text()
+    assert "Traceback (most recent call last)" in log
+    assert "in boom" in log
+    assert "hunter2" not in said + log
