@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 MAX_FORGIVING_CHARS = 2_000_000
 """Longer texts are read strictly only: the forgiving reader is pure Python."""
@@ -340,3 +340,93 @@ def dump_start(value: Any, *, max_chars: int) -> tuple[str, bool]:
         if length > max_chars:
             return "".join(pieces)[:max_chars], False
     return "".join(pieces), True
+
+
+def compact_start(value: Any, *, max_chars: int) -> tuple[str, bool]:
+    """As `dump_start`, on one line."""
+    pieces: list[str] = []
+    length = 0
+    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        pieces.append(piece)
+        length += len(piece)
+        if length > max_chars:
+            return "".join(pieces)[:max_chars], False
+    return "".join(pieces), True
+
+
+PIECE_NODES = 5_000
+"""Values that are encoded in one go: a few milliseconds."""
+_encode_plain = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+
+
+def dump_gently(value: Any) -> str:
+    """Compact ASCII JSON of a value of any size, for threads beside an event loop.
+
+    `json.dumps` holds the interpreter until it is done: half a second for 20 MB of small objects, in which no key is
+    answered. Here it is let go between pieces.
+    """
+    pieces: list[str] = []
+    _dump_pieces(value, pieces)
+    return "".join(pieces)
+
+
+def _dump_pieces(value: Any, pieces: list[str]) -> None:
+    if not isinstance(value, dict | list) or _nodes(value) <= PIECE_NODES:
+        pieces.append(_encode_plain(value))
+    elif isinstance(value, dict):
+        mark = "{"
+        for name, inner in cast("dict[str, Any]", value).items():
+            # Encoded with its name: JSON forgives names that are no texts, and so must this.
+            pieces.append(mark + _encode_plain({name: 0})[1:-2])
+            _dump_pieces(inner, pieces)
+            mark = ","
+        pieces.append("}")
+    else:
+        _dump_items(cast("list[Any]", value), pieces)
+
+
+def _dump_items(items: list[Any], pieces: list[str]) -> None:
+    group: list[Any] = []
+    weight = 0
+    mark = "["
+
+    def flush() -> None:
+        nonlocal weight, mark
+        if group:
+            pieces.append(mark + _encode_plain(group)[1:-1])
+            group.clear()
+            weight, mark = 0, ","
+
+    for item in items:
+        nodes = _nodes(item)
+        if weight + nodes > PIECE_NODES:
+            flush()
+        if nodes > PIECE_NODES:
+            pieces.append(mark)
+            _dump_pieces(item, pieces)
+            mark = ","
+        else:
+            group.append(item)
+            weight += nodes
+    flush()
+    pieces.append("]")
+
+
+def _nodes(value: Any) -> int:
+    """How many values it holds; stops counting past `PIECE_NODES`."""
+    count = 0
+    waiting = [value]
+    while waiting and count <= PIECE_NODES:
+        node = waiting.pop()
+        count += 1
+        if isinstance(node, dict):
+            inner = cast("dict[str, Any]", node)
+            count += len(inner)
+            if count <= PIECE_NODES:
+                waiting.extend(inner.values())
+        elif isinstance(node, list):
+            items = cast("list[Any]", node)
+            if len(items) > PIECE_NODES:
+                return PIECE_NODES + 1
+            waiting.extend(items)
+    return count

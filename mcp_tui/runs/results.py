@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from mcp_tui.core.chat import Content, ImageBlock, TextBlock
+from mcp_tui.core.json_text import compact_start
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.binary import content_of
 from mcp_tui.runs.spec import Attachment
@@ -28,14 +29,17 @@ class ModelResult:
 def result_for_model(result: JsonObject, limit: int = RESULT_LIMIT) -> ModelResult:
     """The content of a tools/call result. structuredContent is used where there is no text."""
     blocks = [_block(item) for item in _objects(result.get("content"))]
+    counted = True
     if "structuredContent" in result and not any(isinstance(block, TextBlock) for block in blocks):
         structured = result["structuredContent"]
         if structured is not None:
-            blocks.append(TextBlock(json.dumps(structured, ensure_ascii=False)))
+            # No further than it is of use: 20 MB of it would hold the event loop for half a second.
+            text, counted = compact_start(structured, max_chars=limit + 1)
+            blocks.append(TextBlock(text))
     blocks = [block for block in blocks if not isinstance(block, TextBlock) or block.text]
     if not blocks:
         return ModelResult((TextBlock("(the tool returned nothing)"),))
-    return _cut([_encodable_block(block) for block in blocks], limit)
+    return _cut(blocks, limit, counted=counted)
 
 
 def attachment_blocks(attachment: Attachment) -> tuple[Content, ...]:
@@ -89,24 +93,26 @@ def _encodable_block(block: Content) -> Content:
     return TextBlock(encodable(block.text)) if isinstance(block, TextBlock) else block
 
 
-def _cut(blocks: Sequence[Content], limit: int) -> ModelResult:
+def _cut(blocks: Sequence[Content], limit: int, *, counted: bool) -> ModelResult:
+    """counted: the texts of the blocks are all there is."""
     total = sum(len(block.text) for block in blocks if isinstance(block, TextBlock))
     if total <= limit:
-        return ModelResult(tuple(blocks))
+        return ModelResult(tuple(map(_encodable_block, blocks)))
+    whole = f"{total:,}" if counted else f"more than {limit:,}"
     kept: list[Content] = []
     room = limit
     for block in blocks:
         if not isinstance(block, TextBlock):
             kept.append(block)
         elif room > 0:
-            kept.append(TextBlock(block.text[:room]))
+            kept.append(TextBlock(encodable(block.text[:room])))
             room -= len(block.text)
     kept.append(
         TextBlock(
-            f"\n[cut: these are the first {limit:,} of {total:,} characters. Ask for less, or for the part you need.]"
+            f"\n[cut: these are the first {limit:,} of {whole} characters. Ask for less, or for the part you need.]"
         )
     )
-    return ModelResult(tuple(kept), f"cut to {limit:,} of {total:,} characters for the model")
+    return ModelResult(tuple(kept), f"cut to {limit:,} of {whole} characters for the model")
 
 
 def _block(item: JsonObject) -> Content:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_tui.core.json_text import JsonTextError, dump, dump_start, parse
+from mcp_tui.core import json_text
+from mcp_tui.core.json_text import JsonTextError, compact_start, dump, dump_gently, dump_start, parse
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -98,3 +101,50 @@ def test_a_lone_surrogate_is_written_so_that_it_survives() -> None:
     text = dump({"a": "\ud800"})
     text.encode("utf-8")
     assert parse(text).value == {"a": "\ud800"}
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
+        lambda inner: st.lists(inner, max_size=8) | st.dictionaries(st.text(max_size=3), inner, max_size=6),
+        max_leaves=60,
+    ),
+    st.integers(1, 12),
+)
+def test_a_gentle_dump_is_the_same_in_pieces(value: object, nodes: int) -> None:
+    before = json_text.PIECE_NODES
+    json_text.PIECE_NODES = nodes
+    try:
+        assert dump_gently(value) == json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    finally:
+        json_text.PIECE_NODES = before
+
+
+def test_no_piece_of_a_gentle_dump_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = {"rows": [{"n": number, "deep": [[number]]} for number in range(5_000)], "one": {"k": list(range(3_000))}}
+    encode = json_text._encode_plain  # pyright: ignore[reportPrivateUsage]  what holds the interpreter
+    lengths: list[int] = []
+
+    def spy(piece: object) -> str:
+        text = encode(piece)
+        lengths.append(len(text))
+        return text
+
+    monkeypatch.setattr(json_text, "PIECE_NODES", 500)
+    monkeypatch.setattr(json_text, "_encode_plain", spy)
+    assert json.loads(dump_gently(value)) == value
+    assert len(lengths) > 20
+    assert max(lengths) < 10_000
+
+
+def test_the_start_of_a_compact_dump_costs_what_it_gives() -> None:
+    assert compact_start({"a": ["ü", 1]}, max_chars=100) == ('{"a": ["ü", 1]}', True)
+
+    class Endless(list[int]):
+        def __iter__(self) -> Iterator[int]:
+            return itertools.count()
+
+        def __len__(self) -> int:
+            return 1
+
+    assert compact_start({"a": Endless([0])}, max_chars=9) == ('{"a": [0,', False)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from mcp_tui.core.chat import FileBlock, ImageBlock, TextBlock
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.binary import IMAGE_LIMIT_BYTES
-from mcp_tui.runs.results import attachment_blocks, result_for_model
+from mcp_tui.runs.results import RESULT_LIMIT, attachment_blocks, result_for_model
 from mcp_tui.runs.spec import Attachment
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\nrest").decode()
@@ -102,6 +103,27 @@ def test_structured_content_is_used_only_where_there_is_no_text() -> None:
 def test_empty_result_says_so() -> None:
     assert text_of({"content": []}) == "(the tool returned nothing)"
     assert text_of({"content": [{"type": "text", "text": ""}]}) == "(the tool returned nothing)"
+
+
+def test_a_huge_structured_result_is_encoded_no_further_than_it_is_read() -> None:
+    seen = 0
+
+    class Counted(list[object]):
+        def __iter__(self) -> Iterator[object]:
+            nonlocal seen
+            for item in super().__iter__():
+                seen += 1
+                yield item
+
+    items = Counted([{"id": number} for number in range(200_000)])
+    result = result_for_model({"content": [], "structuredContent": {"items": items}})
+    assert 0 < seen < 10_000
+    first, last = result.blocks
+    assert isinstance(first, TextBlock)
+    assert len(first.text) == RESULT_LIMIT
+    assert isinstance(last, TextBlock)
+    assert "the first 50,000 of more than 50,000 characters" in last.text
+    assert result.note == "cut to 50,000 of more than 50,000 characters for the model"
 
 
 def test_large_result_is_cut_with_a_notice() -> None:

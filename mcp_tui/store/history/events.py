@@ -24,6 +24,7 @@ from mcp_tui.core.events import (
     TextAppended,
     TurnStarted,
 )
+from mcp_tui.core.json_text import dump_gently
 from mcp_tui.core.plain import from_plain, to_plain
 from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics
 from mcp_tui.core.types import JsonObject
@@ -275,7 +276,7 @@ def _has_json_form(value: object) -> bool:
 
 def _dumped(value: object) -> str:
     # ASCII keeps lone surrogates, which UTF-8 could not hold.
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return dump_gently(value)
 
 
 def _text(value: object) -> str:
