@@ -25,6 +25,7 @@ from mcp_tui.ui.screens.model_picker import ModelPicker
 from mcp_tui.ui.screens.params import ParamsScreen
 from mcp_tui.ui.screens.saved_run import SavedRunScreen
 from mcp_tui.ui.screens.server_card import ServerCard
+from mcp_tui.ui.widgets.key_bar import KeyBar
 from tests.ui.doubles import FakeEngine, Stage, call, example_servers, figures, play, question, stage
 
 
@@ -729,3 +730,13 @@ async def test_server_floods_keep_the_screen_answering() -> None:
             s.screen.servers_changed(example_servers())
         await s.type("ok")
         assert s.screen.prompt_pane.text == "ok"
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+async def test_the_key_for_help_is_always_named(width: int) -> None:
+    async with stage(size=(width, 24)) as s:
+        await s.send("go")
+        await s.press("alt+1")
+        line = str(s.top.query_one(KeyBar).render())
+        assert "F1 help" in line
+        assert len(line.rstrip()) <= width

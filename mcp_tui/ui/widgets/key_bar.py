@@ -1,4 +1,7 @@
-"""The bottom line: the keys of the focused pane, then the global ones; whole items are dropped from the right."""
+"""The bottom line: the keys of the focused pane, then the global ones; whole items are dropped from the right.
+
+The key for help stays, however little room there is: it tells all the others.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from textual.widget import Widget
 
 from mcp_tui.ui.keys import KEYS, shown
 
+_HELP = next(key.label for key in KEYS if key.id == "app.help")
 _RANKS = {key.id: rank for rank, key in enumerate(KEYS)}
 
 
@@ -54,9 +58,12 @@ class KeyBar(Widget):
     def render(self) -> RenderResult:
         key_style = self.get_component_rich_style("key-bar--key", partial=True)
         line = Text(" ", no_wrap=True, end="")
-        for key, label in self.items():
-            item = Text.assemble((key, key_style), " ", label, "  ")
-            if line.cell_len + item.cell_len - 2 > self.size.width:
+        items = [(label, Text.assemble((key, key_style), " ", label, "  ")) for key, label in self.items()]
+        kept = sum(item.cell_len for label, item in items if label == _HELP)
+        for label, item in items:
+            if label == _HELP:
+                kept = 0
+            elif line.cell_len + item.cell_len + kept - 2 > self.size.width:
                 continue
             line.append_text(item)
         return line
