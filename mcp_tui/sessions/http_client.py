@@ -42,6 +42,7 @@ _UNSENT = (
     httpx2.ProxyError,
 )
 _SESSION_HEADER = "mcp-session-id"
+_ENCODING = b"content-encoding"
 
 
 class AnswerTooLargeError(httpx2.TransportError):
@@ -127,14 +128,15 @@ class WatchedClient(httpx2.AsyncClient):
         recording = _Recording(self._watch.recorder, request)
         try:
             response = await self._sent(request, options)
+            fields = _fields(response)
             body: bytes | None = None
             if posting:
-                _note(exchange, response, sse=self._watch.sse)
-                if _is_json(response) and response.next_request is None:
-                    response = await _read(response)
+                _note(exchange, response, fields, sse=self._watch.sse)
+                if _type(fields).startswith(b"application/json") and response.next_request is None:
+                    response = await _read(response, encoded=_ENCODING in fields)
                     body = response.content
                     exchange.session_gone = exchange.session_gone or _session_gone(response)
-            return recording.answered(response, body)
+            return recording.answered(response, fields, body)
         except asyncio.CancelledError:
             recording.broken("given up before the answer", failed=False)
             raise
@@ -168,19 +170,19 @@ class _Recording:
         self._recorder = recorder
         self._number = 0
         if recorder is not None:
-            self._number = recorder.http_request(request.method, str(request.url), request.headers.raw, request.content)
+            self._number = recorder.http_request(request.method, request.url, request.headers.raw, request.content)
 
-    def answered(self, response: httpx2.Response, body: bytes | None) -> httpx2.Response:
+    def answered(self, response: httpx2.Response, fields: Mapping[bytes, bytes], body: bytes | None) -> httpx2.Response:
         """The answer, or one that reads the same while its events are recorded as they come."""
         if self._recorder is None:
             return response
         if authorisation := response.request.headers.get("authorization"):
             self._recorder.authorised(authorisation)
-        streams = response.headers.get("content-type", "").lower().startswith("text/event-stream")
+        streams = _type(fields).startswith(b"text/event-stream")
         self._recorder.http_answer(self._number, response.status_code, response.headers.raw, body, streams=streams)
         if not streams:
             return response
-        if _encoded(response):
+        if _ENCODING in fields:
             stream = _RecordedStream(response.aiter_bytes(), response, self._recorder, self._number)
             return _rebuilt(response, stream=stream)
         assert isinstance(response.stream, httpx2.AsyncByteStream)
@@ -243,13 +245,13 @@ def _check_size(size_bytes: int) -> None:
         raise AnswerTooLargeError(f"The answer is larger than {MAX_JSON_BYTES >> 20} MiB")
 
 
-async def _read(response: httpx2.Response) -> httpx2.Response:
+async def _read(response: httpx2.Response, *, encoded: bool) -> httpx2.Response:
     """The same answer with its JSON body read: the SDK lets a cut or undecodable one end the connection.
 
     An encoded one is bounded by what it decodes to, and read into an answer of its own; making that one costs a
     small call about as much as all the rest of this module.
     """
-    if not _encoded(response):
+    if not encoded:
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         response.stream = _BoundedStream(response.stream)
         await response.aread()
@@ -264,8 +266,13 @@ async def _read(response: httpx2.Response) -> httpx2.Response:
     return _rebuilt(response, content=bytes(body))
 
 
-def _encoded(response: httpx2.Response) -> bool:
-    return "content-encoding" in response.headers
+def _fields(response: httpx2.Response) -> dict[bytes, bytes]:
+    """Its headers by name, in lower case; the last one of a name. Every look-up in httpx's own walks all of them."""
+    return {name.lower(): value for name, value in response.headers.raw}
+
+
+def _type(fields: Mapping[bytes, bytes]) -> bytes:
+    return fields.get(b"content-type", b"").lower()
 
 
 def _rebuilt(response: httpx2.Response, **content: Any) -> httpx2.Response:
@@ -286,16 +293,13 @@ def _stand_in(request: httpx2.Request, error: Exception) -> httpx2.Response:
     return httpx2.Response(503, json=body, request=request)
 
 
-def _is_json(response: httpx2.Response) -> bool:
-    return response.headers.get("content-type", "").lower().startswith("application/json")
-
-
-def _note(exchange: Exchange, response: httpx2.Response, *, sse: bool) -> None:
+def _note(exchange: Exchange, response: httpx2.Response, fields: Mapping[bytes, bytes], *, sse: bool) -> None:
     exchange.status = response.status_code
-    exchange.challenge = ", ".join(response.headers.get_list("www-authenticate"))
-    exchange.retry_after_s = retry_after_s(response.headers.get("retry-after"))
-    in_session = sse or _SESSION_HEADER in response.request.headers
-    exchange.session_gone = response.status_code == 404 and in_session
+    challenged = b"www-authenticate" in fields
+    exchange.challenge = ", ".join(response.headers.get_list("www-authenticate")) if challenged else ""
+    later = fields.get(b"retry-after")
+    exchange.retry_after_s = retry_after_s(later.decode("latin-1")) if later is not None else None
+    exchange.session_gone = response.status_code == 404 and (sse or _SESSION_HEADER in response.request.headers)
 
 
 def retry_after_s(value: str | None) -> float | None:
@@ -317,12 +321,10 @@ def retry_after_s(value: str | None) -> float | None:
 
 def _session_gone(response: httpx2.Response) -> bool:
     """404 is the specification's word for it; TypeScript servers that restarted say 400 and name the session."""
-    if _SESSION_HEADER not in response.request.headers:
+    if response.status_code not in (400, 404) or _SESSION_HEADER not in response.request.headers:
         return False
     if response.status_code == 404:
         return True
-    if response.status_code != 400:
-        return False
     try:
         body: Any = json.loads(response.content)
     except ValueError:

@@ -270,7 +270,7 @@ class SessionManager:
         "http_NNN", "no_tasks", "task_cancelled", "result_lost" (a task completed, but its result is gone).
         """
         source = self._supervisor(server)
-        sdk: Any = await self._load()
+        sdk: Any = self._sdk.result() if self._sdk is not None and self._sdk.done() else await self._load()
         return await sdk.call_tool(
             source, tool, arguments, timeout_s=timeout_s, on_progress=on_progress, as_task=as_task, detach=detach
         )

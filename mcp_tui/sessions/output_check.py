@@ -10,6 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from itertools import chain
 from typing import Any, cast
 
 from mcp_tui.core.state import ToolInfo
@@ -68,14 +69,19 @@ class OutputCheck:
         compiled = self._validator is not None or bool(self._problem)
         return compiled and estimated_size(result.get("structuredContent"), QUICK_BYTES) <= QUICK_BYTES
 
-    def warning(self, result: JsonObject) -> str:
-        """One sentence, or "" when the result matches (or an error result needs no structure)."""
+    def warning(self, result: JsonObject, *, small: bool = False) -> str:
+        """One sentence, or "" when the result matches (or an error result needs no structure).
+
+        small: the size of the structured content is known to be no trouble.
+        """
         if result.get("isError") is True:
             return ""
         if "structuredContent" not in result:
             return "The tool declares an output schema but gave no structured content."
         instance = result["structuredContent"]
-        if self._skip or estimated_size(instance, MAX_INSTANCE_BYTES, max_nodes=_MAX_NODES) > MAX_INSTANCE_BYTES:
+        if self._skip:
+            return ""
+        if not small and estimated_size(instance, MAX_INSTANCE_BYTES, max_nodes=_MAX_NODES) > MAX_INSTANCE_BYTES:
             return ""
         if self._too_large:
             return "The output schema is too large to check the structured content."
@@ -86,7 +92,9 @@ class OutputCheck:
             if self._problem:
                 return self._problem
             validator: Any = self._validator
-            error = self._best(validator.iter_errors(instance))
+            errors = validator.iter_errors(instance)
+            first = next(errors, None)
+            error = None if first is None else self._best(chain((first,), errors))
         except (_TooMuchError, RecursionError):
             return "The output schema is too complex to check the structured content."
         except _ElsewhereError:
@@ -151,7 +159,9 @@ class OutputChecks:
                 self._kept.popitem(last=False)
         else:
             self._kept.move_to_end(tool.digest)
-        return check.warning(result) if check.quick(result) else await asyncio.to_thread(check.warning, result)
+        if check.quick(result):
+            return check.warning(result, small=True)
+        return await asyncio.to_thread(check.warning, result)
 
 
 def _no_errors(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:

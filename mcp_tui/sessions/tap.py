@@ -18,10 +18,12 @@ from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.exchange import CURRENT, Exchange
 from mcp_tui.sessions.probe import Probe
 from mcp_tui.sessions.repair import LISTS, repaired_page
+from mcp_tui.sessions.size_estimate import estimated_size
 from mcp_tui.sessions.task_tap import TaskTap
 from mcp_tui.sessions.wirelog.log import Recorder
 
 _UNREAD_CHARS = 200
+_BULK_BYTES = 16 << 10
 _VALIDATED_PARTS = 1_000
 """Of the content of a tool's result."""
 _UNTYPED_VERSION = "2025-11-25"  # what the SDK assumes before the handshake
@@ -100,7 +102,7 @@ class Tap:
         if exchange is not None:
             # A copy, because the SDK clamps and strips keys of the dictionary it gets.
             exchange.raw = dict(message.result)
-            if method == "tools/call":
+            if method == "tools/call" and _has_bulk(message.result):
                 light = message.model_copy(update={"result": _without_bulk(message.result)})
                 return SessionMessage(light, item.metadata)
         return item
@@ -115,6 +117,13 @@ class Tap:
         if not self._ended:
             self._ended = True
             self._on_end()
+
+
+def _has_bulk(result: JsonObject) -> bool:
+    content = result.get("content")
+    if isinstance(content, list) and len(content) > _VALIDATED_PARTS:  # pyright: ignore[reportUnknownArgumentType] - decoded JSON
+        return True
+    return estimated_size(result.get("structuredContent"), _BULK_BYTES) > _BULK_BYTES
 
 
 def _without_bulk(result: JsonObject) -> JsonObject:

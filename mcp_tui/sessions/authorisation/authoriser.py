@@ -195,7 +195,8 @@ class Authoriser:
     def _put_token(self, request: httpx2.Request) -> str | None:
         token = self._token()
         if token is None:
-            request.headers.pop("Authorization", None)
+            if "Authorization" in request.headers:
+                del request.headers["Authorization"]
         elif self._proofs is None:
             request.headers["Authorization"] = f"Bearer {token}"
         else:

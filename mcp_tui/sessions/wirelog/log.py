@@ -23,6 +23,8 @@ from mcp_tui.sessions.wirelog.secrets import Secrets
 _log = logging.getLogger(__name__)
 
 _LINES_AT_ONCE = 2_000
+_LOOKS = 20
+"""How often nothing may have come before the thread sleeps until it is woken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,8 @@ class Recorder:
         kept = {key: value for key, value in detail.items() if value is not None}
         self._log.take(self, Happened(name, kept, failed), 200)
 
-    def http_request(self, verb: str, url: str, headers: Headers, body: bytes) -> int:
-        """The number of this exchange, for what follows."""
+    def http_request(self, verb: str, url: object, headers: Headers, body: bytes) -> int:
+        """The number of this exchange, for what follows. url: what becomes one as text, on the log's thread."""
         number = next(self._numbers)
         self._log.take(self, Post(number, verb, url, headers, body), len(body) + 500)
         return number
@@ -199,13 +201,25 @@ class WireLog:
         try:
             while not (self._closing.is_set() and not self._queue):
                 self._wake.wait()
-                self._closing.wait(self._limits.gather_s)
+                self._write_while_they_come()
                 self._wake.clear()
-                self._write_batch()
+                if self._queue:  # taken between the last look and the line above
+                    self._wake.set()
         finally:
             for appender in self._appenders.values():
                 appender.close()
             self._ended.set()
+
+    def _write_while_they_come(self) -> None:
+        """Looks by itself for a while: to wake this thread costs the event loop more than to take a message."""
+        left = _LOOKS
+        while left and not (self._closing.is_set() and not self._queue):
+            self._closing.wait(self._limits.gather_s)
+            if self._queue:
+                left = _LOOKS
+                self._write_batch()
+            else:
+                left -= 1
 
     def _write_batch(self) -> None:
         by_server: dict[str, list[bytes]] = {}

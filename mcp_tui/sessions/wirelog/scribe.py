@@ -38,8 +38,8 @@ class Post:
 
     number: int
     verb: str
-    url: str
-    """As it is, with any secret."""
+    url: object
+    """As it is, with any secret; its text is made here."""
     headers: Headers
     body: bytes
 
@@ -308,7 +308,7 @@ class Scribe:
     # ------------------------------------------------------------------ HTTP
 
     def _post(self, now_us: int, at: float, post: Post) -> list[bytes]:
-        shown = mask.url(post.url)
+        shown = mask.url(str(post.url))
         http = _Http(post.verb, shown, at=at)
         self._http[post.number] = http
         while len(self._http) > MAX_PENDING:
