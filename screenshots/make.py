@@ -88,30 +88,35 @@ async def compare(size: tuple[int, int], theme: str, target: Path) -> None:
 
 
 async def workbench(size: tuple[int, int], theme: str, target: Path) -> None:
-    """A tool with its form filled and run."""
+    """A tool with its arguments as JSON, and the picture it drew."""
     from mcp_tui.ui.app import McpTuiApp
     from mcp_tui.ui.bridge import DashboardOptions
     from mcp_tui.ui.screens.mode import ItemChosen
+    from mcp_tui.ui.screens.workbench import WorkbenchScreen
 
     app = McpTuiApp(DashboardOptions(demo=True, theme=theme))
     async with app.run_test(size=size) as pilot:
         await until(lambda: app.servers and all(server.status.usable for server in app.servers), pilot)
-        app.post_message(ItemChosen("demo", "tool", "search_logs"))
+        app.post_message(ItemChosen("demo", "tool", "draw_chart"))
         await pilot.pause(1.0)
-        await pilot.press("tab", *"checkout")
+        await pilot.press("f8")
+        assert isinstance(app.screen, WorkbenchScreen)
+        app.screen.form.editor.text = '{\n  "title": "errors per hour",\n  "values": [2, 3, 5, 4, 8, 13, 11, 6, 3]\n}'
+        await pilot.pause(0.5)
         await pilot.press("f9")
         await pilot.pause(1.5)
         to_png(app.export_screenshot(title="mcp-tui"), target)
 
 
 async def main() -> None:
+    os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     with tempfile.TemporaryDirectory() as home:
         for variable in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
             os.environ[variable] = home
         await compare((160, 45), "midnight", _HERE / "compare-160x45.png")
         await compare((120, 35), "paper", _HERE / "compare-light-120x35.png")
         await compare((80, 24), "midnight", _HERE / "compare-80x24.png")
-        await workbench((120, 35), "midnight", _HERE / "workbench-120x35.png")
+        await workbench((160, 45), "midnight", _HERE / "workbench-160x45.png")
 
 
 if __name__ == "__main__":
