@@ -189,9 +189,10 @@ def http_fault(spec: ServerSpec, exchange: Exchange) -> Fault:
         hint = "Check the headers of the entry; a local server may only accept the host name it was started with"
         info = _unreachable("The server refuses access", f"{where} answered {said}", f"http_{status}", hint)
         return Fault(info, Remedy.PERSON)
-    info = _unreachable(
-        "No MCP server at this URL", f"{where} answered {said}", f"http_{status}", "Check the path of the URL"
-    )
+    hint = "Check the path of the URL"
+    if spec.transport == "http" and urlsplit(spec.url).path.rstrip("/").endswith("/sse"):
+        hint = 'An address that ends in /sse often speaks the older transport: say type = "sse" in the entry'
+    info = _unreachable("No MCP server at this URL", f"{where} answered {said}", f"http_{status}", hint)
     return Fault(info, Remedy.PERSON, refused=True)
 
 

@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -242,7 +243,7 @@ async def test_the_line_that_says_why_is_quoted_not_the_last_one() -> None:
         ("Error: Cannot find module '/srv/build/index.js'", "There is no /srv/build/index.js"),
         ("Error: Cannot find module 'express'\nRequire stack:", "run `npm install` in the server's folder"),
         ("npm error 404  The requested resource '@a/b@*' could not be found or", "npm has no package @a/b:"),
-        ("npm error 404 Not Found - GET https://registry.npmjs.org/@a%2fb", "npm has no package @a/b:"),
+        ("npm error 404 Not Found - GET https://registry.example/@a%2fb", "npm has no package @a/b:"),
         ("npm error notarget No matching version found for left-pad@99.", "no such version: left-pad@99;"),
         ("npm error could not determine executable to run", "npx -y -p PACKAGE COMMAND"),
         ("  cause: Because zzqq was not found in the package registry and you require", "index has no package zzqq:"),
@@ -262,7 +263,7 @@ async def test_the_line_that_says_why_is_quoted_not_the_last_one() -> None:
         ("Error: self-signed certificate in certificate chain\ncode: 'SELF_SIGNED_CERT_IN_CHAIN'\nNode.js v22.1.0",
          "set NODE_EXTRA_CA_CERTS in"),
         ("ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "SSL_CERT_FILE"),
-        ("error: Failed to fetch: `https://pypi.org/simple/x/`", "could not reach the network"),
+        ("error: Failed to fetch: `https://index.example/simple/x/`", "could not reach the network"),
         ("all is well", ""),
     ],
 )  # fmt: skip
@@ -314,6 +315,13 @@ async def test_a_host_without_any_mcp_server_only_says_to_check_the_path(peer: H
     peer.rule = lambda seen: Reply(404)
     async with SessionManager([http(peer.url, protocol="auto")]) as manager:
         assert fix(await until_status(manager, ServerStatus.FAILED)) == "Check the path of the URL"
+
+
+async def test_an_address_of_the_older_transport_is_told_where_the_entry_says_another(peer: HttpPeer) -> None:
+    peer.rule = lambda seen: Reply(404)
+    spec = replace(http(peer.url, protocol="auto"), url=peer.url.rpartition("/")[0] + "/sse")
+    async with SessionManager([spec]) as manager:
+        assert 'say type = "sse" in the entry' in fix(await until_status(manager, ServerStatus.FAILED))
 
 
 async def test_a_port_where_nothing_listens_is_named(peer: HttpPeer) -> None:
