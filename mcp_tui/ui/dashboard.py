@@ -22,7 +22,6 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from rich.text import Text
 from textual import events
 
 from mcp_tui.core.errors import ErrorInfo
@@ -59,6 +58,8 @@ class Dashboard(McpTuiApp):
         self._held: list[events.Key | events.Paste] | None = []
         """What was typed before there was a prompt editor; None once there is one."""
         self._input_at = 0.0
+        self._fault = ""
+        """What ended the program, if a defect did."""
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
@@ -88,9 +89,16 @@ class Dashboard(McpTuiApp):
         """In place of the framework's page of stack and local variables, which may hold secrets."""
         error = self._exception
         logger.critical("the dashboard ended by an unexpected fault", exc_info=error)
-        what = f"{type(error).__name__}: {error}" if error is not None else "no exception"
-        self._exit_renderables.append(Text(fault_text(what), no_wrap=False))
+        self._fault = f"{type(error).__name__}: {error}" if error is not None else "no exception"
         self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        """The terminal is restored by now."""
+        super()._print_error_renderables()
+        if self._fault:
+            with suppress(OSError):  # there may be no terminal any more
+                print(fault_text(self._fault), file=sys.stderr, flush=True)
+            self._fault = ""
 
     def _engine_ready(self, engine: Engine) -> None:
         super()._engine_ready(engine)
