@@ -123,4 +123,6 @@ async def test_a_server_that_dies_and_a_call_that_is_cancelled_take_their_dialog
         await b.until(lambda: "nothing waits" in b.shown())
         assert {row.fate for row in b.engine.requests.settled()} == {Fate.WITHDRAWN}
         await asyncio.wait({poke}, timeout=DEADLINE_S)
+        # Its answer races the end of the server: either is right.
+        assert isinstance(poke.exception(), AppError | None)
         await b.until(lambda: b.app.servers[0].status is ServerStatus.READY)
