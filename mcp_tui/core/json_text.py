@@ -332,21 +332,18 @@ def dump_start(value: Any, *, max_chars: int) -> tuple[str, bool]:
 
     Costs time in proportion to what is returned, whatever the size of `value` (except for a single long text).
     """
-    pieces: list[str] = []
-    length = 0
-    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
-        pieces.append(piece)
-        length += len(piece)
-        if length > max_chars:
-            return "".join(pieces)[:max_chars], False
-    return "".join(pieces), True
+    return _start(json.JSONEncoder(indent=2, ensure_ascii=False), value, max_chars)
 
 
 def compact_start(value: Any, *, max_chars: int) -> tuple[str, bool]:
     """As `dump_start`, on one line."""
+    return _start(json.JSONEncoder(ensure_ascii=False), value, max_chars)
+
+
+def _start(encoder: json.JSONEncoder, value: Any, max_chars: int) -> tuple[str, bool]:
     pieces: list[str] = []
     length = 0
-    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+    for piece in encoder.iterencode(value):
         pieces.append(piece)
         length += len(piece)
         if length > max_chars:
