@@ -92,7 +92,7 @@ async def workbench(size: tuple[int, int], theme: str, target: Path) -> None:
     from mcp_tui.ui.app import McpTuiApp
     from mcp_tui.ui.bridge import DashboardOptions
     from mcp_tui.ui.screens.mode import ItemChosen
-    from mcp_tui.ui.screens.workbench import WorkbenchScreen
+    from mcp_tui.ui.workbench.screen import WorkbenchScreen
 
     app = McpTuiApp(DashboardOptions(demo=True, theme=theme))
     async with app.run_test(size=size) as pilot:

@@ -9,13 +9,13 @@ import click
 
 from mcp_tui.cli.elicit import responder
 from mcp_tui.core.errors import AppError
-from mcp_tui.core.requests import DECLINED, Reply, RequestKind, ServerRequest
+from mcp_tui.core.server_requests import DECLINED, Reply, RequestKind, ServerRequest
 from mcp_tui.core.text import clean_line
 
 if TYPE_CHECKING:
     from mcp_tui.providers.registry import ModelRef
     from mcp_tui.runs.engine import Engine
-    from mcp_tui.sessions.requests import Answering
+    from mcp_tui.sessions.request_desk import Answering
 
 Sample = Callable[[ServerRequest], Awaitable[Reply]]
 """Asks the model that `--sampling` names; AppError when it gives no answer."""
@@ -74,7 +74,7 @@ class ModelAnswers:
 
 def answering(elicit: str | None, sample: Sample | None, notice: Callable[[str], None]) -> Answering:
     """AppError (usage) when --elicit makes no sense."""
-    from mcp_tui.sessions.requests import Answering
+    from mcp_tui.sessions.request_desk import Answering
 
     respond = responder(elicit, notice)
     offers: set[RequestKind] = set()

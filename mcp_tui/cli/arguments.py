@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
-from mcp_tui.core.arguments import text_to_value
+from mcp_tui.core.argument_document import text_to_value
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.form_fields import ABSENT, Field, SchemaReader, Shape
 from mcp_tui.core.names import closest, known_names_hint
-from mcp_tui.core.schema import ABSENT, Field, SchemaReader, Shape
 from mcp_tui.core.types import JsonObject
 
 _TRUE = frozenset({"true", "yes", "on", "1", "y"})

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mcp_tui.config.schema import Config, InputSpec, ServerSpec
     from mcp_tui.runs.engine import Engine
     from mcp_tui.sessions.manager import SessionManager
-    from mcp_tui.sessions.requests import Answering
+    from mcp_tui.sessions.request_desk import Answering
 
 _CONNECT_SLACK_S = 5.0
 """On top of the longest connect deadline: a process start and the first catalog."""

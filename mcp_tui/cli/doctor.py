@@ -176,7 +176,7 @@ def _failed(name: str, info: ErrorInfo) -> Check:
 
 def _keys(config: Config) -> list[Check]:
     from mcp_tui.providers.registry import ProviderRegistry
-    from mcp_tui.store.keys import ProviderKeys
+    from mcp_tui.store.provider_keys import ProviderKeys
 
     registry = ProviderRegistry(config.providers, os.environ)
     checks: list[Check] = []

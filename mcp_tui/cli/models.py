@@ -114,7 +114,7 @@ async def _models(settings: Settings, name: str | None, words: Sequence[str], *,
 
 async def _stored_keys() -> dict[str, str]:
     """From the keyring; one that refuses is a warning."""
-    from mcp_tui.store.keys import ProviderKeys
+    from mcp_tui.store.provider_keys import ProviderKeys
 
     try:
         return await asyncio.to_thread(ProviderKeys().load)

@@ -30,7 +30,7 @@ def provider_key(settings: Settings, provider: str, *, logout: bool) -> int:
     AppError when no keyring can be used, or nothing was given. The key is never an argument: those are seen by
     every process of the machine.
     """
-    from mcp_tui.store.keys import ProviderKeys
+    from mcp_tui.store.provider_keys import ProviderKeys
 
     keys = ProviderKeys()
     if logout:

@@ -35,7 +35,7 @@ _LONGEST_WAIT_S = 0.2
 def _reader() -> HistoryReader:
     from mcp_tui.config import paths
     from mcp_tui.store.history.reader import HistoryReader
-    from mcp_tui.store.history.schema import FILE_NAME
+    from mcp_tui.store.history.tables import FILE_NAME
 
     return HistoryReader(paths.data_dir() / FILE_NAME)
 
@@ -43,7 +43,7 @@ def _reader() -> HistoryReader:
 @contextmanager
 def _told(reader: HistoryReader) -> Generator[None]:
     """What the file may answer, as errors with words."""
-    from mcp_tui.store.history.schema import NewerFileError
+    from mcp_tui.store.history.tables import NewerFileError
 
     try:
         yield

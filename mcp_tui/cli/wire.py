@@ -18,8 +18,8 @@ from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.text import clean_line
 
 if TYPE_CHECKING:
+    from mcp_tui.sessions.wirelog.file_reader import Found, WireTail
     from mcp_tui.sessions.wirelog.query import Query
-    from mcp_tui.sessions.wirelog.reader import Found, WireTail
     from mcp_tui.sessions.wirelog.record import Head
 
 DEFAULT_LIMIT = 200
@@ -76,9 +76,9 @@ def wire(
 
     Exit code 2 for a SERVER of which nothing was logged, 130 when --follow is interrupted.
     """
+    from mcp_tui.sessions.wirelog.file_reader import WireTail
     from mcp_tui.sessions.wirelog.files import default_folder
     from mcp_tui.sessions.wirelog.query import Query
-    from mcp_tui.sessions.wirelog.reader import WireTail
 
     folder = default_folder()
     tail = WireTail(folder, server=server)

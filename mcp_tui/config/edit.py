@@ -10,9 +10,9 @@ from typing import cast
 
 from mcp_tui.config import paths
 from mcp_tui.config.document import Document
+from mcp_tui.config.entry_reader import usage
 from mcp_tui.config.expand import Scope
 from mcp_tui.config.files import read_document
-from mcp_tui.config.reader import usage
 from mcp_tui.config.save import locked, save_servers
 from mcp_tui.config.schema import NEEDS_INPUT, ServerSpec
 from mcp_tui.config.servers import read_server, unknown_keys

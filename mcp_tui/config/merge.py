@@ -11,10 +11,10 @@ from typing import Any, cast
 from mcp_tui.config import inputs, trust
 from mcp_tui.config.clients.translate import own_form, reading_form
 from mcp_tui.config.document import Document, KeyPath
+from mcp_tui.config.entry_reader import EntryError, EntryReader, usage
 from mcp_tui.config.expand import Scope, input_ids
 from mcp_tui.config.inputs import Answers
 from mcp_tui.config.model_sections import ModelSections
-from mcp_tui.config.reader import EntryError, EntryReader, usage
 from mcp_tui.config.schema import Config, Defaults, EntryScope, InputSpec, ProviderSpec, ServerSpec, UntrustedFile
 from mcp_tui.config.servers import env_file, read_server, unknown_keys
 from mcp_tui.core.errors import ErrorInfo

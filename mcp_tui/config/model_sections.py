@@ -27,8 +27,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from mcp_tui.config.document import Document
+from mcp_tui.config.entry_reader import EntryError, EntryReader, usage
 from mcp_tui.config.expand import Scope
-from mcp_tui.config.reader import EntryError, EntryReader, usage
 from mcp_tui.config.schema import Limits, Origin, PriceSpec
 from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.names import known_names_hint

@@ -9,9 +9,9 @@ from typing import cast, get_args
 from mcp_tui.config import model_sections
 from mcp_tui.config.clients.places import CLIENTS
 from mcp_tui.config.document import Document, KeyPath
+from mcp_tui.config.entry_reader import EntryError, EntryReader, usage
 from mcp_tui.config.expand import Scope
 from mcp_tui.config.merge import Merge
-from mcp_tui.config.reader import EntryError, EntryReader, usage
 from mcp_tui.config.roots import read_roots
 from mcp_tui.config.schema import ProviderSpec, WireFormat
 from mcp_tui.core.names import known_names_hint

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mcp_tui.config.entry_reader import EntryReader
 from mcp_tui.config.expand import Scope
-from mcp_tui.config.reader import EntryReader
 
 
 def read_roots(reader: EntryReader, scope: Scope) -> tuple[str, ...] | None:

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from mcp_tui.config.authorisation import AuthEntryError, auth_settings
 from mcp_tui.config.document import Document, KeyPath
+from mcp_tui.config.entry_reader import EntryError, EntryReader, usage
 from mcp_tui.config.expand import Scope, UnresolvedError, expand
 from mcp_tui.config.files import read_bytes
-from mcp_tui.config.reader import EntryError, EntryReader, usage
 from mcp_tui.config.roots import read_roots
 from mcp_tui.config.schema import Origin, Protocol, ServerSpec, Transport
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind

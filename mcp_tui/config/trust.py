@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mcp_tui.config import mask, paths
-from mcp_tui.config.reader import usage
+from mcp_tui.config.entry_reader import usage
 from mcp_tui.config.save import locked, write_atomically
 from mcp_tui.config.schema import NEEDS_TRUST, ServerSpec
 from mcp_tui.core.errors import ErrorInfo, ErrorKind

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, cast
 
-from mcp_tui.core.arguments import (
+from mcp_tui.core.argument_document import (
     Path,
     delete_at,
     frame,
@@ -21,7 +21,7 @@ from mcp_tui.core.arguments import (
     new_item,
     set_at,
 )
-from mcp_tui.core.schema import ABSENT, Field, SchemaReader, Shape, as_object, is_list, is_object, same
+from mcp_tui.core.form_fields import ABSENT, Field, SchemaReader, Shape, as_object, is_list, is_object, same
 from mcp_tui.core.types import JsonObject
 from mcp_tui.core.validation import Problem
 

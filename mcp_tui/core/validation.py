@@ -19,9 +19,9 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from mcp_tui.core.arguments import Path
+from mcp_tui.core.argument_document import Path
+from mcp_tui.core.form_fields import as_object
 from mcp_tui.core.json_text import dump
-from mcp_tui.core.schema import as_object
 from mcp_tui.core.types import JsonObject
 
 MAX_STEPS = 60_000

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from mcp_tui.core.types import JsonObject
-from mcp_tui.providers.faults import ErrorBody
 from mcp_tui.providers.output_cap import capped, stated_cap
+from mcp_tui.providers.provider_error import ErrorBody
 
 _OPTIONAL = (
     "temperature", "top_p", "top_k", "seed", "random_seed", "stop_sequences", "stop", "stream_options",

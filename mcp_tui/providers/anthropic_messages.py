@@ -22,13 +22,13 @@ from mcp_tui.core.chat import (
 )
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.anthropic_reply import FORMAT, AnthropicReply
-from mcp_tui.providers.arguments import replayed_arguments
+from mcp_tui.providers.call_arguments import replayed_arguments
 from mcp_tui.providers.call_ids import legal_id
 from mcp_tui.providers.connection import Connection
-from mcp_tui.providers.faults import Subject
 from mcp_tui.providers.history import repaired
 from mcp_tui.providers.listing import ListedModel, listed_models
 from mcp_tui.providers.media import Media, kind_of, plain_type
+from mcp_tui.providers.provider_error import Subject
 from mcp_tui.providers.schemas import object_schema
 
 VERSION = "2023-06-01"

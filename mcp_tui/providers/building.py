@@ -9,12 +9,12 @@ from mcp_tui.config.schema import WireFormat
 from mcp_tui.providers.anthropic_messages import VERSION, AnthropicMessages
 from mcp_tui.providers.connection import Connection, Deadlines
 from mcp_tui.providers.endpoint import KEYRING, Endpoint
-from mcp_tui.providers.faults import Subject
 from mcp_tui.providers.gemini import Gemini
 from mcp_tui.providers.openai_chat import OpenAiChat
 from mcp_tui.providers.openai_responses import OpenAiResponses
+from mcp_tui.providers.provider_error import Subject
+from mcp_tui.providers.request_stream import WireFormatRules, WireProvider
 from mcp_tui.providers.retry import Retrier
-from mcp_tui.providers.wire import WireFormatRules, WireProvider
 
 _KEY_HEADERS: Mapping[WireFormat, str] = {"anthropic-messages": "x-api-key", "gemini": "x-goog-api-key"}
 """Elsewhere the key is a bearer token."""

@@ -20,7 +20,7 @@ import httpx
 from mcp_tui import __version__
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.types import JsonObject
-from mcp_tui.providers.faults import ErrorBody, ProviderError, Subject, error_body, error_info
+from mcp_tui.providers.provider_error import ErrorBody, ProviderError, Subject, error_body, error_info
 from mcp_tui.providers.rate_limits import rate_limits
 from mcp_tui.providers.retry import is_retryable, retry_after_s
 from mcp_tui.providers.sse import SseDecoder, SseEvent, SseOverflowError

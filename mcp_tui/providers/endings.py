@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcp_tui.core.chat import StopReason
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
-from mcp_tui.providers.faults import Subject
+from mcp_tui.providers.provider_error import Subject
 
 Ended = tuple[StopReason, ErrorInfo | None]
 

@@ -20,13 +20,13 @@ from mcp_tui.core.chat import (
     ToolResultBlock,
 )
 from mcp_tui.core.types import JsonObject
-from mcp_tui.providers.arguments import replayed_arguments
+from mcp_tui.providers.call_arguments import replayed_arguments
 from mcp_tui.providers.connection import Connection
-from mcp_tui.providers.faults import Subject
 from mcp_tui.providers.gemini_reply import FORMAT, GeminiReply
 from mcp_tui.providers.history import repaired
 from mcp_tui.providers.listing import ListedModel, listed_models
 from mcp_tui.providers.media import Media, counted, kind_of, plain_type
+from mcp_tui.providers.provider_error import Subject
 from mcp_tui.providers.quirks import Quirks
 from mcp_tui.providers.schemas import object_schemas
 from mcp_tui.providers.shapes import objects_of

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, cast
 
 from mcp_tui.core.types import JsonObject
-from mcp_tui.providers.arguments import parse_arguments
+from mcp_tui.providers.call_arguments import parse_arguments
 from mcp_tui.providers.shapes import object_of, text_of
 from mcp_tui.providers.surrogates import encodable, encodable_json
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from mcp_tui.core.errors import AppError
-from mcp_tui.providers.wire import WireProvider
+from mcp_tui.providers.request_stream import WireProvider
 
 
 async def answering(providers: Mapping[str, WireProvider], *, timeout_s: float) -> dict[str, tuple[str, ...]]:

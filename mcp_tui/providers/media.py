@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from mcp_tui.core.chat import Block, Content, FileBlock, ImageBlock, Message, TextBlock, ToolResultBlock
 from mcp_tui.core.text import clean_line
-from mcp_tui.providers.faults import ErrorBody
+from mcp_tui.providers.provider_error import ErrorBody
 from mcp_tui.providers.quirks import MediaKind
 from mcp_tui.providers.surrogates import encodable
 

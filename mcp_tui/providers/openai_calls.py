@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from mcp_tui.core.chat import Opaque, ToolCallBlock, ToolCallDelta, ToolCallStarted
-from mcp_tui.core.pieces import Pieces
+from mcp_tui.core.text_buffer import Pieces
 from mcp_tui.core.types import JsonObject
-from mcp_tui.providers.arguments import is_whole, parse_arguments
+from mcp_tui.providers.call_arguments import is_whole, parse_arguments
 from mcp_tui.providers.shapes import text_of
 from mcp_tui.providers.surrogates import encodable
 

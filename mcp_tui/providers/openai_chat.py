@@ -20,14 +20,14 @@ from mcp_tui.core.chat import (
 )
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.adaptation import short_id, with_call_ids
-from mcp_tui.providers.arguments import replayed_arguments
+from mcp_tui.providers.call_arguments import replayed_arguments
 from mcp_tui.providers.call_ids import legal_id
 from mcp_tui.providers.connection import Connection
-from mcp_tui.providers.faults import Subject
 from mcp_tui.providers.history import repaired
 from mcp_tui.providers.listing import ListedModel, listed_models
 from mcp_tui.providers.media import PDF, Media, counted, kind_of, plain_type
 from mcp_tui.providers.openai_chat_reply import FORMAT, OpenAiChatReply
+from mcp_tui.providers.provider_error import Subject
 from mcp_tui.providers.quirks import Quirks
 from mcp_tui.providers.schemas import object_schema
 from mcp_tui.providers.tool_limit import check_tool_count

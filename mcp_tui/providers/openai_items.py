@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from typing import Any, cast
 
-from mcp_tui.core.pieces import Pieces
+from mcp_tui.core.text_buffer import Pieces
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.shapes import objects_of
 from mcp_tui.providers.surrogates import SurrogateJoiner, encodable

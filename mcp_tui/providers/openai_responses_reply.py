@@ -32,15 +32,15 @@ from mcp_tui.core.chat import (
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.state import Usage
 from mcp_tui.core.types import JsonObject
-from mcp_tui.providers.arguments import parse_arguments
+from mcp_tui.providers.call_arguments import parse_arguments
 from mcp_tui.providers.endings import broken_off, incomplete
-from mcp_tui.providers.faults import ErrorBody, Subject, error_body, error_info
 from mcp_tui.providers.figures import cost_usd, count
 from mcp_tui.providers.openai_items import TYPE_OF, Item, Kind, texts_of, unpacked_parallel
+from mcp_tui.providers.provider_error import ErrorBody, Subject, error_body, error_info
+from mcp_tui.providers.request_stream import decode_event
 from mcp_tui.providers.shapes import object_of, objects_of, text_of
 from mcp_tui.providers.sse import SseEvent
 from mcp_tui.providers.surrogates import encodable, encodable_json
-from mcp_tui.providers.wire import decode_event
 
 FORMAT = "openai-responses"
 

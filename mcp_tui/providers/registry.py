@@ -19,7 +19,7 @@ from mcp_tui.providers.vendors import DEMO_MODELS, VENDORS
 if TYPE_CHECKING:
     from mcp_tui.core.chat import ModelParams
     from mcp_tui.providers.listing import ListedModel
-    from mcp_tui.providers.wire import WireProvider
+    from mcp_tui.providers.request_stream import WireProvider
 
 DEMO = "demo"
 

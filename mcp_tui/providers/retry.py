@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 import tenacity
 
-from mcp_tui.providers.faults import ErrorBody, ProviderError, is_beyond_it, is_out_of_money
+from mcp_tui.providers.provider_error import ErrorBody, ProviderError, is_beyond_it, is_out_of_money
 
 MAX_ATTEMPTS = 4
 MAX_WAIT_S = 30.0

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from mcp_tui.core.chat import ChatEvent, ChatRequest, Finished, Message, StopReason
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.providers.listing import ListedModel
-from mcp_tui.providers.wire import WireProvider
+from mcp_tui.providers.request_stream import WireProvider
 
 
 class RoutedProvider:

@@ -27,7 +27,6 @@ from mcp_tui.core.events import ColumnEvent, MetricsChanged, StatusChanged, Step
 from mcp_tui.core.state import ColumnStatus, RateLimits
 from mcp_tui.runs.approval import Applicant
 from mcp_tui.runs.availability import because, is_unavailable, notice, said_nothing
-from mcp_tui.runs.calls import TurnCalls
 from mcp_tui.runs.metrics import Meter, StepFigures
 from mcp_tui.runs.outbox import Outbox
 from mcp_tui.runs.outcome import (
@@ -39,12 +38,13 @@ from mcp_tui.runs.outcome import (
     time_limit,
 )
 from mcp_tui.runs.replay import played
-from mcp_tui.runs.scene import Deadline, Scene
+from mcp_tui.runs.run_context import Deadline, Scene
 from mcp_tui.runs.sharing import SharedCalls
 from mcp_tui.runs.spec import ColumnSpec, ModelChoice
 from mcp_tui.runs.spending import OpenCall, cut_by_limit
 from mcp_tui.runs.toolbox import tool_specs
 from mcp_tui.runs.turn import Turn, conversation
+from mcp_tui.runs.turn_calls import TurnCalls
 from mcp_tui.store.usage import CallStatus
 
 logger = logging.getLogger(__name__)

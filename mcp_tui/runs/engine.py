@@ -32,14 +32,14 @@ from mcp_tui.runs.metrics import table_price
 from mcp_tui.runs.model_catalog import ModelCatalog
 from mcp_tui.runs.replay import Replays
 from mcp_tui.runs.run import Run
+from mcp_tui.runs.run_context import Scene
 from mcp_tui.runs.sampling import Sampler, run_of
-from mcp_tui.runs.scene import Scene
 from mcp_tui.runs.spec import Attachment, ColumnSpec, EngineOptions, RunSpec, is_on
 from mcp_tui.runs.spending import RunSpending, Spending
 from mcp_tui.runs.stores import Stores
 from mcp_tui.runs.toolbox import Toolbox
 from mcp_tui.sessions.manager import Reconfigured, SessionManager
-from mcp_tui.sessions.requests import RequestDesk
+from mcp_tui.sessions.request_desk import RequestDesk
 from mcp_tui.store.approvals import KeptApprovals
 from mcp_tui.store.usage import UsageLedger
 

@@ -32,8 +32,8 @@ from mcp_tui.core.chat import (
     ToolCallStarted,
     ToolResultBlock,
 )
-from mcp_tui.core.pieces import Pieces
 from mcp_tui.core.state import Usage
+from mcp_tui.core.text_buffer import Pieces
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.registry import ModelRef, Provider
 

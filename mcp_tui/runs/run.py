@@ -14,7 +14,7 @@ from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.column import Column
 from mcp_tui.runs.report import Answer, to_json
 from mcp_tui.runs.results import attachment_blocks, encodable
-from mcp_tui.runs.scene import Scene
+from mcp_tui.runs.run_context import Scene
 from mcp_tui.runs.sharing import SharedCalls
 from mcp_tui.runs.spec import Attachment, ColumnSpec, RunSpec
 from mcp_tui.runs.turn import Turn

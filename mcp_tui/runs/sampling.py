@@ -21,14 +21,14 @@ from mcp_tui.core.chat import (
     ToolCallStarted,
 )
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
-from mcp_tui.core.requests import Reply, ServerRequest, offers_tools
+from mcp_tui.core.server_requests import Reply, ServerRequest, offers_tools
 from mcp_tui.core.state import ColumnStatus
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.registry import ModelRef
 from mcp_tui.runs.metrics import Meter, PriceOf, StepFigures
 from mcp_tui.runs.outcome import ending_of, stream_without_end
+from mcp_tui.runs.run_context import Providers
 from mcp_tui.runs.sampling_messages import SamplingRequest, chat_request, result_of
-from mcp_tui.runs.scene import Providers
 from mcp_tui.runs.spending import OpenCall, RunSpending, cut_by_limit
 from mcp_tui.store.usage import CallStatus
 

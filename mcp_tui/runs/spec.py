@@ -9,10 +9,10 @@ from mcp_tui.core.chat import ModelParams
 from mcp_tui.core.state import ApprovalPolicy
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.registry import ModelRef
-from mcp_tui.runs.switches import WHOLE_SERVER, is_on
+from mcp_tui.runs.tool_switches import WHOLE_SERVER, is_on
 
 if TYPE_CHECKING:
-    from mcp_tui.sessions.requests import Answering
+    from mcp_tui.sessions.request_desk import Answering
 
 __all__ = ["WHOLE_SERVER", "Attachment", "ColumnSpec", "EngineOptions", "RunSpec", "is_on"]
 

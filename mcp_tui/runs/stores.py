@@ -13,7 +13,7 @@ from mcp_tui.config import paths
 from mcp_tui.config.schema import Limits
 from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.events import ColumnEvent
-from mcp_tui.store.keys import ProviderKeys
+from mcp_tui.store.provider_keys import ProviderKeys
 from mcp_tui.store.response_cache import ResponseCache
 from mcp_tui.store.usage import UsageLedger
 
@@ -60,7 +60,7 @@ class Stores:
     ) -> RunRecorder:
         """A listener that also saves the run, and tells `listener`."""
         from mcp_tui.runs.recording import RunRecorder
-        from mcp_tui.store.history.schema import FILE_NAME
+        from mcp_tui.store.history.tables import FILE_NAME
         from mcp_tui.store.history.writer import HistoryWriter
 
         if self._history is None:

@@ -15,8 +15,8 @@ from mcp_tui.core.chat import (
     ToolResultBlock,
 )
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.core.pieces import Pieces
 from mcp_tui.core.state import CallRecord, ColumnStatus, ToolInfo
+from mcp_tui.core.text_buffer import Pieces
 from mcp_tui.runs.naming import is_legal, legalised
 from mcp_tui.runs.toolbox import Offered
 

@@ -18,7 +18,7 @@ from mcp_tui.core.state import (
     ToolInfo,
 )
 from mcp_tui.core.types import JsonObject
-from mcp_tui.sessions.exchange import Page
+from mcp_tui.sessions.transport.exchange import Page
 
 MAX_PAGES = 500
 MAX_ENTRIES = 20_000

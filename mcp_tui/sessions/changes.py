@@ -17,8 +17,8 @@ from mcp.client.subscriptions import (
 from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, METHOD_NOT_FOUND
 
+from mcp_tui.sessions.advice.diagnosis import cut
 from mcp_tui.sessions.backoff import STABLE_S, backoff_s
-from mcp_tui.sessions.faults import cut
 from mcp_tui.sessions.listing import ALL_KINDS, Kind
 
 if TYPE_CHECKING:

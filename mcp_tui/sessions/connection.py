@@ -27,27 +27,27 @@ from mcp_tui import __version__
 from mcp_tui.config.schema import ServerSpec, Transport
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.state import Catalog, CrashCard, ServerFacts
+from mcp_tui.sessions.advice.diagnosis import DENIED, Fault, Remedy, connect_fault, cut, http_fault, place
+from mcp_tui.sessions.advice.likely_fix import Advice, LastWords, likely_fix, silence_fix
+from mcp_tui.sessions.advice.neighbours import neighbours_fix
+from mcp_tui.sessions.announcements import Feeds
 from mcp_tui.sessions.authorisation.authoriser import Authoriser
+from mcp_tui.sessions.calling.deadline import Deadline
+from mcp_tui.sessions.calling.kept_reads import KeptReads
 from mcp_tui.sessions.changes import Changes
-from mcp_tui.sessions.client import TruthfulClient
-from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.dialogs import Dialogs
-from mcp_tui.sessions.exchange import CURRENT, Exchange, Recording, exchanging
-from mcp_tui.sessions.faults import DENIED, Fault, Remedy, connect_fault, cut, http_fault, place
-from mcp_tui.sessions.feeds import Feeds
 from mcp_tui.sessions.health import PROBE_MISSES, Health
-from mcp_tui.sessions.kept_reads import KeptReads
-from mcp_tui.sessions.likely_fix import Advice, LastWords, likely_fix, silence_fix
 from mcp_tui.sessions.listing import ALL_KINDS, Kind, Lists
-from mcp_tui.sessions.neighbours import neighbours_fix
-from mcp_tui.sessions.processes import ProcessGroups
-from mcp_tui.sessions.requests import Answering
+from mcp_tui.sessions.request_desk import Answering
 from mcp_tui.sessions.resource_watch import ResourceWatch, ask_for_log
 from mcp_tui.sessions.roots import Roots
-from mcp_tui.sessions.stderr import Notices, StderrTail
-from mcp_tui.sessions.tap import Tap, unread_text
-from mcp_tui.sessions.task_wire import TasksExtension
-from mcp_tui.sessions.transport import Line
+from mcp_tui.sessions.tasks.messages import TasksExtension
+from mcp_tui.sessions.transport.client import TruthfulClient
+from mcp_tui.sessions.transport.exchange import CURRENT, Exchange, Recording, exchanging
+from mcp_tui.sessions.transport.processes import ProcessGroups
+from mcp_tui.sessions.transport.stderr import Notices, StderrTail
+from mcp_tui.sessions.transport.tap import Tap, unread_text
+from mcp_tui.sessions.transport.transport import Line
 from mcp_tui.sessions.wirelog.cause import causing
 from mcp_tui.sessions.wirelog.log import Recorder
 

@@ -18,13 +18,13 @@ from mcp_types import INTERNAL_ERROR, INVALID_REQUEST
 from pydantic import TypeAdapter, ValidationError
 
 from mcp_tui.core.errors import AppError
-from mcp_tui.core.requests import DECLINED, REJECTED_MESSAGE, USER_REJECTED, Reply, RequestKind, ServerRequest
+from mcp_tui.core.server_requests import DECLINED, REJECTED_MESSAGE, USER_REJECTED, Reply, RequestKind, ServerRequest
 from mcp_tui.core.types import JsonObject
-from mcp_tui.sessions.arguments import encoding_problem
-from mcp_tui.sessions.deadline import Deadline
-from mcp_tui.sessions.exchange import CURRENT, Exchange
-from mcp_tui.sessions.requests import Answering
-from mcp_tui.sessions.stderr import Notices
+from mcp_tui.sessions.calling.argument_check import encoding_problem
+from mcp_tui.sessions.calling.deadline import Deadline
+from mcp_tui.sessions.request_desk import Answering
+from mcp_tui.sessions.transport.exchange import CURRENT, Exchange
+from mcp_tui.sessions.transport.stderr import Notices
 from mcp_tui.sessions.wirelog.cause import current_cause
 
 _log = logging.getLogger(__name__)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.types import JsonObject
-from mcp_tui.sessions.memory import Memory, identity
+from mcp_tui.sessions.known_servers import Memory, identity
 
 if TYPE_CHECKING:
+    from mcp_tui.sessions.advice.diagnosis import Fault
     from mcp_tui.sessions.connection import Connection, Ending, Mode
-    from mcp_tui.sessions.faults import Fault
 
 KEPT_S = 14 * 86_400.0
 """An older server is asked again after this time: it may have learned the newer protocol."""

@@ -11,8 +11,8 @@ from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
-from mcp_tui.sessions.exchange import exchanging
-from mcp_tui.sessions.faults import Fault
+from mcp_tui.sessions.advice.diagnosis import Fault
+from mcp_tui.sessions.transport.exchange import exchanging
 from mcp_tui.sessions.wirelog.cause import causing
 
 if TYPE_CHECKING:

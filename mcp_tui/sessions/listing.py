@@ -19,7 +19,7 @@ from mcp_tui.sessions.catalog import (
     tool_info,
     unique,
 )
-from mcp_tui.sessions.exchange import Exchange, Page
+from mcp_tui.sessions.transport.exchange import Exchange, Page
 
 Kind = Literal["tools", "resources", "prompts"]
 ALL_KINDS: frozenset[Kind] = frozenset({"tools", "resources", "prompts"})

@@ -15,14 +15,14 @@ from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.imports import load
 from mcp_tui.core.state import CallResult, Progress, ServerSnapshot
 from mcp_tui.core.types import JsonObject
+from mcp_tui.sessions.known_servers import Memory
 from mcp_tui.sessions.live import Live
 from mcp_tui.sessions.logs import SdkLogs
-from mcp_tui.sessions.memory import Memory
-from mcp_tui.sessions.processes import ProcessGroups
-from mcp_tui.sessions.requests import Answering
+from mcp_tui.sessions.request_desk import Answering
 from mcp_tui.sessions.sign_in import SignInPolicy
 from mcp_tui.sessions.supervisor import Supervisor
 from mcp_tui.sessions.suspension import Suspension
+from mcp_tui.sessions.transport.processes import ProcessGroups
 from mcp_tui.sessions.wirelog.log import WireLog
 
 _log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from mcp_types import CONNECTION_CLOSED
 from pydantic import ValidationError
 
 from mcp_tui.core.tasks import LOG_LEVELS
+from mcp_tui.sessions.advice.diagnosis import cut
 from mcp_tui.sessions.backoff import STABLE_S, backoff_s
-from mcp_tui.sessions.faults import cut
 from mcp_tui.sessions.wirelog.cause import causing
 
 if TYPE_CHECKING:

@@ -15,22 +15,22 @@ from mcp_tui.config import mask
 from mcp_tui.config.schema import NEEDS_TRUST, ServerSpec, Transport
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import Catalog, CatalogDiff, CrashCard, ServerFacts, ServerSnapshot, ServerStatus
+from mcp_tui.sessions.announcements import Feeds
 from mcp_tui.sessions.backoff import FailureCount, backoff_s
 from mcp_tui.sessions.catalog import catalog_diff
 from mcp_tui.sessions.era import EraGuide
-from mcp_tui.sessions.feeds import Feeds
-from mcp_tui.sessions.memory import Memory
-from mcp_tui.sessions.processes import ProcessGroups
-from mcp_tui.sessions.requests import Answering
+from mcp_tui.sessions.known_servers import Memory
+from mcp_tui.sessions.request_desk import Answering
 from mcp_tui.sessions.restarts import Restarts, restart_reason
 from mcp_tui.sessions.sign_in import SignIn, SignInPolicy
-from mcp_tui.sessions.stderr import Notices, StderrTail
+from mcp_tui.sessions.transport.processes import ProcessGroups
+from mcp_tui.sessions.transport.stderr import Notices, StderrTail
 from mcp_tui.sessions.wirelog.lifecycle import Lifecycle
 from mcp_tui.sessions.wirelog.log import WireLog
 
 if TYPE_CHECKING:
+    from mcp_tui.sessions.advice.diagnosis import Fault
     from mcp_tui.sessions.connection import Connection, Ending
-    from mcp_tui.sessions.faults import Fault
 
 _log = logging.getLogger(__name__)
 _LONGEST_RETRY_AFTER_S = 300.0

@@ -39,36 +39,36 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
     from mcp_tui.config.schema import Config, InputSpec
-    from mcp_tui.core.requests import ServerRequest
+    from mcp_tui.core.server_requests import ServerRequest
     from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
     from mcp_tui.runs.engine import Engine
-    from mcp_tui.ui.request_drafts import RequestDrafts
-    from mcp_tui.ui.revival import RunRevived
-    from mcp_tui.ui.screens.requests import RequestsScreen
+    from mcp_tui.ui.history.revival import RunRevived
+    from mcp_tui.ui.requests.drafts import RequestDrafts
+    from mcp_tui.ui.requests.screen import RequestsScreen
 
 _News = TypeVar("_News")
 
 
 def _compare() -> Screen[Any]:
-    from mcp_tui.ui.screens.compare import CompareScreen
+    from mcp_tui.ui.compare.screen import CompareScreen
 
     return CompareScreen()
 
 
 def _workbench() -> Screen[Any]:
-    from mcp_tui.ui.screens.workbench import WorkbenchScreen
+    from mcp_tui.ui.workbench.screen import WorkbenchScreen
 
     return WorkbenchScreen()
 
 
 def _wire() -> Screen[Any]:
-    from mcp_tui.ui.screens.wire import WireScreen
+    from mcp_tui.ui.wire.screen import WireScreen
 
     return WireScreen()
 
 
 def _history() -> Screen[Any]:
-    from mcp_tui.ui.screens.history import HistoryScreen
+    from mcp_tui.ui.history.screen import HistoryScreen
 
     return HistoryScreen()
 
@@ -306,7 +306,7 @@ class McpTuiApp(App[None]):
             screen.engine_failed(info)
 
     def _servers_changed(self, servers: tuple[ServerSnapshot, ...]) -> None:
-        from mcp_tui.ui.server_news import news
+        from mcp_tui.ui.servers.news import news
 
         for sentence in news(self.servers, servers):
             self.notify(sentence, markup=False)
@@ -337,7 +337,7 @@ class McpTuiApp(App[None]):
         return keys.shown(self.key_overrides.get("app.requests", "ctrl+g"))
 
     def _drafts(self, engine: Engine) -> RequestDrafts:
-        from mcp_tui.ui.request_drafts import RequestDrafts
+        from mcp_tui.ui.requests.drafts import RequestDrafts
 
         if self._request_drafts is None:
             spawn = partial(self.run_worker, group="sampling")
@@ -345,7 +345,7 @@ class McpTuiApp(App[None]):
         return self._request_drafts
 
     def _column_label(self, column: str) -> str:
-        from mcp_tui.ui.screens.compare import CompareScreen
+        from mcp_tui.ui.compare.screen import CompareScreen
 
         for screen in self._mode_screens:
             if isinstance(screen, CompareScreen):
@@ -353,7 +353,7 @@ class McpTuiApp(App[None]):
         return ""
 
     def action_open_requests(self) -> None:
-        from mcp_tui.ui.screens.requests import RequestsScreen
+        from mcp_tui.ui.requests.screen import RequestsScreen
 
         if self.engine is None or isinstance(self.screen, RequestsScreen):
             return
@@ -407,7 +407,7 @@ class McpTuiApp(App[None]):
         )
 
     async def on_item_chosen(self, message: ItemChosen) -> None:
-        from mcp_tui.ui.screens.workbench import WorkbenchScreen
+        from mcp_tui.ui.workbench.screen import WorkbenchScreen
 
         await self.switch_mode("workbench")
         for screen in self._mode_screens:
@@ -417,7 +417,7 @@ class McpTuiApp(App[None]):
         self._item_to_open = message
 
     async def on_prompt_offered(self, message: PromptOffered) -> None:
-        from mcp_tui.ui.screens.compare import CompareScreen
+        from mcp_tui.ui.compare.screen import CompareScreen
 
         await self.switch_mode("compare")
         for screen in self._mode_screens:
@@ -426,7 +426,7 @@ class McpTuiApp(App[None]):
 
     async def on_run_revived(self, message: RunRevived) -> None:
         """A saved run goes on in Compare."""
-        from mcp_tui.ui.screens.compare import CompareScreen
+        from mcp_tui.ui.compare.screen import CompareScreen
 
         await self.switch_mode("compare")
         for screen in self._mode_screens:
@@ -471,7 +471,7 @@ class McpTuiApp(App[None]):
         self.push_screen(ConfirmScreen(question, yes="quit", no="stay"), answered)
 
     def action_review_approvals(self) -> None:
-        from mcp_tui.ui.screens.approvals import ApprovalsScreen
+        from mcp_tui.ui.compare.approvals import ApprovalsScreen
 
         if self.engine is not None:
             self.push_screen(ApprovalsScreen(self.engine.approvals))
@@ -507,8 +507,8 @@ class McpTuiApp(App[None]):
         self._ask_for_trust(message.server)
 
     def _ask_for_trust(self, server: str) -> None:
-        from mcp_tui.ui import trusting
         from mcp_tui.ui.screens.dialog import ConfirmScreen
+        from mcp_tui.ui.servers import trusting
 
         config = self.engine.config if self.engine is not None else None
         file = trusting.file_of(config, server) if config is not None else None

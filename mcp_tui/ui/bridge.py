@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
-from mcp_tui.ui import collecting
+from mcp_tui.ui import garbage_collection as collecting
 
 if TYPE_CHECKING:
     from mcp_tui.config.inputs import Answers
     from mcp_tui.config.schema import Config, InputSpec
     from mcp_tui.config.watch import ConfigWatch
-    from mcp_tui.core.requests import ServerRequest
+    from mcp_tui.core.server_requests import ServerRequest
     from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
     from mcp_tui.runs.engine import Engine
 
@@ -124,7 +124,7 @@ class EngineBridge:
         if self._stop.is_set():
             return
         self._listeners.config(config)
-        await asyncio.to_thread(importlib.import_module, "mcp_tui.ui.widgets.model_column")
+        await asyncio.to_thread(importlib.import_module, "mcp_tui.ui.stream.model_column")
         runs = await asyncio.to_thread(importlib.import_module, "mcp_tui.runs.engine")
         engine_options = runs.EngineOptions(demo=options.demo, demo_speed=options.demo_speed)
         if self._stop.is_set():

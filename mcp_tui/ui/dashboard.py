@@ -26,13 +26,13 @@ from textual import events
 
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.text import clean_line
-from mcp_tui.ui import collecting
+from mcp_tui.ui import garbage_collection as collecting
 from mcp_tui.ui.app import McpTuiApp
-from mcp_tui.ui.log_file import EarlyLog, log_path
 from mcp_tui.ui.screens.start import StartScreen
 from mcp_tui.ui.stylesheets import FIRST_FRAME, sheets
-from mcp_tui.ui.terminal_keys import read_alt_digits
-from mcp_tui.ui.terminal_output import watched_terminal
+from mcp_tui.ui.terminal.key_sequences import read_alt_digits
+from mcp_tui.ui.terminal.log_file import EarlyLog, log_path
+from mcp_tui.ui.terminal.output import watched_terminal
 
 if TYPE_CHECKING:
     from mcp_tui.runs.engine import Engine
@@ -76,7 +76,7 @@ class Dashboard(McpTuiApp):
     async def _begin(self) -> None:
         """The first frame is on the screen: build the panes, hand over what was typed, start the engine."""
         # On a thread: a resize or a signal is still answered.
-        await asyncio.to_thread(importlib.import_module, "mcp_tui.ui.screens.compare")
+        await asyncio.to_thread(importlib.import_module, "mcp_tui.ui.compare.screen")
         self.stylesheet.read_all([Path(sheet) for sheet in sheets(*FIRST_FRAME)])
         await self.switch_mode("compare")
         held, self._held = self._held or [], None
@@ -129,7 +129,7 @@ def fault_text(what: str) -> str:
 
 def _prepare_answers() -> None:
     """The first answer's first words, and its first code block, shall not wait for imports."""
-    from mcp_tui.ui.widgets import code_body, markdown_blocks
+    from mcp_tui.ui.stream import code_body, markdown_blocks
 
     markdown_blocks.prepare()
     code_body.prepare()

@@ -33,21 +33,21 @@ class TaskOpened(Message):
 
 
 def open_log(app: McpTuiApp, server: str) -> None:
-    from mcp_tui.ui.screens.server_log import LogScreen
+    from mcp_tui.ui.servers.log import LogScreen
 
     if app.engine is not None and not isinstance(app.screen, LogScreen):
         app.push_screen(LogScreen(app.engine.manager, server))
 
 
 def open_tasks(app: McpTuiApp) -> None:
-    from mcp_tui.ui.screens.tasks import TasksScreen
+    from mcp_tui.ui.servers.tasks import TasksScreen
 
     if app.engine is not None and not isinstance(app.screen, TasksScreen):
         app.push_screen(TasksScreen(app.engine.manager))
 
 
 async def open_task(app: McpTuiApp, message: TaskOpened) -> None:
-    from mcp_tui.ui.screens.workbench import WorkbenchScreen
+    from mcp_tui.ui.workbench.screen import WorkbenchScreen
 
     await app.switch_mode("workbench")
     if isinstance(app.screen, WorkbenchScreen):

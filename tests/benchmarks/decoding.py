@@ -21,7 +21,7 @@ from mcp_tui.config.schema import WireFormat
 from mcp_tui.core.chat import ChatRequest, Finished, Message, StopReason, TextBlock, TextDelta
 from mcp_tui.providers.building import build
 from mcp_tui.providers.endpoint import Endpoint
-from mcp_tui.providers.wire import WireProvider
+from mcp_tui.providers.request_stream import WireProvider
 from tests.benchmarks.table import Row, show
 
 SIZE_BYTES = 1_000_000

@@ -14,7 +14,7 @@ from textual.widgets import Log, Markdown
 
 from mcp_tui.core.events import StatusChanged, TextAppended, TurnStarted
 from mcp_tui.core.state import ColumnStatus
-from mcp_tui.ui.widgets.model_column import ModelColumn
+from mcp_tui.ui.stream.model_column import ModelColumn
 from tests.benchmarks.stream_stage import SIZE, BenchmarkApp, tokens
 from tests.benchmarks.table import Row, show
 

@@ -17,9 +17,9 @@ from textual.app import App
 
 from mcp_tui.core.state import Catalog
 from tests.benchmarks.table import Row, show
-from tests.sessions.wire_records import call, write
+from tests.sessions.wirelog.records import call, write
 from tests.ui.doubles import server, stage, tool
-from tests.ui.wire_doubles import WireApp
+from tests.ui.wire.doubles import WireApp
 
 FRAME_MS = 16.0
 SERVERS, TOOLS = 50, 200

@@ -14,8 +14,8 @@ from collections.abc import AsyncGenerator, Iterator
 from mcp_tui.core.chat import ChatEvent, ChatRequest
 from mcp_tui.core.events import ColumnEvent
 from mcp_tui.core.state import ColumnStatus
-from mcp_tui.providers.faults import Subject
 from mcp_tui.providers.openai_chat_reply import OpenAiChatReply
+from mcp_tui.providers.provider_error import Subject
 from mcp_tui.providers.quirks import Quirks
 from mcp_tui.providers.sse import SseDecoder
 from tests.benchmarks.table import Row, show

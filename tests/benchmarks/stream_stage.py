@@ -21,10 +21,10 @@ from textual.widgets import Markdown
 
 import mcp_tui.ui
 from mcp_tui.core.events import TextAppended, TurnStarted
-from mcp_tui.ui import collecting
-from mcp_tui.ui.compositor import LeanCompositor
-from mcp_tui.ui.widgets import code_body
-from mcp_tui.ui.widgets.model_column import ModelColumn
+from mcp_tui.ui import garbage_collection as collecting
+from mcp_tui.ui.stream import code_body
+from mcp_tui.ui.stream.model_column import ModelColumn
+from mcp_tui.ui.terminal.compositor import LeanCompositor
 
 SIZE = (160, 48)
 SAMPLE_S = 0.004

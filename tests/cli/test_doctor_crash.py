@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_tui.ui.screens.server_card import card
+from mcp_tui.ui.servers.card import card
 from tests.cli.conftest import Cli
 from tests.core.hostile import drawn_safely
 

@@ -10,8 +10,8 @@ from mcp_tui.cli.options import Settings
 from mcp_tui.cli.provider_key import provider_key, providers
 from mcp_tui.config import paths
 from mcp_tui.core.errors import AppError
-from mcp_tui.store import keys as keys_module
-from mcp_tui.store.keys import SERVICE, ProviderKeys
+from mcp_tui.store import provider_keys as keys_module
+from mcp_tui.store.provider_keys import SERVICE, ProviderKeys
 from tests.cli.conftest import Cli
 from tests.store.test_keys import Ring
 

@@ -25,7 +25,7 @@ from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.state import ColumnStatus
 from mcp_tui.core.types import JsonObject
 from mcp_tui.store.history.reader import HistoryReader
-from mcp_tui.store.history.schema import FILE_NAME
+from mcp_tui.store.history.tables import FILE_NAME
 from tests.cli.conftest import Cli
 from tests.core.hostile import drawn_safely
 from tests.store.history_runs import NOON, Scribe, answer, call, column, in_order

@@ -13,8 +13,8 @@ import pytest
 from mcp_tui.cli import wire
 from mcp_tui.sessions.wirelog.files import default_folder
 from tests.cli.conftest import Cli
-from tests.sessions.wire_records import T0, call, line
-from tests.sessions.wire_records import write as write_log
+from tests.sessions.wirelog.records import T0, call, line
+from tests.sessions.wirelog.records import write as write_log
 
 
 @pytest.fixture(autouse=True)

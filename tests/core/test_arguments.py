@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_tui.core.arguments import (
+from mcp_tui.core.argument_document import (
     delete_at,
     edited_text,
     get_at,
@@ -15,7 +15,7 @@ from mcp_tui.core.arguments import (
     text_to_value,
     value_to_text,
 )
-from mcp_tui.core.schema import ABSENT, SchemaReader, same
+from mcp_tui.core.form_fields import ABSENT, SchemaReader, same
 from mcp_tui.core.types import JsonObject
 
 READER = SchemaReader({})

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from mcp_tui.core.form_fields import SchemaReader
 from mcp_tui.core.form_rows import MAX_ROWS, Action, FormModel, Row, RowKind, state_words, visible_place
-from mcp_tui.core.schema import SchemaReader
 from mcp_tui.core.types import JsonObject
 
 TREE: JsonObject = {

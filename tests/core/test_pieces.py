@@ -5,7 +5,7 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_tui.core.pieces import Pieces
+from mcp_tui.core.text_buffer import Pieces
 
 
 @given(st.lists(st.one_of(st.text(max_size=3), st.just(None)), max_size=700))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcp_tui.core.schema import ABSENT, Field, SchemaReader, Shape, same
+from mcp_tui.core.form_fields import ABSENT, Field, SchemaReader, Shape, same
 from mcp_tui.core.types import JsonObject
 
 

@@ -26,8 +26,8 @@ from mcp_tui.providers.connection import Deadlines
 from mcp_tui.providers.endpoint import Endpoint
 from mcp_tui.providers.quirks import Quirks
 from mcp_tui.providers.registry import Provider
+from mcp_tui.providers.request_stream import WireProvider
 from mcp_tui.providers.retry import Retrier
-from mcp_tui.providers.wire import WireProvider
 from tests.providers.loopback import DEADLINE_S
 
 KEY = "test-key-3b1f"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_tui.core.errors import ErrorKind
-from mcp_tui.providers.faults import MAX_DETAIL, ErrorBody, Subject, error_body, error_info
+from mcp_tui.providers.provider_error import MAX_DETAIL, ErrorBody, Subject, error_body, error_info
 from tests.providers.asking import ask, chat
 from tests.providers.loopback import Answer, Loopback, error
 

@@ -23,8 +23,8 @@ from mcp_tui.providers.building import build
 from mcp_tui.providers.media import described, kind_of, left_out
 from mcp_tui.providers.quirks import MediaKind, Quirks
 from mcp_tui.providers.registry import ProviderRegistry
+from mcp_tui.providers.request_stream import WireProvider
 from mcp_tui.providers.retry import Retrier
-from mcp_tui.providers.wire import WireProvider
 from tests.providers.asking import Answered, Naps, ask, chat, endpoint, gemini, messages, responses, user
 from tests.providers.gemini_stream import chunk as part_chunk
 from tests.providers.gemini_stream import stream, text

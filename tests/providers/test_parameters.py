@@ -7,7 +7,7 @@ import pytest
 from mcp_tui.core.chat import ChatRequest, ModelParams, Noticed
 from mcp_tui.providers.quirks import Quirks
 from mcp_tui.providers.registry import ModelRef, ProviderRegistry
-from mcp_tui.providers.wire import WireProvider
+from mcp_tui.providers.request_stream import WireProvider
 from tests.providers.asking import Answered, ask, chat, gemini, messages, responses, user
 from tests.providers.loopback import Loopback, error
 from tests.providers.test_media import OK

@@ -8,7 +8,7 @@ import pytest
 
 from mcp_tui.core.chat import AttemptFailed, AttemptStarted, ChatRequest, ModelParams, StopReason, ToolSpec
 from mcp_tui.core.errors import ErrorKind
-from mcp_tui.providers.faults import ErrorBody
+from mcp_tui.providers.provider_error import ErrorBody
 from mcp_tui.providers.retry import is_retryable, retry_after_s
 from tests.providers.asking import Naps, ask, chat, messages, user
 from tests.providers.loopback import Answer, Loopback, chunk, error, named, sse

@@ -14,8 +14,8 @@ from mcp_tui.core.chat import ChatRequest, ImageBlock, Message, TextBlock, ToolR
 from mcp_tui.providers.building import build
 from mcp_tui.providers.endpoint import Endpoint
 from mcp_tui.providers.quirks import Quirks
+from mcp_tui.providers.request_stream import WireProvider
 from mcp_tui.providers.vendors import BY_NAME
-from mcp_tui.providers.wire import WireProvider
 from tests.providers.asking import ask, endpoint, user
 from tests.providers.gemini_stream import called, stream
 from tests.providers.gemini_stream import chunk as part_chunk

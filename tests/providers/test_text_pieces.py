@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_tui.core.chat import ToolCallBlock
-from mcp_tui.providers.arguments import parse_arguments, replayed_arguments
+from mcp_tui.providers.call_arguments import parse_arguments, replayed_arguments
 from mcp_tui.providers.surrogates import SurrogateJoiner, encodable, encodable_json, json_bytes
 from mcp_tui.providers.think_tags import ThinkSplitter
 

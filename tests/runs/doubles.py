@@ -43,7 +43,7 @@ from mcp_tui.runs.approval import ApprovalDesk
 from mcp_tui.runs.metrics import PriceOf
 from mcp_tui.runs.replay import Replays
 from mcp_tui.runs.run import Run
-from mcp_tui.runs.scene import Scene
+from mcp_tui.runs.run_context import Scene
 from mcp_tui.runs.spec import ColumnSpec, RunSpec
 from mcp_tui.runs.spending import Ledger, RunSpending, Spending
 from mcp_tui.runs.toolbox import Toolbox

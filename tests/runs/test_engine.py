@@ -17,7 +17,7 @@ from mcp_tui.core.state import ServerStatus
 from mcp_tui.providers.registry import ProviderRegistry
 from mcp_tui.runs import engine as engine_module
 from mcp_tui.runs.engine import Engine, EngineOptions, RunSpec
-from mcp_tui.sessions.requests import EVERY_KIND, Answering
+from mcp_tui.sessions.request_desk import EVERY_KIND, Answering
 from tests.runs.doubles import DEADLINE_S, Clock, FakeProvider, FakeServers, column, says, tool, within
 
 CONFIGURED = ServerSpec("mine", Origin("test"), command="none")

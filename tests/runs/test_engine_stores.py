@@ -12,7 +12,7 @@ from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import Usage
 from mcp_tui.providers.registry import ModelRef, ProviderRegistry
 from mcp_tui.runs.engine import Engine, EngineOptions, RunSpec
-from mcp_tui.store.keys import ProviderKeys
+from mcp_tui.store.provider_keys import ProviderKeys
 from mcp_tui.store.usage import totals
 from tests.runs.doubles import Clock, FakeProvider, says, within
 

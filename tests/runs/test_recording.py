@@ -22,7 +22,7 @@ from mcp_tui.runs.run import Run
 from mcp_tui.runs.saved import Continuation, columns_of, continuation, settings_onto
 from mcp_tui.store.history.reader import HistoryReader
 from mcp_tui.store.history.records import RunStatus, SavedRun
-from mcp_tui.store.history.schema import FILE_NAME
+from mcp_tui.store.history.tables import FILE_NAME
 from mcp_tui.store.history.transcript import Transcript
 from mcp_tui.store.history.writer import HistoryWriter
 from tests.runs.doubles import Stage, column, within

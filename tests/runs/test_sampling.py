@@ -26,7 +26,7 @@ from mcp_tui.core.chat import (
     ToolResultBlock,
 )
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
-from mcp_tui.core.requests import RequestKind, ServerRequest
+from mcp_tui.core.server_requests import RequestKind, ServerRequest
 from mcp_tui.core.state import Usage
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.registry import ModelRef

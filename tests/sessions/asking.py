@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from mcp_tui.config.schema import ServerSpec
-from mcp_tui.core.requests import Reply, RequestKind, ServerRequest
+from mcp_tui.core.server_requests import Reply, RequestKind, ServerRequest
 from mcp_tui.core.state import CallResult
 from mcp_tui.core.types import JsonObject
-from mcp_tui.sessions.requests import EVERY_KIND, Answering, RequestDesk
+from mcp_tui.sessions.request_desk import EVERY_KIND, Answering, RequestDesk
 from tests.sessions.conftest import ORIGIN, PATIENCE_S, SERVERS
 
 FORM: JsonObject = {

@@ -12,10 +12,10 @@ from typing import Any, Literal
 import pytest
 
 from mcp_tui.config.schema import ServerSpec
-from mcp_tui.core.requests import Reply, ServerRequest
+from mcp_tui.core.server_requests import Reply, ServerRequest
 from mcp_tui.core.state import ServerStatus
 from mcp_tui.sessions.manager import SessionManager
-from mcp_tui.sessions.requests import Answering
+from mcp_tui.sessions.request_desk import Answering
 from tests.sessions.conftest import ORIGIN, SERVERS, http, until_status
 from tests.sessions.live_http import LiveHttp
 

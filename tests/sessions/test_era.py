@@ -10,8 +10,8 @@ import pytest
 
 from mcp_tui.config import paths
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
+from mcp_tui.sessions.known_servers import Memory, identity
 from mcp_tui.sessions.manager import SessionManager
-from mcp_tui.sessions.memory import Memory, identity
 from tests.sessions.conftest import http, logged, stdio, until, until_status
 from tests.sessions.http_peer import HttpPeer, Reply
 from tests.sessions.live import both_eras, live_http

@@ -12,7 +12,7 @@ from mcp_tui.sessions.manager import SessionManager
 from tests.sessions.conftest import http, stdio, until, until_status, until_true
 from tests.sessions.http_peer import HttpPeer
 from tests.sessions.servers.peer import tool
-from tests.sessions.wire_records import named, records
+from tests.sessions.wirelog.records import named, records
 
 GOOD = tool("good", title="Good", annotations={"readOnlyHint": True, "title": "Other"})
 

@@ -11,13 +11,13 @@ import pytest
 from mcp_tui.core.state import Catalog
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.backoff import CRASH_LIMIT, FailureCount, backoff_s
+from mcp_tui.sessions.calling.output_check import MAX_KEPT, MAX_SCHEMA_BYTES, QUICK_BYTES, OutputCheck, OutputChecks
 from mcp_tui.sessions.catalog import catalog_diff, digest, gather_pages, token_estimate, tool_info
-from mcp_tui.sessions.environment import child_environment
-from mcp_tui.sessions.exchange import Page
-from mcp_tui.sessions.http_client import retry_after_s
-from mcp_tui.sessions.output_check import MAX_KEPT, MAX_SCHEMA_BYTES, QUICK_BYTES, OutputCheck, OutputChecks
 from mcp_tui.sessions.size_estimate import estimated_size
-from mcp_tui.sessions.stderr import MAX_LINE_CHARS, MAX_LINES, Notices, StderrTail
+from mcp_tui.sessions.transport.environment import child_environment
+from mcp_tui.sessions.transport.exchange import Page
+from mcp_tui.sessions.transport.http_client import retry_after_s
+from mcp_tui.sessions.transport.stderr import MAX_LINE_CHARS, MAX_LINES, Notices, StderrTail
 from tests.sessions.servers.peer import tool
 
 

@@ -16,12 +16,12 @@ import pytest
 
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import AppError
-from mcp_tui.core.requests import Fate, Reply, RequestKind
+from mcp_tui.core.server_requests import Fate, Reply, RequestKind
 from mcp_tui.core.state import CallResult, ServerStatus
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.dialogs import MAX_OPEN, MAX_REQUIRED
 from mcp_tui.sessions.manager import SessionManager
-from mcp_tui.sessions.requests import EVERY_KIND, RequestDesk
+from mcp_tui.sessions.request_desk import EVERY_KIND, RequestDesk
 from mcp_tui.sessions.wirelog.cause import causing
 from tests.sessions.asking import (
     FORM,
@@ -421,7 +421,7 @@ async def test_the_first_roots_connect_again_because_they_were_not_offered() -> 
 
 
 async def test_the_history_is_bounded_in_number_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcp_tui.sessions.requests.MAX_SETTLED", 3)
+    monkeypatch.setattr("mcp_tui.sessions.request_desk.MAX_SETTLED", 3)
     async with desk_of(asking()) as (manager, desk):
         for number in range(4):
             big = {**FORM, "message": f"{number} " + "x" * (3_000_000 if number == 3 else 1)}

@@ -19,7 +19,7 @@ from mcp_tui.core.state import RESTARTING, CatalogDiff, ServerStatus
 from mcp_tui.sessions.file_watch import MAX_FILES, FileWatch, compiled
 from mcp_tui.sessions.manager import SessionManager
 from tests.sessions.conftest import ORIGIN, PATIENCE_S, stdio, until, until_status, until_true
-from tests.sessions.wire_records import named, records
+from tests.sessions.wirelog.records import named, records
 
 SERVER = """
 import json, sys, time

@@ -18,7 +18,7 @@ from mcp_tui.sessions.wirelog.cause import causing
 from tests.sessions.bystander import BESIDE, beside, nothing_left
 from tests.sessions.conftest import ORIGIN, stdio, until, until_status, until_true
 from tests.sessions.servers.peer import DEFAULT_TOOLS, tool
-from tests.sessions.wire_records import named, records
+from tests.sessions.wirelog.records import named, records
 
 __all__ = ["nothing_left"]
 pytestmark = pytest.mark.usefixtures("nothing_left")

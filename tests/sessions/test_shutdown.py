@@ -22,8 +22,8 @@ from tests.sessions.http_peer import HttpPeer, Reply
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less patience with stubborn servers."""
-    monkeypatch.setattr("mcp_tui.sessions.stdio.EXIT_S", 0.4)
-    monkeypatch.setattr("mcp_tui.sessions.stdio.TERM_S", 0.4)
+    monkeypatch.setattr("mcp_tui.sessions.transport.stdio.EXIT_S", 0.4)
+    monkeypatch.setattr("mcp_tui.sessions.transport.stdio.TERM_S", 0.4)
 
 
 HAS_PROC = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="a process outside its group is found there")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_tui.store.arguments import KEPT_PER_ITEM, MAX_TEXT_CHARS, ArgumentHistory
+from mcp_tui.store.argument_history import KEPT_PER_ITEM, MAX_TEXT_CHARS, ArgumentHistory
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from mcp_tui.core.state import CallStatus, ColumnStatus
 from mcp_tui.store.history.query import STATES, RunQuery
 from mcp_tui.store.history.reader import HistoryReader, UnknownRunError
 from mcp_tui.store.history.records import Answered, Prompt, RunStatus
-from mcp_tui.store.history.schema import STALE_S, VERSION, NewerFileError
+from mcp_tui.store.history.tables import STALE_S, VERSION, NewerFileError
 from mcp_tui.store.history.track import Batch, new_run_id
 from tests.store.history_runs import (
     DEADLINE_S,

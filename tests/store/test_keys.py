@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from mcp_tui.core.errors import AppError
-from mcp_tui.store.keys import SERVICE, ProviderKeys
+from mcp_tui.store.provider_keys import SERVICE, ProviderKeys
 
 KEY = "sk-very-secret-1234567890"
 

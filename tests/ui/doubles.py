@@ -58,8 +58,8 @@ from mcp_tui.sessions.wirelog.log import WireLog
 from mcp_tui.ui import app as app_module
 from mcp_tui.ui.app import McpTuiApp
 from mcp_tui.ui.bridge import DashboardOptions, Listeners
-from mcp_tui.ui.prompt_history import PromptHistory
-from mcp_tui.ui.screens.compare import CompareScreen
+from mcp_tui.ui.compare.prompt_history import PromptHistory
+from mcp_tui.ui.compare.screen import CompareScreen
 from mcp_tui.ui.screens.mode import ItemChosen, RunStateChanged
 
 READ = ToolHints(read_only=True)

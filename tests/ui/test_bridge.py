@@ -8,7 +8,7 @@ from mcp_tui.config import paths
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.state import ApprovalPolicy
 from mcp_tui.runs.spec import RunSpec
-from mcp_tui.store.keys import ProviderKeys
+from mcp_tui.store.provider_keys import ProviderKeys
 from tests.ui.test_configuration import Dashboard, dashboard
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mcp_tui.ui import collecting
+from mcp_tui.ui import garbage_collection as collecting
 from mcp_tui.ui.dashboard import IDLE_S, Dashboard
 
 

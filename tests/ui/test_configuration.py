@@ -134,7 +134,7 @@ async def test_the_retry_key_asks_for_trust(project: Path) -> None:
     write(project / ".mcp.json", {"local": entry()})
     async with dashboard() as dash:
         await dash.status("local", ServerStatus.NEEDS_TRUST)
-        from mcp_tui.ui.panes.servers import ServersPane
+        from mcp_tui.ui.servers.pane import ServersPane
 
         pane = dash.app.screen.query_one(ServersPane)
         pane.post_message(ServersPane.RetryAsked("local"))

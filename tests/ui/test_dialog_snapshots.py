@@ -12,10 +12,10 @@ from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.state import ServerStatus
 from mcp_tui.ui.screens.dialog import ConfirmScreen
 from mcp_tui.ui.screens.input_value import InputValueScreen
-from mcp_tui.ui.screens.server_card import ServerCard
+from mcp_tui.ui.servers.card import ServerCard
+from tests.ui.compare.test_compare_snapshots import Snap, picture
 from tests.ui.doubles import FakeEngine, Stage, server
 from tests.ui.still import stop_blinking
-from tests.ui.test_compare_snapshots import Snap, picture
 
 SIZE = (120, 35)
 PROJECT = Path("/srv/shop/.mcp.json")

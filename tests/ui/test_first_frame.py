@@ -17,11 +17,11 @@ from textual import events
 from textual.pilot import Pilot
 
 from mcp_tui.ui.bridge import DashboardOptions
+from mcp_tui.ui.compare.screen import CompareScreen
 from mcp_tui.ui.dashboard import Dashboard
 from mcp_tui.ui.first_words import ASK
-from mcp_tui.ui.log_file import EarlyLog
-from mcp_tui.ui.screens.compare import CompareScreen
 from mcp_tui.ui.screens.start import StartScreen
+from mcp_tui.ui.terminal.log_file import EarlyLog
 
 SIZES = [(160, 45), (120, 35), (100, 30), (99, 29), (80, 24), (60, 20)]
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, cast
 
-from mcp_tui.config.reader import kind_text
+from mcp_tui.config.entry_reader import kind_text
 from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.evals.expect import OPERATORS, CallRule, Exactly, Expect, Items, Members, Rules, Shape, TextRules
-from mcp_tui.runs.evals.keys import Keys
+from mcp_tui.runs.evals.table_reader import Keys
 
 _KEYS = tuple(field.name for field in fields(Expect))
 _CALL_KEYS = ("tool", "arguments", "result")

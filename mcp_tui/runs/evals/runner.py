@@ -18,7 +18,7 @@ from mcp_tui.runs.evals.results import MODELS_DOING, Attempt, Outcome, Results, 
 from mcp_tui.runs.evals.suite import Case, Suite
 from mcp_tui.runs.report import Answer, response_of
 from mcp_tui.runs.spec import ColumnSpec, RunSpec
-from mcp_tui.runs.switches import WHOLE_SERVER
+from mcp_tui.runs.tool_switches import WHOLE_SERVER
 
 if TYPE_CHECKING:
     from mcp_tui.runs.engine import Engine

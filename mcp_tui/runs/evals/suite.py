@@ -28,7 +28,7 @@ from mcp_tui.core.state import ApprovalPolicy
 from mcp_tui.core.text import clean_line
 from mcp_tui.runs.evals.expect import Expect
 from mcp_tui.runs.evals.expect_keys import expectation, tool_patterns
-from mcp_tui.runs.evals.keys import Faults, Keys
+from mcp_tui.runs.evals.table_reader import Faults, Keys
 from mcp_tui.runs.files import TEXT_LIMIT_BYTES, read_files
 from mcp_tui.runs.spec import Attachment
 

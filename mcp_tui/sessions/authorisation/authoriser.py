@@ -27,15 +27,21 @@ from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 
 from mcp_tui.config.authorisation import AuthSettings
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.sessions.advice.diagnosis import Fault, Remedy
 from mcp_tui.sessions.authorisation.browser import Browser
 from mcp_tui.sessions.authorisation.callback import Answer, Callback
 from mcp_tui.sessions.authorisation.dpop import Proofs, unbound
 from mcp_tui.sessions.authorisation.errors import AuthorisationError, failed, host_of, said
 from mcp_tui.sessions.authorisation.flows import BrowserFlow, LastingFlow, new_flow
 from mcp_tui.sessions.authorisation.keeper import Keeper
+from mcp_tui.sessions.authorisation.oauth_http import (
+    TRANSFER_HEADERS,
+    AuthorisationWire,
+    check_url,
+    error_word,
+    refused,
+)
 from mcp_tui.sessions.authorisation.vault import Vault, off_loop
-from mcp_tui.sessions.authorisation.wire import TRANSFER_HEADERS, AuthorisationWire, check_url, error_word, refused
-from mcp_tui.sessions.faults import Fault, Remedy
 from mcp_tui.sessions.sign_in import SignInPolicy
 
 Send = Callable[[httpx2.Request], Awaitable[httpx2.Response]]

@@ -8,7 +8,7 @@ import httpx2
 
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.text import clean_line
-from mcp_tui.sessions.faults import Fault, Remedy
+from mcp_tui.sessions.advice.diagnosis import Fault, Remedy
 
 _MAX_SAID = 300
 

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcp_tui.sessions.wirelog.reader import WireTail
+from mcp_tui.sessions.wirelog.file_reader import WireTail
 from mcp_tui.sessions.wirelog.record import Whole, decode_whole
 
 _WINDOWS = (1 << 20, 16 << 20, 128 << 20)

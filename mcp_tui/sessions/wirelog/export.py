@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from mcp_tui.sessions.wirelog.file_reader import Segment
 from mcp_tui.sessions.wirelog.index import Row
-from mcp_tui.sessions.wirelog.reader import Segment
 
 
 def export(rows: Iterable[Row], path: Path) -> tuple[int, int]:

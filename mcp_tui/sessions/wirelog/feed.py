@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mcp_tui.sessions.wirelog.file_reader import Found, WireTail
 from mcp_tui.sessions.wirelog.index import MAX_ROWS, Row, WireIndex
 from mcp_tui.sessions.wirelog.query import Query
-from mcp_tui.sessions.wirelog.reader import Found, WireTail
 
 KEEP_BYTES = 64 << 20
 """About how much of the logs' tails is read at first."""

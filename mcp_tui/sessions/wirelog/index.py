@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from mcp_tui.sessions.wirelog.file_reader import Found, Segment
 from mcp_tui.sessions.wirelog.query import Query, Term
-from mcp_tui.sessions.wirelog.reader import Found, Segment
 from mcp_tui.sessions.wirelog.record import DIRECTIONS, KINDS, Direction, Head, Kind, Whole
 
 MAX_ROWS = 100_000

@@ -23,7 +23,7 @@ from mcp_tui.store.history.events import EventReader, Timed, unpacked
 from mcp_tui.store.history.query import SEPARATOR, RunQuery
 from mcp_tui.store.history.records import Answered, Prompt, RunHead, RunStatus, SavedColumn, SavedRun
 from mcp_tui.store.history.removal import delete_runs
-from mcp_tui.store.history.schema import is_dead, open_for_reading, open_history
+from mcp_tui.store.history.tables import is_dead, open_for_reading, open_history
 from mcp_tui.store.history.transcript import Transcript
 
 _HEAD = (

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from mcp_tui.store.database import transaction
-from mcp_tui.store.history.schema import RUN_TABLES, is_dead
+from mcp_tui.store.history.tables import RUN_TABLES, is_dead
 
 _AT_ONCE = 50
 """Runs deleted in one transaction: other programs wait meanwhile."""

@@ -16,7 +16,7 @@ from mcp_tui.core.plain import to_plain
 from mcp_tui.store.history.events import EventWriter, Timed
 from mcp_tui.store.history.query import indexable
 from mcp_tui.store.history.records import Answered, Opening, Prompt, RunStatus, SavedColumn
-from mcp_tui.store.history.schema import storable
+from mcp_tui.store.history.tables import storable
 from mcp_tui.store.history.transcript import Transcript
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"

@@ -20,7 +20,7 @@ from mcp_tui.store.database import is_damage, transaction
 from mcp_tui.store.history.events import EventReader
 from mcp_tui.store.history.records import Opening, RunStatus, SavedColumn
 from mcp_tui.store.history.removal import prune
-from mcp_tui.store.history.schema import NewerFileError, is_dead, open_history
+from mcp_tui.store.history.tables import NewerFileError, is_dead, open_history
 from mcp_tui.store.history.track import Batch, RunTrack, new_run_id, write_index
 from mcp_tui.store.history.transcript import Transcript
 

@@ -10,8 +10,8 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from mcp_tui.ui.host import host
 from mcp_tui.ui.keys import KEYS, SCOPES, Key, shown
+from mcp_tui.ui.running_app import host
 
 _WORDS = (
     "The prompt goes to every model column at once; each model can call the tools of all connected servers. "

@@ -12,16 +12,16 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.ui.compositor import LeanCompositor
-from mcp_tui.ui.host import host
+from mcp_tui.ui.running_app import host
+from mcp_tui.ui.terminal.compositor import LeanCompositor
 from mcp_tui.ui.widgets.key_bar import KeyBar
 from mcp_tui.ui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from mcp_tui.core.requests import ServerRequest
+    from mcp_tui.core.server_requests import ServerRequest
     from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
     from mcp_tui.runs.engine import Engine
-    from mcp_tui.ui.widgets.request_bar import RequestBar
+    from mcp_tui.ui.requests.bar import RequestBar
 
 
 class ItemChosen(Message):
@@ -125,7 +125,7 @@ class ModeScreen(Screen[None]):
         if self._request_bar is None:
             if not requests:
                 return
-            from mcp_tui.ui.widgets.request_bar import RequestBar
+            from mcp_tui.ui.requests.bar import RequestBar
 
             # Late: the first frame has nothing to answer.
             self._request_bar = RequestBar()

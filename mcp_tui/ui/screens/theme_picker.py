@@ -9,7 +9,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from mcp_tui.ui import safe
-from mcp_tui.ui.host import host
+from mcp_tui.ui.running_app import host
 
 
 class ThemePicker(ModalScreen[str | None]):

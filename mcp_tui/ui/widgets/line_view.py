@@ -16,10 +16,10 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from mcp_tui.ui.host import host
 from mcp_tui.ui.ink import ink
 from mcp_tui.ui.json_style import json_spans
-from mcp_tui.ui.pictures import CellRow
+from mcp_tui.ui.running_app import host
+from mcp_tui.ui.terminal.pictures import CellRow
 
 RowKind: TypeAlias = Literal["plain", "json", "head", "muted", "good", "warning", "error", "picture"]
 
