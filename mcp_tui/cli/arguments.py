@@ -11,6 +11,7 @@ from typing import Any, NoReturn, cast
 from mcp_tui.core.argument_document import text_to_value
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.form_fields import ABSENT, Field, SchemaReader, Shape
+from mcp_tui.core.json_values import is_integer, is_list, is_number, is_object
 from mcp_tui.core.names import closest, known_names_hint
 from mcp_tui.core.types import JsonObject
 
@@ -71,9 +72,9 @@ def parse_object(source: str | None, *, what: str) -> JsonObject | None:
     if source is None:
         return None
     value = parse_json(read_text(source, what="Arguments"), what=what)
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise bad(f"{what} must be a JSON object", 'for example --args \'{"name": "value"}\'')
-    return cast(JsonObject, value)
+    return value
 
 
 def split_pair(pair: str) -> tuple[str, str, bool]:
@@ -145,7 +146,7 @@ def _value(reader: SchemaReader, field: Field, text: str) -> Any:
     if value is None and field.nullable:
         return None
     if field.shape is Shape.LIST:
-        return cast("list[Any]", value) if isinstance(value, list) else _list(reader, field, text)
+        return value if is_list(value) else _list(reader, field, text)
     if not _fits(field, value):
         expected = _SHAPE_WORDS.get(field.shape) or f"one of {', '.join(c.label for c in field.choices[:12])}"
         raise bad(f"{field.name} must be {expected}, not {text!r}", f"{field.name}:=JSON sends any value")
@@ -164,9 +165,9 @@ def _list(reader: SchemaReader, field: Field, text: str) -> list[Any]:
 def _fits(field: Field, value: object) -> bool:
     match field.shape:
         case Shape.INTEGER:
-            return isinstance(value, int) and not isinstance(value, bool)
+            return is_integer(value)
         case Shape.NUMBER:
-            return isinstance(value, int | float) and not isinstance(value, bool)
+            return is_number(value)
         case Shape.BOOLEAN:
             return isinstance(value, bool)
         case Shape.OBJECT:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import cast
 
 import click
 
@@ -28,6 +27,7 @@ from mcp_tui.cli.server_tasks import (
     task_options,
 )
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.json_values import as_list
 from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.state import CallResult
 from mcp_tui.core.types import JsonObject
@@ -166,7 +166,7 @@ def prompt(
     if settings.json:
         print_json(result)
         return 0
-    for message in cast("list[JsonObject]", result.get("messages") or []):
+    for message in as_list(result.get("messages")):
         say(styled(str(message.get("role", "")), bold=True))
         for part in content_parts([message.get("content")]):
             say(part.shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
@@ -207,8 +207,8 @@ def _print_limits(result: JsonObject) -> None:
     from mcp_tui.core.rate_text import limit_lines
     from mcp_tui.core.state import RateLimit, RateLimits
 
-    for response in cast("Sequence[JsonObject]", result["responses"]):
-        said = cast("JsonObject | None", response["rate_limits"])
+    for response in result["responses"]:
+        said: JsonObject | None = response["rate_limits"]
         if said is None:
             notice(f"{response['model']}: the provider said nothing about rate limits")
             continue
@@ -218,7 +218,7 @@ def _print_limits(result: JsonObject) -> None:
 
 
 def _exit_code(result: JsonObject, errors: dict[str, ErrorInfo]) -> int:
-    statuses = [str(response["status"]) for response in cast("Sequence[JsonObject]", result["responses"])]
+    statuses = [str(response["status"]) for response in result["responses"]]
     failed = [status for status in statuses if status != "ok"]
     if not failed:
         return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import cast
 
 from mcp_tui.cli.output import milliseconds, print_error, say, styled, table, warn
 from mcp_tui.core.errors import ErrorInfo
@@ -151,7 +150,7 @@ def record_text(call: CallRecord) -> str:
 
 
 def _print_figures(result: JsonObject) -> None:
-    rows = [figures(response) for response in cast("Sequence[JsonObject]", result["responses"])]
+    rows = [figures(response) for response in result["responses"]]
     table(FIGURE_HEADERS, rows, right=frozenset(range(2, len(FIGURE_HEADERS))))
     for remark in remarks(result):
         say(styled(remark, dim=True))

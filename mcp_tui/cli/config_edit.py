@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import click
 
@@ -13,6 +12,7 @@ from mcp_tui.cli.connect import load_config
 from mcp_tui.cli.options import Settings, json_option, settings_of
 from mcp_tui.cli.output import notice, print_json, say, warn
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.json_values import as_object, is_object
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 
@@ -60,7 +60,7 @@ def add(
     given |= {key: value for key, value in settled.items() if value is not None}
     for key, pairs in (("env", env), ("headers", headers)):
         if pairs:
-            given[key] = {**cast("JsonObject", given.get(key) or {}), **_pairs(pairs, key)}
+            given[key] = {**as_object(given.get(key)), **_pairs(pairs, key)}
     spec, missing = edit.checked(name, given, Scope(os.environ, Path.cwd()))
     if missing is not None:
         warn(missing)
@@ -121,12 +121,12 @@ def _entry(text: str) -> JsonObject:
         return value
     # The whole of a snippet, as READMEs print it.
     for section in ("mcpServers", "servers", "mcp_servers"):
-        if isinstance(table := value.get(section), dict):
-            value = cast("JsonObject", table)
+        if is_object(table := value.get(section)):
+            value = table
             break
     entries = [item for item in value.values() if looks_like_entry(item)]
     if len(entries) == 1:
-        return cast("JsonObject", entries[0])
+        return entries[0]
     detail = f"--entry holds {len(entries) or 'no'} servers" if value else "--entry is empty"
     raise AppError("--entry", detail, "give one entry: command and args, or url", kind=ErrorKind.USAGE)
 

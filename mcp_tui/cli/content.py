@@ -8,10 +8,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mcp_tui.cli.output import notice, size
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.json_values import as_list, as_object, is_object
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
 
@@ -27,18 +28,18 @@ class Part:
 
 def content_parts(blocks: Sequence[Any]) -> list[Part]:
     """Parts of content blocks (tools/call, prompts/get), in order."""
-    return [_block_part(cast(JsonObject, block)) for block in blocks if isinstance(block, dict)]
+    return [_block_part(block) for block in blocks if is_object(block)]
 
 
 def resource_parts(result: JsonObject) -> list[Part]:
     """Parts of a resources/read result."""
-    contents = cast("list[Any]", result.get("contents") or [])
-    return [_resource_part(cast(JsonObject, item), alone=True) for item in contents if isinstance(item, dict)]
+    contents = as_list(result.get("contents"))
+    return [_resource_part(item, alone=True) for item in contents if is_object(item)]
 
 
 def tool_parts(result: JsonObject) -> list[Part]:
     """Parts of a tools/call result; structured content counts only where there is no other."""
-    parts = content_parts(cast("list[Any]", result.get("content") or []))
+    parts = content_parts(as_list(result.get("content")))
     structured = result.get("structuredContent")
     if not parts and structured is not None:
         text = _pretty(structured)
@@ -73,8 +74,7 @@ def _block_part(block: JsonObject) -> Part:
         case "image" | "audio" as kind:
             return _binary(str(kind), block.get("mimeType"), block.get("data"))
         case "resource":
-            inner = block.get("resource")
-            return _resource_part(cast(JsonObject, inner) if isinstance(inner, dict) else {}, alone=False)
+            return _resource_part(as_object(block.get("resource")), alone=False)
         case "resource_link":
             name = clean_line(str(block.get("title") or block.get("name") or "resource"))
             return Part(f"[link {name} <{clean_line(str(block.get('uri', '')))}>]", None)
@@ -84,8 +84,7 @@ def _block_part(block: JsonObject) -> Part:
 
 def _resource_part(resource: JsonObject, *, alone: bool) -> Part:
     uri = clean_line(str(resource.get("uri", "")))
-    if isinstance(resource.get("text"), str):
-        text = cast(str, resource["text"])
+    if isinstance(text := resource.get("text"), str):
         return Part(clean(text) if alone else f"[resource {uri}]\n{clean(text)}", text.encode("utf-8", "replace"))
     return _binary(f"resource {uri}", resource.get("mimeType"), resource.get("blob"))
 

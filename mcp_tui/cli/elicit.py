@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from mcp_tui.cli.arguments import parse_json
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.json_values import as_list, as_object, is_list, is_object
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 
@@ -31,16 +32,16 @@ def responder(given: str | None, notice: Callable[[str], None]) -> Responder:
     content: JsonObject | None = None
     if given is not None and given != "defaults":
         value = parse_json(given, what="--elicit")
-        if not isinstance(value, dict):
+        if not is_object(value):
             raise AppError("--elicit", "must be `defaults` or a JSON object", kind=ErrorKind.USAGE)
-        content = cast(JsonObject, value)
+        content = value
 
     def answer(server: str, params: JsonObject) -> JsonObject:
         question = f"{clean_line(server)} asks: {clean_line(str(params.get('message', '')))}"
         if params.get("mode") == "url":
             notice(f"{question} (to open {clean_line(str(params.get('url', '')))}): declined")
             return {"action": "decline"}
-        schema = _object(params.get("requestedSchema"))
+        schema = as_object(params.get("requestedSchema"))
         if given is None:
             notice(f"{question}: declined (--elicit defaults or --elicit JSON answers it)")
             return {"action": "decline"}
@@ -54,17 +55,16 @@ def responder(given: str | None, notice: Callable[[str], None]) -> Responder:
 
 
 def _is_result(content: JsonObject, schema: JsonObject) -> bool:
-    asked = "action" in _object(schema.get("properties"))
+    asked = "action" in as_object(schema.get("properties"))
     return not asked and content.get("action") in _ACTIONS and set(content) <= {"action", "content"}
 
 
 def defaults(schema: JsonObject) -> JsonObject:
     """Content for a requested schema: its defaults, and the plainest valid value for what is required."""
-    required = schema.get("required")
-    names = cast("list[object]", required) if isinstance(required, list) else []
+    names = as_list(schema.get("required"))
     content: JsonObject = {}
-    for name, field in _object(schema.get("properties")).items():
-        definition = _object(field)
+    for name, field in as_object(schema.get("properties")).items():
+        definition = as_object(field)
         if "default" in definition:
             content[name] = definition["default"]
         elif name in names:
@@ -82,7 +82,7 @@ def _plain(field: JsonObject) -> Any:
         case "integer" | "number":
             return _plain_number(field)
         case "array":
-            items = _choices(_object(field.get("items")))
+            items = _choices(as_object(field.get("items")))
             count = field.get("minItems")
             return items[: count if isinstance(count, int) else 0]
         case _:
@@ -109,13 +109,10 @@ def _plain_text(field: JsonObject) -> str:
 def _choices(field: JsonObject) -> list[Any]:
     for key in ("enum", "oneOf", "anyOf"):
         options = field.get(key)
-        if isinstance(options, list) and options:
-            values = cast("list[Any]", options)
+        if is_list(options) and options:
             return (
-                values if key == "enum" else [_object(value)["const"] for value in values if "const" in _object(value)]
+                options
+                if key == "enum"
+                else [as_object(value)["const"] for value in options if "const" in as_object(value)]
             )
     return []
-
-
-def _object(value: object) -> JsonObject:
-    return cast(JsonObject, value) if isinstance(value, dict) else {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from mcp_tui.cli.output import cut_cells, milliseconds, say, styled, table, width_cells
 from mcp_tui.core.text import clean_line
@@ -133,7 +132,7 @@ def _remarks(results: Results) -> list[str]:
         response: JsonObject = attempt.response or {}
         if response.get("fallback"):
             found.append(f"{attempt.model}: fallback: {response['fallback']}")
-        found += [f"{attempt.model}: {note}" for note in cast("Sequence[str]", response.get("notes", ()))]
+        found += [f"{attempt.model}: {note}" for note in response.get("notes", ())]
     not_run = [one for one in results.attempts if one.outcome is Outcome.NOT_RUN]
     whys = Counter(one.error.line() for one in not_run if one.error is not None)
     lines = [f"{count} {'attempt' if count == 1 else 'attempts'}: {why}" for why, count in whys.items()]

@@ -14,6 +14,7 @@ from typing import Any, cast
 import click
 
 from mcp_tui.core.errors import EXIT_CODES, ErrorInfo
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.media import milliseconds_text as milliseconds
 from mcp_tui.core.text import clean, clean_line
 
@@ -61,8 +62,8 @@ def _finite(value: object) -> object:
     """NaN and infinities are no JSON: null."""
     if isinstance(value, float):
         return value if value - value == 0 else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in cast("dict[str, Any]", value).items()}
+    if is_object(value):
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in cast("Sequence[object]", value)]
     return value

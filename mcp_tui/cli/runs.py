@@ -380,7 +380,7 @@ def _print_run(saved: SavedRun, speed: float) -> None:
 
     document = of_run(saved)
     columns = [(column.id, column.label) for column in saved.shown_columns]
-    results = {turn["turn"]: turn for turn in cast("Sequence[JsonObject]", document["turns"])}
+    results = {turn["turn"]: turn for turn in document["turns"]}
     listener = new_listener(columns)
     playing = 0
 

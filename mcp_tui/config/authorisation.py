@@ -16,9 +16,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast, get_args
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from mcp_tui.core.json_values import is_list
 from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.types import JsonObject
 
@@ -165,8 +166,8 @@ def _flag(table: JsonObject, key: str) -> bool:
 def _scope(table: JsonObject) -> str:
     """A text with spaces, or a list of texts."""
     value = table.get("scope", "")
-    if isinstance(value, list) and all(isinstance(item, str) for item in cast("list[Any]", value)):
-        return " ".join(cast("list[str]", value))
+    if is_list(value) and all(isinstance(item, str) for item in value):
+        return " ".join(value)
     return _text(table, "scope")
 
 

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from mcp_tui.config import paths
 from mcp_tui.config.document import Document
@@ -17,6 +16,7 @@ from mcp_tui.config.save import locked, save_servers
 from mcp_tui.config.schema import NEEDS_INPUT, ServerSpec
 from mcp_tui.config.servers import read_server, unknown_keys
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.json_values import as_list, is_object
 from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.types import JsonObject
 
@@ -47,7 +47,7 @@ def add_servers(
         refused = () if replace else tuple(name for name in entries if name in servers)
         added = {name: entry for name, entry in entries.items() if name not in refused}
         if added:
-            known = cast("list[JsonObject]", rest.get("inputs") or [])
+            known = as_list(rest.get("inputs"))
             ids = {item.get("id") for item in known}
             if new := [*known, *(item for item in inputs if item.get("id") not in ids)]:
                 rest["inputs"] = new
@@ -75,9 +75,9 @@ def _read() -> tuple[dict[str, JsonObject], JsonObject]:
         return {}, {}
     rest = dict(read_document(path).value)
     servers = rest.pop("servers", {})
-    if not isinstance(servers, dict):
+    if not is_object(servers):
         raise AppError("Configuration", f"`servers` must be a table, in {paths.shown(path)}", kind=ErrorKind.USAGE)
-    return dict(cast("dict[str, JsonObject]", servers)), rest
+    return dict(servers), rest
 
 
 def checked(name: str, entry: JsonObject, scope: Scope) -> tuple[ServerSpec, ErrorInfo | None]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import Any
 
 from mcp_tui.config.document import Document, KeyPath
 from mcp_tui.config.expand import Scope, UnresolvedError, expand
 from mcp_tui.config.schema import NEEDS_INPUT, InputSpec
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.json_values import is_list, is_number, is_object
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 
@@ -66,10 +67,9 @@ class EntryReader:
         if name is None:
             return None
         value = self._table[name]
-        if not isinstance(value, list):
+        if not is_list(value):
             raise self.fault(name, f"`{name}` must be a list of texts, not {kind_text(value)}")
-        items = cast("list[Any]", value)
-        return tuple(self.expanded(self._scalar(item, name, n), name, n) for n, item in enumerate(items))
+        return tuple(self.expanded(self._scalar(item, name, n), name, n) for n, item in enumerate(value))
 
     def mapping(self, *names: str) -> dict[str, str]:
         """A table of texts; numbers and booleans become text."""
@@ -77,10 +77,9 @@ class EntryReader:
         if name is None:
             return {}
         value = self._table[name]
-        if not isinstance(value, dict):
+        if not is_object(value):
             raise self.fault(name, f"`{name}` must be a table of texts, not {kind_text(value)}")
-        items = cast("dict[str, Any]", value)
-        return {key: self.expanded(self._scalar(item, name, key), name, key) for key, item in items.items()}
+        return {key: self.expanded(self._scalar(item, name, key), name, key) for key, item in value.items()}
 
     def flag(self, *names: str) -> bool | None:
         name = self.found(*names)
@@ -98,7 +97,7 @@ class EntryReader:
             return None
         value = self._table[name]
         # `not 0 < value` also refuses NaN.
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
+        if not is_number(value) or not 0 < value < 1e9:
             raise self.fault(name, f"`{name}` must be a positive number, not {kind_text(value)}")
         return float(value)
 
@@ -108,10 +107,9 @@ class EntryReader:
         if name is None:
             return None
         value = self._table[name]
-        if not isinstance(value, dict):
+        if not is_object(value):
             raise self.fault(name, f"`{name}` must be a table, not {kind_text(value)}")
-        items = cast("JsonObject", value)
-        return {key: self._expand_deep(item, (name, key)) for key, item in items.items()}
+        return {key: self._expand_deep(item, (name, key)) for key, item in value.items()}
 
     def expanded(self, text: str, *keys: str | int) -> str:
         try:
@@ -133,12 +131,10 @@ class EntryReader:
     def _expand_deep(self, value: object, keys: tuple[str | int, ...]) -> object:
         if isinstance(value, str):
             return self.expanded(value, *keys)
-        if isinstance(value, dict):
-            table = cast("Mapping[str, object]", value)
-            return {name: self._expand_deep(item, (*keys, name)) for name, item in table.items()}
-        if isinstance(value, list):
-            items = cast("list[object]", value)
-            return [self._expand_deep(item, (*keys, n)) for n, item in enumerate(items)]
+        if is_object(value):
+            return {name: self._expand_deep(item, (*keys, name)) for name, item in value.items()}
+        if is_list(value):
+            return [self._expand_deep(item, (*keys, n)) for n, item in enumerate(value)]
         return value
 
     def _scalar(self, value: object, name: str, key: str | int) -> str:

@@ -8,12 +8,11 @@ import os
 import stat
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from mcp_tui.config import jsonc, paths, toml
 from mcp_tui.config.document import Document, DocumentSyntaxError
 from mcp_tui.core.errors import AppError, ErrorKind
-from mcp_tui.core.types import JsonObject
+from mcp_tui.core.json_values import is_object
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 _LINES_UP_TO = 512 * 1024
@@ -70,8 +69,8 @@ def _parse(text: str, path: Path) -> Document:
             value: object = json.loads(text)
         except (ValueError, RecursionError):
             return jsonc.parse(text, path)  # comments, or a fault worth its place
-        if isinstance(value, dict):
-            return Document(path, cast("JsonObject", value))
+        if is_object(value):
+            return Document(path, value)
     return jsonc.parse(text, path)
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from mcp_tui.config.document import Document
 from mcp_tui.config.expand import input_ids
 from mcp_tui.config.schema import NEEDS_INPUT, Config, InputSpec, ServerSpec
+from mcp_tui.core.json_values import as_list, as_text, is_object
 from mcp_tui.core.types import JsonObject
 
 
@@ -61,30 +61,28 @@ def defined(document: Document) -> dict[str, InputSpec]:
     """The inputs a file defines; what is no definition is left out, and then counts as a password."""
     section = document.value.get("inputs")
     specs: dict[str, InputSpec] = {}
-    for item in cast("list[object]", section) if isinstance(section, list) else []:
-        if not isinstance(item, dict):
+    for item in as_list(section):
+        if not is_object(item):
             continue
-        table = cast("JsonObject", item)
-        name = table.get("id")
+        name = item.get("id")
         if isinstance(name, str) and name:
-            specs[name] = _spec(name, document.path, table)
+            specs[name] = _spec(name, document.path, item)
     return specs
 
 
 def _spec(name: str, path: Path, table: JsonObject) -> InputSpec:
     options: list[str] = []
-    given = table.get("options")
-    for option in cast("list[object]", given) if isinstance(given, list) else []:
-        value = cast("JsonObject", option).get("value") if isinstance(option, dict) else option
+    for option in as_list(table.get("options")):
+        value = option.get("value") if is_object(option) else option
         if isinstance(value, str):
             options.append(value)
     description, default = table.get("description"), table.get("default")
     return InputSpec(
         name,
         path,
-        description if isinstance(description, str) else "",
+        as_text(description),
         table.get("password") is True,
-        default if isinstance(default, str) else "",
+        as_text(default),
         tuple(options),
     )
 

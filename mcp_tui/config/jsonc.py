@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, cast
 
 from mcp_tui.config.document import Document, DocumentSyntaxError, KeyPath, LineIndex
+from mcp_tui.core.json_values import is_object
 
 _SPACE = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
@@ -36,9 +36,9 @@ class _Parser:
         self._skip()
         if self._at < len(self._text):
             raise self._fault("unexpected text after the end of the value")
-        if not isinstance(value, dict):
+        if not is_object(value):
             raise DocumentSyntaxError("the top level must be an object", 1, 1)
-        return Document(self._path, cast("dict[str, Any]", value), self._lines, tuple(self._duplicates))
+        return Document(self._path, value, self._lines, tuple(self._duplicates))
 
     def _fault(self, reason: str, offset: int | None = None) -> DocumentSyntaxError:
         at = self._at if offset is None else offset

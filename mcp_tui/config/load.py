@@ -26,6 +26,7 @@ from mcp_tui.config.own_sections import SECTIONS, merge_own_sections
 from mcp_tui.config.schema import Config
 from mcp_tui.config.servers import looks_like_entry, read_server_option
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
 
 _SERVER_SECTIONS = ("mcpServers", "servers", "mcp_servers")
@@ -145,19 +146,19 @@ def _merge_document(merge: Merge, document: Document, client: str = "") -> None:
 def _claude_local(merge: Merge, document: Document) -> ServerTable | None:
     """What Claude Code keeps for this folder in its own `.claude.json`."""
     projects = document.value.get("projects")
-    if not isinstance(projects, dict):
+    if not is_object(projects):
         return None
     cwd = merge.scope.cwd
     for folder in (str(cwd), os.path.realpath(cwd)):
         keys = ("projects", folder, "mcpServers")
-        entry = cast("JsonObject", projects).get(folder)
-        if isinstance(entry, dict) and (servers := cast("JsonObject", entry).get("mcpServers")):
+        entry = projects.get(folder)
+        if is_object(entry) and (servers := entry.get("mcpServers")):
             return ServerTable(document, keys, _table(document, keys, servers), "claude-code", "local")
     return None
 
 
 def _table(document: Document, keys: KeyPath, section: object) -> JsonObject:
-    if not isinstance(section, dict):
+    if not is_object(section):
         detail = f"`{keys[-1]}` must be a table of servers, at {document.where(keys)}"
         raise AppError("Configuration", detail, kind=ErrorKind.USAGE)
-    return cast("JsonObject", section)
+    return section

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mcp_tui.config import inputs, trust
 from mcp_tui.config.clients.translate import own_form, reading_form
@@ -18,6 +18,7 @@ from mcp_tui.config.model_sections import ModelSections
 from mcp_tui.config.schema import Config, Defaults, EntryScope, InputSpec, ProviderSpec, ServerSpec, UntrustedFile
 from mcp_tui.config.servers import env_file, read_server, unknown_keys
 from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
 
 
@@ -68,8 +69,8 @@ class Merge:
             self.add_server(read_entry(table, name, scope))
             if table.own:
                 self.problems.extend(unknown_keys(table.document, keys, value))
-            if isinstance(value, dict):
-                self._watch_env_file(EntryReader(table.document, keys, cast("JsonObject", value), scope, name), scope)
+            if is_object(value):
+                self._watch_env_file(EntryReader(table.document, keys, value, scope, name), scope)
 
     def add_untrusted(self, table: ServerTable, *, changed: bool) -> None:
         """Every entry waits for trust; nothing in it is expanded, and no other file it names is opened."""
@@ -131,16 +132,16 @@ def read_entry(table: ServerTable, name: str, scope: Scope) -> ServerSpec:
     """One entry of a table, whatever client wrote it."""
     value = table.entries[name]
     form: object = value
-    if isinstance(value, dict):
-        form = reading_form(table.client, cast("JsonObject", value))
+    if is_object(value):
+        form = reading_form(table.client, value)
     keys = (*table.keys, name)
     spec = read_server(table.document, keys, name, form, scope)
     if spec.problem is not None and not scope.inert:
         # It will not be started; what stands in the file is still worth showing.
         shown = read_server(table.document, keys, name, form, replace(scope, inert=True))
         spec = replace(shown, problem=spec.problem)
-    if isinstance(form, dict):
-        spec = replace(spec, entry=own_form(cast("JsonObject", form)))
+    if is_object(form):
+        spec = replace(spec, entry=own_form(form))
     origin = replace(spec.origin, client=table.client, scope=table.scope)
     return replace(spec, origin=origin)
 

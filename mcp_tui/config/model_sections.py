@@ -31,6 +31,7 @@ from mcp_tui.config.entry_reader import EntryError, EntryReader, usage
 from mcp_tui.config.expand import Scope
 from mcp_tui.config.schema import Limits, Origin, PriceSpec
 from mcp_tui.core.errors import AppError, ErrorInfo
+from mcp_tui.core.json_values import is_number, is_object
 from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.types import JsonObject
 
@@ -98,7 +99,7 @@ class ModelSections:
     def _read_prices(self, document: Document, scope: Scope, problems: list[ErrorInfo]) -> None:
         for name, entry in _table(document, "prices", problems).items():
             keys = ("prices", name)
-            table = cast("JsonObject", entry) if isinstance(entry, dict) else None
+            table = entry if is_object(entry) else None
             reader = EntryReader(document, keys, table or {}, scope, f"Price of {name}")
             try:
                 if table is None:
@@ -150,7 +151,7 @@ def _optional_price(reader: EntryReader, name: str) -> float | None:
 def _amount(reader: EntryReader, name: str) -> float:
     value: object = reader.raw(name)
     # `not 0 <= value` also refuses NaN.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
+    if not is_number(value) or not 0 <= value < 1e9:
         raise reader.fault(name, f"`{name}` must be a number from 0 on")
     return float(value)
 
@@ -158,7 +159,7 @@ def _amount(reader: EntryReader, name: str) -> float:
 def _table(document: Document, name: str, problems: list[ErrorInfo]) -> JsonObject:
     """A section; empty when absent or of another kind, which is reported."""
     value = document.value.get(name, {})
-    if isinstance(value, dict):
-        return cast("JsonObject", value)
+    if is_object(value):
+        return value
     problems.append(usage("Configuration", f"`{name}` must be a table, at {document.where((name,))}"))
     return {}

@@ -14,6 +14,7 @@ from mcp_tui.config.expand import Scope
 from mcp_tui.config.merge import Merge
 from mcp_tui.config.roots import read_roots
 from mcp_tui.config.schema import ProviderSpec, WireFormat
+from mcp_tui.core.json_values import is_integer, is_list, is_object
 from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.state import ApprovalPolicy
 from mcp_tui.core.types import JsonObject
@@ -51,8 +52,8 @@ def merge_own_sections(merge: Merge, document: Document) -> None:
 def _table(merge: Merge, document: Document, name: str) -> JsonObject:
     """A section of an own file; empty when absent or of another kind, which is reported."""
     value = document.value.get(name, {})
-    if isinstance(value, dict):
-        return cast("JsonObject", value)
+    if is_object(value):
+        return value
     merge.problems.append(usage("Configuration", f"`{name}` must be a table, at {document.where((name,))}"))
     return {}
 
@@ -70,11 +71,10 @@ def _merge_providers(merge: Merge, document: Document, scope: Scope) -> None:
     for name, entry in _table(merge, document, "providers").items():
         keys = ("providers", name)
         spec = ProviderSpec(name, document.origin(keys))
-        if isinstance(entry, dict):
-            table = cast("JsonObject", entry)
-            _report_unknown(merge, document, keys, table, _PROVIDER_KEYS)
+        if is_object(entry):
+            _report_unknown(merge, document, keys, entry, _PROVIDER_KEYS)
             try:
-                spec = _provider(EntryReader(document, keys, table, scope, f"Provider {name}"), spec)
+                spec = _provider(EntryReader(document, keys, entry, scope, f"Provider {name}"), spec)
             except EntryError as fault:
                 spec = replace(spec, problem=fault.info)
         else:
@@ -139,7 +139,7 @@ def _default(reader: EntryReader, name: str, scope: Scope) -> object:
                 raise reader.fault(name, f"the approval `{given}` is not known", hint) from error
         case "max_steps":
             steps = reader.raw(name)
-            if not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= 1000:
+            if not is_integer(steps) or not 1 <= steps <= 1000:
                 raise reader.fault(name, "`max_steps` must be a whole number from 1 to 1000")
             return steps
         case "cache" | "history":
@@ -152,7 +152,7 @@ def _default(reader: EntryReader, name: str, scope: Scope) -> object:
 
 def _merge_keys(merge: Merge, document: Document) -> None:
     for name, value in _table(merge, document, "keys").items():
-        items = cast("list[object]", value) if isinstance(value, list) else [value]
+        items = value if is_list(value) else [value]
         if all(isinstance(item, str) for item in items):
             merge.keys.setdefault(name, ",".join(cast("list[str]", items)))
         else:

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, TypeGuard, get_args
 from urllib.parse import urlsplit
 
 from mcp_tui.config.authorisation import AuthEntryError, auth_settings
@@ -24,6 +24,7 @@ from mcp_tui.config.files import read_bytes
 from mcp_tui.config.roots import read_roots
 from mcp_tui.config.schema import Origin, Protocol, ServerSpec, Transport
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.json_values import as_list, is_object
 from mcp_tui.core.names import closest, known_names_hint
 from mcp_tui.core.tasks import LOG_LEVELS
 from mcp_tui.core.types import JsonObject
@@ -59,18 +60,18 @@ TOOL_LISTS = ("enabled_tools", "enabledTools", "includeTools")
 TOOL_LISTS_OFF = ("disabled_tools", "disabledTools", "excludeTools")
 
 
-def looks_like_entry(value: object) -> bool:
+def looks_like_entry(value: object) -> TypeGuard[JsonObject]:
     """Whether a table of a bare map can only be a server."""
-    return isinstance(value, dict) and any(key in value for key in ("command", *URL_KEYS))
+    return is_object(value) and any(key in value for key in ("command", *URL_KEYS))
 
 
 def read_server(document: Document, path: KeyPath, name: str, value: object, scope: Scope) -> ServerSpec:
     """One entry; a fault becomes its `problem` and harms no other entry."""
     bare = ServerSpec(name, document.origin(path))
     what = f"Server {name}" if name else "Server without a name"
-    if not isinstance(value, dict):
+    if not is_object(value):
         return replace(bare, problem=usage(what, f"the entry must be a table, at {document.where(path)}"))
-    reader = EntryReader(document, path, cast("JsonObject", value), scope, what)
+    reader = EntryReader(document, path, value, scope, what)
     try:
         bare = replace(bare, disabled=_disabled(reader))
         if not name.strip():
@@ -82,11 +83,11 @@ def read_server(document: Document, path: KeyPath, name: str, value: object, sco
 
 def unknown_keys(document: Document, path: KeyPath, value: object) -> list[ErrorInfo]:
     """Keys of an own entry that mean nothing, each with the closest one that does."""
-    if not isinstance(value, dict):
+    if not is_object(value):
         return []
     known = OWN_KEYS | _CODEX_KEYS | {*URL_KEYS, *TOOL_LISTS, *TOOL_LISTS_OFF, "transport", "envFile"}
     found: list[ErrorInfo] = []
-    for key in cast("dict[str, object]", value):
+    for key in value:
         if key not in known:
             where = document.where((*path, key))
             hint = known_names_hint(key, sorted(OWN_KEYS), what="keys", limit=20)
@@ -321,7 +322,7 @@ def _globs(dev: JsonObject) -> tuple[str, ...]:
     given: object = dev.get("watch")
     if isinstance(given, str):
         return (given,)
-    globs = cast("list[object]", given) if isinstance(given, list) else []
+    globs = as_list(given)
     return tuple(glob for glob in globs if isinstance(glob, str))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mcp_tui.config.document import Document, DocumentSyntaxError, KeyPath, LineIndex
-from mcp_tui.core.types import JsonObject
+from mcp_tui.core.json_values import is_object
 
 _PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
 _PART = r"""(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[A-Za-z0-9_-]+)"""
@@ -81,8 +81,8 @@ def _parts(key: str) -> KeyPath:
     """The parts of a dotted key, unquoted."""
     parts: list[str | int] = []
     value: Any = tomllib.loads(f"{key} = 0")
-    while isinstance(value, dict):
-        name, value = next(iter(cast("JsonObject", value).items()))
+    while is_object(value):
+        name, value = next(iter(value.items()))
         parts.append(name)
     return tuple(parts)
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import copy
 import re
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from mcp_tui.core import json_text
 from mcp_tui.core.form_fields import ABSENT, Field, SchemaReader, Shape
+from mcp_tui.core.json_values import as_object, is_list, is_object
 from mcp_tui.core.types import JsonObject
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -25,10 +26,10 @@ def get_at(document: object, path: Path) -> Any:
     """ABSENT when any step is missing or of another kind."""
     node = document
     for step in path:
-        if isinstance(step, str) and isinstance(node, dict):
-            node = cast(JsonObject, node).get(step, ABSENT)
-        elif isinstance(step, int) and isinstance(node, list) and 0 <= step < len(cast("list[Any]", node)):
-            node = cast("list[Any]", node)[step]
+        if isinstance(step, str) and is_object(node):
+            node = node.get(step, ABSENT)
+        elif isinstance(step, int) and is_list(node) and 0 <= step < len(node):
+            node = node[step]
         else:
             return ABSENT
     return node
@@ -52,33 +53,32 @@ def set_at(document: JsonObject, path: Path, value: object) -> None:
 
 def _put(node: Any, step: str | int, value: object) -> None:
     if isinstance(step, str):
-        cast(JsonObject, node)[step] = value
-    elif step >= len(cast("list[Any]", node)):
-        cast("list[Any]", node).append(value)
+        node[step] = value
+    elif step >= len(node):
+        node.append(value)
     else:
-        cast("list[Any]", node)[step] = value
+        node[step] = value
 
 
 def delete_at(document: JsonObject, path: Path) -> None:
     """Take the place out of the document; nothing happens when it is not there."""
     parent = get_at(document, path[:-1])
     step = path[-1]
-    if isinstance(parent, dict) and isinstance(step, str):
-        cast(JsonObject, parent).pop(step, None)
-    elif isinstance(parent, list) and isinstance(step, int) and 0 <= step < len(cast("list[Any]", parent)):
-        del cast("list[Any]", parent)[step]
+    if is_object(parent) and isinstance(step, str):
+        parent.pop(step, None)
+    elif is_list(parent) and isinstance(step, int) and 0 <= step < len(parent):
+        del parent[step]
 
 
 def move_item(document: JsonObject, path: Path, by: int) -> bool:
     """Move a list entry up (-1) or down (1); False at the end of the list."""
     items, index = get_at(document, path[:-1]), path[-1]
-    if not isinstance(items, list) or not isinstance(index, int):
+    if not is_list(items) or not isinstance(index, int):
         return False
-    entries = cast("list[Any]", items)
     other = index + by
-    if not 0 <= other < len(entries):
+    if not 0 <= other < len(items):
         return False
-    entries[index], entries[other] = entries[other], entries[index]
+    items[index], items[other] = items[other], items[index]
     return True
 
 
@@ -176,8 +176,7 @@ def new_item(reader: SchemaReader, field: Field) -> Any:
 
 def starting_arguments(reader: SchemaReader) -> JsonObject:
     """The document a form starts with."""
-    value = frame(reader, reader.root())
-    return cast(JsonObject, value) if isinstance(value, dict) else {}
+    return as_object(frame(reader, reader.root()))
 
 
 def path_text(path: Path) -> str:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final, TypeGuard, cast
+from typing import Any, Final
 from urllib.parse import unquote
 
+from mcp_tui.core.json_values import as_list, as_object, as_text, is_integer, is_list, is_number, is_object, same
 from mcp_tui.core.types import JsonObject
 
 MAX_REF_HOPS = 64
@@ -95,26 +96,6 @@ class Field:
         return self.title or self.name
 
 
-def is_object(value: object) -> TypeGuard[JsonObject]:
-    return isinstance(value, dict)
-
-
-def is_list(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
-
-
-def as_object(value: object) -> JsonObject:
-    return cast(JsonObject, value) if isinstance(value, dict) else {}
-
-
-def as_list(value: object) -> list[Any]:
-    return cast("list[Any]", value) if isinstance(value, list) else []
-
-
-def as_text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
 _TYPES = ("string", "integer", "number", "boolean", "object", "array", "null")
 _LONG_FORMATS = frozenset(["textarea", "multiline", "multi-line", "markdown", "html", "text", "code", "sql"])
 _LONG_NAMES = frozenset(
@@ -180,8 +161,8 @@ class SchemaReader:
             rule = parent.schema.get(key)
             if rule is False:
                 return None
-            if isinstance(rule, dict):
-                return self.field(as_object(cast(object, rule)), name)
+            if is_object(rule):
+                return self.field(rule, name)
         return self.field({}, name)
 
     def is_map(self, parent: Field) -> bool:
@@ -194,8 +175,8 @@ class SchemaReader:
     def item(self, parent: Field, index: int) -> Field:
         prefix = as_list(parent.schema.get("prefixItems"))
         items: object = parent.schema.get("items", {})
-        if isinstance(items, list):  # draft 2019 and older: a tuple
-            prefix, items = as_list(cast(object, items)), parent.schema.get("additionalItems", {})
+        if is_list(items):  # draft 2019 and older: a tuple
+            prefix, items = items, parent.schema.get("additionalItems", {})
         if index < len(prefix):
             return self.field(prefix[index], str(index + 1))
         return self.field(items, str(index + 1))
@@ -224,20 +205,19 @@ class SchemaReader:
         if types and not any(_is_type(value, name) for name in types):
             return None
         score = 1 if types else 0
-        if not isinstance(value, dict) or depth > 2:
+        if not is_object(value) or depth > 2:
             return score
         members = as_object(schema.get("properties"))
-        held = cast(JsonObject, value)
-        for name in list(held)[:50]:
+        for name in list(value)[:50]:
             if name not in members:
                 score -= 1
                 continue
-            inner = self._fit(self._flatten(as_object(members[name])), held[name], depth + 1)
+            inner = self._fit(self._flatten(as_object(members[name])), value[name], depth + 1)
             if inner is None:
                 return None
             score += 1 + inner
         for name in as_list(schema.get("required"))[:50]:
-            score += 1 if name in held else -1
+            score += 1 if name in value else -1
         return score
 
     # Flattening
@@ -293,7 +273,7 @@ class SchemaReader:
                 return None
         if isinstance(node, bool):
             return {} if node else {"not": {}}
-        return cast(JsonObject, node) if isinstance(node, dict) else None
+        return node if is_object(node) else None
 
     def _anchor(self, name: str) -> JsonObject | None:
         if self._anchors is None:
@@ -303,14 +283,13 @@ class SchemaReader:
                 if not waiting:
                     break
                 node = waiting.pop()
-                if isinstance(node, dict):
-                    mapping = cast(JsonObject, node)
+                if is_object(node):
                     for key in ("$anchor", "$dynamicAnchor"):
-                        if isinstance(mapping.get(key), str):
-                            self._anchors.setdefault(mapping[key], mapping)
-                    waiting.extend(mapping.values())
-                elif isinstance(node, list):
-                    waiting.extend(cast("list[object]", node))
+                        if isinstance(node.get(key), str):
+                            self._anchors.setdefault(node[key], node)
+                    waiting.extend(node.values())
+                elif is_list(node):
+                    waiting.extend(node)
         return self._anchors.get(name)
 
     # Shapes
@@ -407,8 +386,8 @@ def _types_of(schema: JsonObject) -> list[str]:
     declared = schema.get("type")
     if isinstance(declared, str):
         return [declared] if declared in _TYPES else []
-    if isinstance(declared, list):
-        return [name for name in dict.fromkeys(cast("list[object]", declared)) if name in _TYPES]  # pyright: ignore[reportReturnType]  `in _TYPES` leaves only str
+    if is_list(declared):
+        return [name for name in dict.fromkeys(declared) if name in _TYPES]
     for kind, words in (
         ("object", ("properties", "additionalProperties", "patternProperties", "required")),
         ("array", ("items", "prefixItems", "minItems", "maxItems")),
@@ -422,9 +401,9 @@ def _types_of(schema: JsonObject) -> list[str]:
 
 def _is_type(value: object, name: str) -> bool:
     if name == "integer":
-        return isinstance(value, int) and not isinstance(value, bool)
+        return is_integer(value)
     if name == "number":
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number(value)
     kinds: Mapping[str, type | tuple[type, ...]] = {
         "string": str,
         "boolean": bool,
@@ -457,7 +436,7 @@ def _limits(schema: JsonObject) -> str:
 
     def number(key: str) -> int | float | None:
         value = schema.get(key)
-        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return value if is_number(value) else None
 
     low, high = number("minimum"), number("maximum")
     if low is not None and high is not None:
@@ -520,16 +499,3 @@ def choice_text(value: object) -> str:
     from mcp_tui.core.json_text import dump
 
     return value if isinstance(value, str) else dump(value, indent=None)
-
-
-def same(left: object, right: object) -> bool:
-    """Equal as JSON: true is not 1, but 1.0 is 1."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, dict) and isinstance(right, dict):
-        mine, other = cast(JsonObject, left), cast(JsonObject, right)
-        return mine.keys() == other.keys() and all(same(mine[key], other[key]) for key in mine)
-    if isinstance(left, list) and isinstance(right, list):
-        items, others = cast("list[object]", left), cast("list[object]", right)
-        return len(items) == len(others) and all(same(a, b) for a, b in zip(items, others, strict=True))
-    return left == right

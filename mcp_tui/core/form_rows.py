@@ -21,7 +21,8 @@ from mcp_tui.core.argument_document import (
     new_item,
     set_at,
 )
-from mcp_tui.core.form_fields import ABSENT, Field, SchemaReader, Shape, as_object, is_list, is_object, same
+from mcp_tui.core.form_fields import ABSENT, Field, SchemaReader, Shape
+from mcp_tui.core.json_values import as_list, as_object, is_list, is_object, same
 from mcp_tui.core.types import JsonObject
 from mcp_tui.core.validation import Problem
 
@@ -164,7 +165,7 @@ class FormModel:
                 yield Row(RowKind.MORE, parent, (), depth, note=note)
                 return
         if parent.shape is Shape.LIST:
-            yield from self._items(parent, path, depth, cast("list[Any]", value))
+            yield from self._items(parent, path, depth, as_list(value))
             return
         known = self.reader.properties(parent)
         for member in known:
@@ -217,7 +218,7 @@ class FormModel:
             found.append(Action.ADD)
         if row.in_list:
             index = cast(int, row.path[-1])
-            count = len(cast("list[Any]", get_at(self.document, row.path[:-1])))
+            count = len(as_list(get_at(self.document, row.path[:-1])))
             found += [Action.UP] * (index > 0) + [Action.DOWN] * (index < count - 1)
         if row.in_list or row.in_map:
             found.append(Action.REMOVE)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
+
+from mcp_tui.core.json_values import as_text, is_list, is_object, objects
 
 MAX_ICONS = 3
 _SAFE = ("https", "data")
@@ -13,12 +15,7 @@ _SAFE = ("https", "data")
 
 def icon_words(raw: Mapping[str, Any]) -> str:
     """`icon image/png 48x48`, for a tool, resource, prompt or server; "" without icons. Hostile text: clean it."""
-    given = raw.get("icons")
-    icons = (
-        [cast("Mapping[str, Any]", icon) for icon in cast("list[Any]", given) if isinstance(icon, dict)]
-        if (isinstance(given, list))
-        else []
-    )
+    icons = objects(raw.get("icons"))
     words = [_one(icon) for icon in icons[:MAX_ICONS]]
     if not words:
         return ""
@@ -32,7 +29,7 @@ def _one(icon: Mapping[str, Any]) -> str:
     if scheme not in _SAFE:
         return f"not usable ({scheme or 'no address'})"
     sizes = icon.get("sizes")
-    size = " ".join(str(item) for item in cast("list[Any]", sizes)[:3]) if isinstance(sizes, list) else str(sizes or "")
+    size = " ".join(str(item) for item in sizes[:3]) if is_list(sizes) else str(sizes or "")
     kind = str(icon.get("mimeType") or "") or source[:60].partition(";")[0].removeprefix("data:")
     return " ".join(word[:40] for word in (kind, size) if word)
 
@@ -47,6 +44,5 @@ def _scheme(source: str) -> str:
 def ui_resource(raw: Mapping[str, Any]) -> str:
     """The address of the page an MCP app would show for this tool; a terminal shows the text instead."""
     meta = raw.get("_meta")
-    ui = cast("Mapping[str, Any]", meta).get("ui") if isinstance(meta, dict) else None
-    uri = cast("Mapping[str, Any]", ui).get("resourceUri") if isinstance(ui, dict) else None
-    return uri if isinstance(uri, str) else ""
+    ui = meta.get("ui") if is_object(meta) else None
+    return as_text(ui.get("resourceUri") if is_object(ui) else None)

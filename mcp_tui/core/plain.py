@@ -13,6 +13,8 @@ from enum import Enum
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from mcp_tui.core.json_values import is_list, is_object
+
 _Value = TypeVar("_Value")
 _Step = Callable[[Any], Any]
 
@@ -65,15 +67,15 @@ def _same(value: Any) -> Any:
 
 
 def _list(plain: object) -> list[Any]:
-    if not isinstance(plain, list):
+    if not is_list(plain):
         raise PlainError(f"{type(plain).__name__} is no list")
-    return cast("list[Any]", plain)
+    return plain
 
 
 def _object(plain: object) -> dict[str, Any]:
-    if not isinstance(plain, dict):
+    if not is_object(plain):
         raise PlainError(f"{type(plain).__name__} is no object")
-    return cast("dict[str, Any]", plain)
+    return plain
 
 
 def _scalar(kind: type) -> _Step:

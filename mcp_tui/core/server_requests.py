@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
+from mcp_tui.core.json_values import as_text, is_list, is_object
 from mcp_tui.core.types import JsonObject
 
 
@@ -54,14 +55,13 @@ class ServerRequest:
 
     @property
     def elicitation_id(self) -> str:
-        value = self.params.get("elicitationId")
-        return value if isinstance(value, str) else ""
+        return as_text(self.params.get("elicitationId"))
 
     @property
     def schema(self) -> JsonObject:
         """Of a form; an object schema whatever was sent."""
         value = self.params.get("requestedSchema")
-        return cast(JsonObject, value) if isinstance(value, dict) else {"type": "object", "properties": {}}
+        return value if is_object(value) else {"type": "object", "properties": {}}
 
 
 USER_REJECTED = -1
@@ -106,8 +106,8 @@ class SettledRequest:
 def form_fault(content: Mapping[str, object]) -> str:
     """Why these fields cannot be an elicitation's answer, or "". The protocol has flat objects only."""
     for name, value in content.items():
-        if isinstance(value, list):
-            if all(isinstance(item, str) for item in cast("list[object]", value)):
+        if is_list(value):
+            if all(isinstance(item, str) for item in value):
                 continue
             return f"{name}: a list may only hold texts"
         if value is None or isinstance(value, str | bool | int):
@@ -138,19 +138,18 @@ def message_fault(result: JsonObject, *, tools: bool) -> str:
     if stop is not None and not isinstance(stop, str):
         return "`stopReason` must be a text"
     content: Any = result.get("content")
-    if isinstance(content, list) and not tools:
+    if is_list(content) and not tools:
         return "`content` must be one block: the server offered no tools"
-    parts = cast("list[Any]", content) if isinstance(content, list) else [content]
+    parts = content if is_list(content) else [content]
     for part in parts:
-        if not isinstance(part, dict):
+        if not is_object(part):
             return '`content` must be a block, such as {"type": "text", "text": ...}'
-        block = cast(JsonObject, part)
-        needed = _PARTS.get(str(block.get("type")))
-        if needed is None or (block.get("type") == "tool_use" and not tools):
-            return f"a block of type {block.get('type')!r} cannot be sent here"
+        needed = _PARTS.get(str(part.get("type")))
+        if needed is None or (part.get("type") == "tool_use" and not tools):
+            return f"a block of type {part.get('type')!r} cannot be sent here"
         for key, kind in needed:
-            if not isinstance(block.get(key), kind):
-                return f"a {block['type']} block needs `{key}`"
+            if not isinstance(part.get(key), kind):
+                return f"a {part['type']} block needs `{key}`"
     return ""
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.json_values import as_object
 from mcp_tui.core.tasks import LogLine, SubscriptionInfo, TaskInfo
 from mcp_tui.core.types import JsonObject
 
@@ -71,8 +72,7 @@ class ToolInfo:
     @property
     def task_support(self) -> str:
         """`required`, `optional` or `forbidden` (also when nothing is said): may a call of it become a task?"""
-        execution = self.raw.get("execution")
-        said = execution.get("taskSupport") if isinstance(execution, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - decoded JSON
+        said = as_object(self.raw.get("execution")).get("taskSupport")
         return said if said in ("required", "optional") else "forbidden"
 
 

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from mcp_tui.core.argument_document import Path
-from mcp_tui.core.form_fields import as_object
 from mcp_tui.core.json_text import dump
+from mcp_tui.core.json_values import as_object, is_list
 from mcp_tui.core.types import JsonObject
 
 MAX_STEPS = 60_000
@@ -128,11 +128,11 @@ def _validator_class(dialect: str) -> Any:
             yield ValidationError(f"does not match the pattern {rule[:80]}")
 
     def unique_items(_validator: Any, rule: Any, instance: Any, _schema: Any) -> Iterator[Any]:
-        if not rule or not isinstance(instance, list):
+        if not rule or not is_list(instance):
             return
         _BUDGET.get().spend()
         seen: set[str] = set()
-        for item in cast("list[Any]", instance):
+        for item in instance:
             _BUDGET.get().spend()
             key = dump(item, indent=None)
             if key in seen:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
 from mcp_tui.demo import triage
 from mcp_tui.demo.dialog import Call, Dialog, Outcome
@@ -248,8 +249,8 @@ def _facts(data: JsonObject, prefix: str = "") -> list[tuple[str, str]]:
     for key, value in data.items():
         if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
             found.append((f"{prefix}{key}", str(value)))
-        elif isinstance(value, dict) and not prefix:
-            found += _facts(value, f"{key}.")  # pyright: ignore[reportUnknownArgumentType]  # decoded JSON
+        elif is_object(value) and not prefix:
+            found += _facts(value, f"{key}.")
     return found
 
 

@@ -7,8 +7,9 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterator
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import as_text, is_object
 from mcp_tui.core.types import JsonObject
 from mcp_tui.demo import ANTHROPIC_MODELS
 from mcp_tui.demo.dialog import (
@@ -16,11 +17,11 @@ from mcp_tui.demo.dialog import (
     OfferedTool,
     Outcome,
     RefusedError,
-    as_count,
-    as_list,
-    as_object,
-    as_text,
     estimate_tokens,
+    expect_count,
+    expect_list,
+    expect_object,
+    expect_text,
     split_attachments,
 )
 from mcp_tui.demo.pace import End, Speech, Token, seed_of
@@ -63,22 +64,22 @@ def read(raw: bytes, version: str | None) -> Dialog:
     if not version:
         raise RefusedError("anthropic-version: header is required")
     try:
-        body = as_object(json.loads(raw), "body")
+        body = expect_object(json.loads(raw), "body")
     except (ValueError, RecursionError) as error:
         raise RefusedError(f"The request body is not valid JSON: {error}") from error
-    model = as_text(body.get("model"), "model")
+    model = expect_text(body.get("model"), "model")
     if model not in ANTHROPIC_MODELS:
         raise RefusedError(f"model: {model}", kind="not_found")
-    limit = as_count(body.get("max_tokens"), "max_tokens")
+    limit = expect_count(body.get("max_tokens"), "max_tokens")
     if body.get("system") is not None:
         _text(body["system"], "system")
-    messages = [as_object(m, f"messages.{n}") for n, m in enumerate(as_list(body.get("messages"), "messages"))]
+    messages = [expect_object(m, f"messages.{n}") for n, m in enumerate(expect_list(body.get("messages"), "messages"))]
     if not messages:
         raise RefusedError("messages: at least one message is required")
     if messages[0].get("role") != "user":
         raise RefusedError('messages: first message must use the "user" role')
     thinking = body.get("thinking")
-    thinks = not isinstance(thinking, dict) or cast(JsonObject, thinking).get("type") != "disabled"
+    thinks = not is_object(thinking) or thinking.get("type") != "disabled"
     turn = _Turn()
     for number, message in enumerate(messages):
         turn.take(message, f"messages.{number}")
@@ -86,7 +87,7 @@ def read(raw: bytes, version: str | None) -> Dialog:
     if thinks:
         turn.check_thinking()
     choice = body.get("tool_choice")
-    no_tools = isinstance(choice, dict) and cast(JsonObject, choice).get("type") == "none"
+    no_tools = is_object(choice) and choice.get("type") == "none"
     tools = _tools(body.get("tools"))
     return Dialog(
         model=model,
@@ -106,27 +107,26 @@ def _tools(value: Any) -> tuple[OfferedTool, ...]:
     if value is None:
         return ()
     found: list[OfferedTool] = []
-    for number, item in enumerate(as_list(value, "tools")):
+    for number, item in enumerate(expect_list(value, "tools")):
         where = f"tools.{number}"
-        tool = as_object(item, where)
-        name = as_text(tool.get("name"), f"{where}.name")
+        tool = expect_object(item, where)
+        name = expect_text(tool.get("name"), f"{where}.name")
         if _TOOL_NAME.fullmatch(name) is None:
             raise RefusedError(f"{where}.custom.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'")
         if any(known.name == name for known in found):
             raise RefusedError("tools: Tool names must be unique.")
-        schema = as_object(tool.get("input_schema"), f"{where}.custom.input_schema")
+        schema = expect_object(tool.get("input_schema"), f"{where}.custom.input_schema")
         if schema.get("type") != "object":
             raise RefusedError(f"{where}.custom.input_schema.type: Input should be 'object'")
-        description = tool.get("description")
-        found.append(OfferedTool(name, description if isinstance(description, str) else "", schema))
+        found.append(OfferedTool(name, as_text(tool.get("description")), schema))
     return tuple(found)
 
 
 def _text(content: Any, where: str) -> str:
     if isinstance(content, str):
         return content
-    parts = [as_object(item, f"{where}.{n}") for n, item in enumerate(as_list(content, where))]
-    return "\n".join(as_text(part.get("text"), f"{where}.{n}.text") for n, part in enumerate(parts))
+    parts = [expect_object(item, f"{where}.{n}") for n, item in enumerate(expect_list(content, where))]
+    return "\n".join(expect_text(part.get("text"), f"{where}.{n}.text") for n, part in enumerate(parts))
 
 
 class _Turn:
@@ -147,7 +147,9 @@ class _Turn:
         content = message.get("content")
         if isinstance(content, str):
             content = [{"type": "text", "text": content}]
-        blocks = [as_object(b, f"{where}.content.{n}") for n, b in enumerate(as_list(content, f"{where}.content"))]
+        blocks = [
+            expect_object(b, f"{where}.content.{n}") for n, b in enumerate(expect_list(content, f"{where}.content"))
+        ]
         if not blocks:
             raise RefusedError(f"{where}: content must not be empty")
         if role == "user":
@@ -176,13 +178,13 @@ class _Turn:
         for number, block in enumerate(blocks):
             match block.get("type"):
                 case "text":
-                    texts.append(as_text(block.get("text"), f"{where}.{number}.text"))
+                    texts.append(expect_text(block.get("text"), f"{where}.{number}.text"))
                 case "tool_result":
                     if texts:
                         raise RefusedError(f"{where}.{number}: `tool_result` blocks must come before other content")
                     self._result(block, f"{where}.{number}")
                 case "image" | "document":
-                    as_object(block.get("source"), f"{where}.{number}.source")
+                    expect_object(block.get("source"), f"{where}.{number}.source")
                 case kind:
                     raise RefusedError(f"{where}.{number}: Input tag '{kind}' is not expected here")
         self.check_answered()
@@ -192,7 +194,7 @@ class _Turn:
             self._unthought = None
 
     def _result(self, block: JsonObject, where: str) -> None:
-        call_id = as_text(block.get("tool_use_id"), f"{where}.tool_use_id")
+        call_id = expect_text(block.get("tool_use_id"), f"{where}.tool_use_id")
         call = self._open.pop(call_id, None)
         if call is None:
             raise RefusedError(
@@ -202,10 +204,10 @@ class _Turn:
         content = block.get("content")
         texts: list[str] = [content] if isinstance(content, str) else []
         images = 0
-        for number, item in enumerate([] if content is None or texts else as_list(content, f"{where}.content")):
-            part = as_object(item, f"{where}.content.{number}")
+        for number, item in enumerate([] if content is None or texts else expect_list(content, f"{where}.content")):
+            part = expect_object(item, f"{where}.content.{number}")
             if part.get("type") == "text":
-                texts.append(as_text(part.get("text"), f"{where}.content.{number}.text"))
+                texts.append(expect_text(part.get("text"), f"{where}.content.{number}.text"))
             elif part.get("type") == "image":
                 images += 1
         self.steps[-1].append(Outcome(call[0], call[1], "\n".join(texts), block.get("is_error") is True, images))
@@ -217,22 +219,22 @@ class _Turn:
         for number, block in enumerate(blocks):
             match block.get("type"):
                 case "text":
-                    if not as_text(block.get("text"), f"{where}.{number}.text").strip():
+                    if not expect_text(block.get("text"), f"{where}.{number}.text").strip():
                         raise RefusedError(f"{where}.{number}: text content blocks must contain non-whitespace text")
                 case "thinking":
-                    said = as_text(block.get("thinking"), f"{where}.{number}.thinking")
+                    said = expect_text(block.get("thinking"), f"{where}.{number}.thinking")
                     if block.get("signature") != signature_of(said):
                         raise RefusedError(f"{where}.{number}: Invalid `signature` in `thinking` block")
                 case "tool_use":
-                    call_id = as_text(block.get("id"), f"{where}.{number}.id")
-                    name = as_text(block.get("name"), f"{where}.{number}.name")
-                    self._open[call_id] = (name, as_object(block.get("input"), f"{where}.{number}.input"))
+                    call_id = expect_text(block.get("id"), f"{where}.{number}.id")
+                    name = expect_text(block.get("name"), f"{where}.{number}.name")
+                    self._open[call_id] = (name, expect_object(block.get("input"), f"{where}.{number}.input"))
                     self._opened_at = where.removesuffix(".content")
                     # Calls of another model, from before the column changed its model, never had thinking.
                     if call_id.startswith(_CALL_PREFIX) and not thought:
                         self._unthought = f"{where}.0"
                 case "redacted_thinking":
-                    as_text(block.get("data"), f"{where}.{number}.data")
+                    expect_text(block.get("data"), f"{where}.{number}.data")
                 case kind:
                     raise RefusedError(f"{where}.{number}: Input tag '{kind}' is not expected here")
         if self._open:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import is_integer, is_list, is_object
 from mcp_tui.core.types import JsonObject
 
 _ATTACHED = re.compile(r"\[attached resource (\w+): .*?\[end of attached resource \1\]", re.DOTALL)
@@ -94,25 +95,25 @@ def estimate_tokens(raw_chars: int) -> int:
     return max(1, raw_chars // 4)
 
 
-def as_object(value: Any, where: str) -> JsonObject:
-    if not isinstance(value, dict):
+def expect_object(value: Any, where: str) -> JsonObject:
+    if not is_object(value):
         raise RefusedError(f"{where}: expected an object", param=where)
-    return cast(JsonObject, value)
+    return value
 
 
-def as_list(value: Any, where: str) -> list[Any]:
-    if not isinstance(value, list):
+def expect_list(value: Any, where: str) -> list[Any]:
+    if not is_list(value):
         raise RefusedError(f"{where}: expected an array", param=where)
-    return cast(list[Any], value)
+    return value
 
 
-def as_text(value: Any, where: str) -> str:
+def expect_text(value: Any, where: str) -> str:
     if not isinstance(value, str):
         raise RefusedError(f"{where}: expected a string", param=where)
     return value
 
 
-def as_count(value: Any, where: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+def expect_count(value: Any, where: str) -> int:
+    if not is_integer(value) or value < 1:
         raise RefusedError(f"{where}: expected an integer of at least 1", param=where)
     return value

@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
+from mcp_tui.core.json_values import as_object, is_list, is_number, is_object
 from mcp_tui.core.types import JsonObject
 from mcp_tui.demo.dialog import Outcome
 from mcp_tui.demo.prompt import tidy
@@ -61,7 +62,7 @@ def data_of(text: str) -> JsonObject | None:
             value, _ = json.JSONDecoder().raw_decode(text)
         except (ValueError, RecursionError):
             return None
-    return cast(JsonObject, value) if isinstance(value, dict) else None
+    return value if is_object(value) else None
 
 
 def denied(outcome: Outcome) -> bool:
@@ -74,7 +75,7 @@ def number_of(outcome: Outcome) -> float | None:
         return None
     data = data_of(outcome.text)
     if data is not None:
-        values = [value for value in data.values() if isinstance(value, int | float) and not isinstance(value, bool)]
+        values = [value for value in data.values() if is_number(value)]
         return float(values[0]) if len(values) == 1 else None
     found = _NUMBER.findall(outcome.text)
     return float(found[-1]) if found else None
@@ -113,12 +114,11 @@ def _log_rows(text: str) -> list[tuple[str, str, str, str]]:
     """(time, level, service, message) of text lines or of `entries` in JSON."""
     data = data_of(text)
     entries = data.get("entries") if data is not None else None
-    if isinstance(entries, list):
+    if is_list(entries):
         found: list[tuple[str, str, str, str]] = []
-        for entry in cast(list[Any], entries):
-            if isinstance(entry, dict):
-                fields = cast(JsonObject, entry)
-                row = [fields.get(key) for key in ("time", "level", "service", "message")]
+        for entry in entries:
+            if is_object(entry):
+                row = [entry.get(key) for key in ("time", "level", "service", "message")]
                 if all(isinstance(value, str) for value in row):
                     found.append(cast(tuple[str, str, str, str], tuple(row)))
         return found
@@ -128,15 +128,15 @@ def _log_rows(text: str) -> list[tuple[str, str, str, str]]:
 def metric_finding(outcome: Outcome) -> MetricFinding | None:
     data = None if outcome.is_error else data_of(outcome.text)
     series = data.get("series") if data is not None else None
-    if data is None or not isinstance(series, list):
+    if data is None or not is_list(series):
         return None
     found: list[tuple[str, tuple[float, ...]]] = []
-    for entry in cast(list[Any], series):
-        fields = cast(JsonObject, entry) if isinstance(entry, dict) else {}
+    for entry in series:
+        fields = as_object(entry)
         points, group = fields.get("points"), fields.get("group")
-        if isinstance(points, list):
-            numbers = tuple(float(p) for p in cast(list[Any], points) if isinstance(p, int | float))
-            label = " ".join(map(str, cast(JsonObject, group).values())) if isinstance(group, dict) else ""
+        if is_list(points):
+            numbers = tuple(float(p) for p in points if isinstance(p, int | float))
+            label = " ".join(map(str, group.values())) if is_object(group) else ""
             if numbers:
                 found.append((label or "all", numbers))
     if not found:

@@ -6,8 +6,9 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import as_object, as_text, is_object
 from mcp_tui.core.types import JsonObject
 from mcp_tui.demo import OPENAI_CHAT_MODELS
 from mcp_tui.demo.dialog import (
@@ -15,11 +16,11 @@ from mcp_tui.demo.dialog import (
     OfferedTool,
     Outcome,
     RefusedError,
-    as_count,
-    as_list,
-    as_object,
-    as_text,
     estimate_tokens,
+    expect_count,
+    expect_list,
+    expect_object,
+    expect_text,
     split_attachments,
 )
 from mcp_tui.demo.pace import End, Speech, Token, seed_of
@@ -58,17 +59,17 @@ def error_body(error: RefusedError) -> tuple[int, JsonObject]:
 def read(raw: bytes) -> Dialog:
     """RefusedError for whatever a strict server of this format refuses, a missing tool result included."""
     try:
-        body = as_object(json.loads(raw), "body")
+        body = expect_object(json.loads(raw), "body")
     except (ValueError, RecursionError) as error:
         raise RefusedError(f"We could not parse the JSON body of your request: {error}") from error
-    model = as_text(body.get("model"), "model")
+    model = expect_text(body.get("model"), "model")
     if model not in OPENAI_CHAT_MODELS:
         raise RefusedError(
             f"The model `{model}` does not exist or you do not have access to it.",
             kind="not_found",
             code="model_not_found",
         )
-    messages = [as_object(m, f"messages[{n}]") for n, m in enumerate(as_list(body.get("messages"), "messages"))]
+    messages = [expect_object(m, f"messages[{n}]") for n, m in enumerate(expect_list(body.get("messages"), "messages"))]
     if not messages:
         raise RefusedError("Invalid 'messages': empty array.", param="messages", code="empty_array")
     turn = _Turn()
@@ -85,9 +86,9 @@ def read(raw: bytes) -> Dialog:
         tools=() if body.get("tool_choice") == "none" else _tools(body.get("tools")),
         messages=len(messages),
         input_tokens=estimate_tokens(len(raw)),
-        max_tokens=None if limit is None else as_count(limit, "max_completion_tokens"),
+        max_tokens=None if limit is None else expect_count(limit, "max_completion_tokens"),
         stream=body.get("stream") is True,
-        include_usage=isinstance(options, dict) and cast(JsonObject, options).get("include_usage") is True,
+        include_usage=is_object(options) and options.get("include_usage") is True,
         reasoning=body.get("reasoning_effort") != "none",
     )
 
@@ -95,7 +96,7 @@ def read(raw: bytes) -> Dialog:
 def _tools(value: Any) -> tuple[OfferedTool, ...]:
     if value is None:
         return ()
-    items = as_list(value, "tools")
+    items = expect_list(value, "tools")
     if len(items) > _MAX_TOOLS:
         raise RefusedError(
             f"Invalid 'tools': array too long. Expected an array with maximum length {_MAX_TOOLS}, "
@@ -106,8 +107,8 @@ def _tools(value: Any) -> tuple[OfferedTool, ...]:
     found: list[OfferedTool] = []
     for number, item in enumerate(items):
         where = f"tools[{number}].function"
-        function = as_object(as_object(item, f"tools[{number}]").get("function"), where)
-        name = as_text(function.get("name"), f"{where}.name")
+        function = expect_object(expect_object(item, f"tools[{number}]").get("function"), where)
+        name = expect_text(function.get("name"), f"{where}.name")
         if len(name) > 64 or _TOOL_NAME.fullmatch(name) is None:
             raise RefusedError(
                 f"Invalid '{where}.name': string does not match pattern. Expected a string of at most 64 "
@@ -120,8 +121,8 @@ def _tools(value: Any) -> tuple[OfferedTool, ...]:
         found.append(
             OfferedTool(
                 name,
-                description if isinstance(description, str) else "",
-                as_object(schema, f"{where}.parameters") if schema is not None else {},
+                as_text(description),
+                expect_object(schema, f"{where}.parameters") if schema is not None else {},
             )
         )
     return tuple(found)
@@ -138,7 +139,7 @@ class _Turn:
         self._before = ""
 
     def take(self, message: JsonObject, where: str) -> None:
-        role = as_text(message.get("role"), f"{where}.role")
+        role = expect_text(message.get("role"), f"{where}.role")
         if role != "tool":
             self.check_answered()
         match role:
@@ -185,20 +186,20 @@ class _Turn:
         if calls is None:
             return
         self.steps.append([])
-        for number, item in enumerate(as_list(calls, f"{where}.tool_calls")):
+        for number, item in enumerate(expect_list(calls, f"{where}.tool_calls")):
             place = f"{where}.tool_calls[{number}]"
-            call = as_object(item, place)
-            function = as_object(call.get("function"), f"{place}.function")
-            arguments = as_text(function.get("arguments"), f"{place}.function.arguments")
-            self._open[as_text(call.get("id"), f"{place}.id")] = (
-                as_text(function.get("name"), f"{place}.function.name"),
+            call = expect_object(item, place)
+            function = expect_object(call.get("function"), f"{place}.function")
+            arguments = expect_text(function.get("arguments"), f"{place}.function.arguments")
+            self._open[expect_text(call.get("id"), f"{place}.id")] = (
+                expect_text(function.get("name"), f"{place}.function.name"),
                 _arguments(arguments),
             )
         if not self._open:
             raise RefusedError(f"Invalid '{where}.tool_calls': empty array.", param=where, code="empty_array")
 
     def _result(self, message: JsonObject, where: str) -> None:
-        call_id = as_text(message.get("tool_call_id"), f"{where}.tool_call_id")
+        call_id = expect_text(message.get("tool_call_id"), f"{where}.tool_call_id")
         call = self._open.pop(call_id, None)
         if call is None:
             raise RefusedError(
@@ -217,7 +218,7 @@ def _arguments(text: str) -> JsonObject:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return cast(JsonObject, value) if isinstance(value, dict) else {}
+    return as_object(value)
 
 
 def _parts(content: Any, where: str) -> tuple[str, int]:
@@ -226,13 +227,13 @@ def _parts(content: Any, where: str) -> tuple[str, int]:
         return content, 0
     texts: list[str] = []
     images = 0
-    for number, item in enumerate(as_list(content, where)):
-        part = as_object(item, f"{where}[{number}]")
+    for number, item in enumerate(expect_list(content, where)):
+        part = expect_object(item, f"{where}[{number}]")
         match part.get("type"):
             case "text":
-                texts.append(as_text(part.get("text"), f"{where}[{number}].text"))
+                texts.append(expect_text(part.get("text"), f"{where}[{number}].text"))
             case "image_url":
-                as_text(as_object(part.get("image_url"), f"{where}[{number}].image_url").get("url"), where)
+                expect_text(expect_object(part.get("image_url"), f"{where}[{number}].image_url").get("url"), where)
                 images += 1
             case kind:
                 raise RefusedError(

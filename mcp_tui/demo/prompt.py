@@ -23,8 +23,9 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
 
 _NUMBER = re.compile(r"(?<![\w.-])-?\d+(?:\.\d+)?(?![\w-])")
@@ -157,8 +158,8 @@ def given_arguments(text: str) -> JsonObject:
             value, _ = json.JSONDecoder().raw_decode(text[start:])
         except (ValueError, RecursionError):
             value = None
-        if isinstance(value, dict):
-            return cast(JsonObject, value)
+        if is_object(value):
+            return value
     return {key: _scalar(value) for key, value in _PAIR.findall(text)}
 
 

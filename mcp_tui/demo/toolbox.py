@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
+from mcp_tui.core.json_values import as_object, is_list, is_object, texts
 from mcp_tui.core.types import JsonObject
 from mcp_tui.demo.dialog import OfferedTool
 from mcp_tui.demo.prompt import Prompt, given_arguments, quoted, tidy
@@ -126,33 +127,24 @@ def fill_named(tool: OfferedTool, prompt: Prompt) -> JsonObject | None:
 def mentioned_choice(schema: JsonObject, key: str, text: str) -> str | None:
     """The enum value of property `key` whose words the text mentions best, or None."""
     choices = _properties(schema).get(key, {}).get("enum")
-    if not isinstance(choices, list):
+    if not is_list(choices):
         return None
     said = set(words_of(text))
-    scored = [
-        (len(said.intersection(words_of(choice))), choice)
-        for choice in cast(list[Any], choices)
-        if isinstance(choice, str)
-    ]
+    scored = [(len(said.intersection(words_of(choice))), choice) for choice in choices if isinstance(choice, str)]
     best = max(scored, key=lambda pair: pair[0], default=(0, ""))
     return best[1] if best[0] else None
 
 
 def _properties(schema: JsonObject) -> dict[str, JsonObject]:
     value = schema.get("properties")
-    if not isinstance(value, dict):
+    if not is_object(value):
         return {}
-    entries = cast(dict[str, Any], value).items()
-    return {key: _object_or_empty(entry) for key, entry in entries}
-
-
-def _object_or_empty(value: Any) -> JsonObject:
-    return cast(JsonObject, value) if isinstance(value, dict) else {}
+    entries = value.items()
+    return {key: as_object(entry) for key, entry in entries}
 
 
 def _required(schema: JsonObject) -> list[str]:
-    value = schema.get("required")
-    return [key for key in cast(list[Any], value) if isinstance(key, str)] if isinstance(value, list) else []
+    return texts(schema.get("required"))
 
 
 class _Filler:
@@ -173,17 +165,17 @@ class _Filler:
             if keyword in schema:
                 return schema[keyword]
         choices = schema.get("enum")
-        if isinstance(choices, list) and choices:
-            return self._choice(cast(list[Any], choices))
+        if is_list(choices) and choices:
+            return self._choice(choices)
         for keyword in ("anyOf", "oneOf"):
             options = schema.get(keyword)
-            if isinstance(options, list):
-                branches = [_object_or_empty(option) for option in cast(list[Any], options)]
+            if is_list(options):
+                branches = [as_object(option) for option in options]
                 found = (self.value(key, branch, depth + 1) for branch in branches)
                 return next((value for value in found if not isinstance(value, _Unknown)), UNKNOWN)
         kind = schema.get("type")
-        if isinstance(kind, list):
-            kind = next((name for name in cast(list[Any], kind) if name != "null"), "null")
+        if is_list(kind):
+            kind = next((name for name in kind if name != "null"), "null")
         match kind:
             case "string":
                 return self._string(key, schema)
@@ -206,10 +198,10 @@ class _Filler:
             return schema
         node: Any = self._root
         for part in reference[2:].split("/"):
-            if not isinstance(node, dict):
+            if not is_object(node):
                 return {}
-            node = cast(JsonObject, node).get(part.replace("~1", "/").replace("~0", "~"))
-        return _object_or_empty(node)
+            node = node.get(part.replace("~1", "/").replace("~0", "~"))
+        return as_object(node)
 
     def _choice(self, choices: list[Any]) -> Any:
         low = self._prompt.text.lower()
@@ -251,7 +243,7 @@ class _Filler:
         return int(value) if whole else tidy(value)
 
     def _array(self, key: str, schema: JsonObject, depth: int) -> Any:
-        item = _object_or_empty(schema.get("items"))
+        item = as_object(schema.get("items"))
         least = schema.get("minItems")
         wanted = least if isinstance(least, int) else 0
         if item.get("type") in ("number", "integer"):

@@ -7,10 +7,11 @@ calls is taken from their results.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import as_list, is_list, is_object, objects
 from mcp_tui.core.types import JsonObject
 from mcp_tui.demo.dialog import OfferedTool, Outcome
 from mcp_tui.demo.evidence import code, data_of, log_finding, one_line
@@ -151,15 +152,13 @@ def known_issue(outcomes: Outcomes) -> KnownIssue | None:
     wanted = set(_telling(found.message)) if found is not None else set[str]()
     best: tuple[float, KnownIssue] | None = None
     for one in _of(outcomes, "search_issues", "list_issues"):
-        issues = (data_of(one.text) or {}).get("issues")
-        for issue in cast(list[Any], issues) if isinstance(issues, list) else []:
-            if not isinstance(issue, dict):
+        for issue in as_list((data_of(one.text) or {}).get("issues")):
+            if not is_object(issue):
                 continue
-            fields = cast(JsonObject, issue)
-            title = str(fields.get("title", ""))
+            title = str(issue.get("title", ""))
             share = len(wanted.intersection(words_of(title))) / max(1, len(wanted))
             if share >= _SHARED_WORDS and (best is None or share > best[0]):
-                best = share, KnownIssue(str(fields.get("number", "?")), title, str(fields.get("url", "")))
+                best = share, KnownIssue(str(issue.get("number", "?")), title, str(issue.get("url", "")))
     return best[1] if best is not None else None
 
 
@@ -184,8 +183,8 @@ def _figures(outcomes: Outcomes) -> str:
     """The rows of the last query in words."""
     for one in reversed(_of(outcomes, "query")):
         rows = (data_of(one.text) or {}).get("rows")
-        if isinstance(rows, list):
-            shown = [" ".join(str(cell) for cell in row) for row in _lists(cast(list[Any], rows))]
+        if is_list(rows):
+            shown = [" ".join(str(cell) for cell in row) for row in rows if is_list(row)]
             return one_line(", ".join(shown[:6]), 160)
     return ""
 
@@ -196,12 +195,7 @@ def _telling(message: str) -> list[str]:
 
 
 def _texts(value: Any, key: str) -> list[str]:
-    items = cast(list[Any], value) if isinstance(value, list) else []
-    return [str(cast(JsonObject, item).get(key, "")) for item in items if isinstance(item, dict)]
-
-
-def _lists(rows: Iterable[Any]) -> list[list[Any]]:
-    return [row for row in rows if isinstance(row, list)]  # pyright: ignore[reportUnknownVariableType]  decoded JSON
+    return [str(item.get(key, "")) for item in objects(value)]
 
 
 def _quoted(name: str) -> str:

@@ -12,8 +12,9 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import as_list, is_object
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.output_cap import capped, stated_cap
 from mcp_tui.providers.provider_error import ErrorBody
@@ -131,9 +132,9 @@ def _names(reason: ErrorBody, path: str) -> bool:
 def _holds(body: JsonObject, path: str) -> bool:
     value: Any = body
     for step in path.split("."):
-        if not isinstance(value, dict) or step not in value:
+        if not is_object(value) or step not in value:
             return False
-        value = cast("JsonObject", value)[step]
+        value = value[step]
     return True
 
 
@@ -145,9 +146,9 @@ def _without(body: JsonObject, path: str) -> JsonObject:
     """Objects that become empty go too."""
     head, _, rest = path.partition(".")
     inner: Any = body.get(head)
-    if rest and isinstance(inner, dict) and (left := _without(cast("JsonObject", inner), rest)):
+    if rest and is_object(inner) and (left := _without(inner, rest)):
         return {**body, head: left}
-    if rest and not isinstance(inner, dict):
+    if rest and not is_object(inner):
         return body
     return _less(body, head)
 
@@ -213,8 +214,7 @@ def short_id(call_id: str) -> str:
 
 
 def _objects(body: JsonObject, key: str) -> list[JsonObject]:
-    value: Any = body.get(key)
-    return cast("list[JsonObject]", value) if isinstance(value, list) else []
+    return as_list(body.get(key))
 
 
 def _less(body: JsonObject, name: str) -> JsonObject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 from mcp_tui.core.chat import (
@@ -20,6 +20,7 @@ from mcp_tui.core.chat import (
     ToolCallBlock,
     ToolResultBlock,
 )
+from mcp_tui.core.json_values import as_object
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.anthropic_reply import FORMAT, AnthropicReply
 from mcp_tui.providers.call_arguments import replayed_arguments
@@ -65,7 +66,7 @@ class AnthropicMessages:
         for _ in range(_MAX_PAGES):
             page: object = await connection.get_json(f"/v1/models?limit=1000{after}", timeout_s=timeout_s)
             found |= {model.id: model for model in listed_models(page)}
-            fields = cast("JsonObject", page) if isinstance(page, dict) else {}
+            fields = as_object(page)
             last: Any = fields.get("last_id") if fields.get("has_more") is True else None
             if not isinstance(last, str):
                 break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 from mcp_tui.core.chat import (
     Block,
@@ -24,15 +24,14 @@ from mcp_tui.core.chat import (
     ToolCallStarted,
 )
 from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.json_values import as_list, as_object, as_text, count, is_object
 from mcp_tui.core.state import Usage
 from mcp_tui.core.text_buffer import Pieces
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.call_arguments import parse_arguments
 from mcp_tui.providers.endings import broken_off, incomplete
-from mcp_tui.providers.figures import count
 from mcp_tui.providers.provider_error import ErrorBody, Subject, error_body, error_info
 from mcp_tui.providers.request_stream import decode_event
-from mcp_tui.providers.shapes import object_of, text_of
 from mcp_tui.providers.sse import SseEvent
 from mcp_tui.providers.surrogates import SurrogateJoiner, encodable, encodable_json
 
@@ -57,7 +56,7 @@ class _Open:
         self.type = str(block.get("type"))
         self.call_key = call_key
         self.call_id = call_id
-        self.begun = text_of(block.get("text") or block.get("thinking"))
+        self.begun = as_text(block.get("text") or block.get("thinking"))
         """What stood in the start event."""
         self.text = Pieces()
         self.json = Pieces()
@@ -96,36 +95,35 @@ class AnthropicReply:
 
     def feed(self, event: SseEvent) -> Iterator[ChatEvent]:
         decoded = decode_event(event)
-        if not isinstance(decoded, dict):
+        if not is_object(decoded):
             if event.name == "error":
                 self._fail(ErrorBody(event.data))
             return
-        data = cast("JsonObject", decoded)
-        kind = data.get("type") or event.name
+        kind = decoded.get("type") or event.name
         match kind:
             case "message_start":
                 # A second one: a gateway began again. What came before is not part of the answer.
                 self._reset()
-                self._start(object_of(data.get("message")))
+                self._start(as_object(decoded.get("message")))
             case "content_block_start":
-                yield from self._start_block(_index(data), object_of(data.get("content_block")))
+                yield from self._start_block(_index(decoded), as_object(decoded.get("content_block")))
             case "content_block_delta":
-                yield from self._delta(_index(data), object_of(data.get("delta")))
+                yield from self._delta(_index(decoded), as_object(decoded.get("delta")))
             case "content_block_stop":
-                if block := self._by_index.get(_index(data)):
+                if block := self._by_index.get(_index(decoded)):
                     block.stopped = True
                     yield from self._flush(block)
             case "message_delta":
-                delta = object_of(data.get("delta"))
-                self._stop_raw = encodable(text_of(delta.get("stop_reason"))) or self._stop_raw
-                self._stop_details = object_of(delta.get("stop_details")) or self._stop_details
-                self._counted = self._counted or bool(object_of(data.get("usage")))
-                self._note_usage(object_of(data.get("usage")))
+                delta = as_object(decoded.get("delta"))
+                self._stop_raw = encodable(as_text(delta.get("stop_reason"))) or self._stop_raw
+                self._stop_details = as_object(delta.get("stop_details")) or self._stop_details
+                self._counted = self._counted or bool(as_object(decoded.get("usage")))
+                self._note_usage(as_object(decoded.get("usage")))
             case "message_stop":
                 self._done = True
             case _:
-                if kind == "error" or "error" in data:
-                    self._fail(error_body(data) or ErrorBody(event.data))
+                if kind == "error" or "error" in decoded:
+                    self._fail(error_body(decoded) or ErrorBody(event.data))
 
     def close(self) -> Iterator[ChatEvent]:
         for block in self._blocks:
@@ -135,7 +133,7 @@ class AnthropicReply:
         stop, error = self._stop(broken)
         refusal = ""
         if stop is StopReason.REFUSAL:
-            refusal = encodable(text_of(self._stop_details.get("explanation")))
+            refusal = encodable(as_text(self._stop_details.get("explanation")))
         return Finished(
             message=Message("assistant", tuple(self._finished_blocks(stop))),
             stop=stop,
@@ -153,9 +151,9 @@ class AnthropicReply:
         self._done = True
 
     def _start(self, message: JsonObject) -> None:
-        self._model = encodable(text_of(message.get("model")))
-        self._id = encodable(text_of(message.get("id")))
-        self._note_usage(object_of(message.get("usage")))
+        self._model = encodable(as_text(message.get("model")))
+        self._id = encodable(as_text(message.get("id")))
+        self._note_usage(as_object(message.get("usage")))
 
     def _note_usage(self, usage: JsonObject) -> None:
         self._usage |= {key: value for key, value in usage.items() if value is not None}
@@ -166,11 +164,11 @@ class AnthropicReply:
         self._by_index[index] = block  # a server that counts wrongly begins a new block all the same
         if block.type == "tool_use":
             block.call_key = len(self._call_ids)
-            block.call_id = encodable(text_of(raw.get("id")))
+            block.call_id = encodable(as_text(raw.get("id")))
             if not block.call_id or block.call_id in self._call_ids:
                 block.call_id = f"{block.call_id or 'toolu'}_{block.call_key}"
             self._call_ids.add(block.call_id)
-            yield ToolCallStarted(block.call_key, block.call_id, encodable(text_of(raw.get("name"))))
+            yield ToolCallStarted(block.call_key, block.call_id, encodable(as_text(raw.get("name"))))
         elif block.begun:
             yield from self._say(block, block.begun)
 
@@ -179,30 +177,29 @@ class AnthropicReply:
         if block is None:
             # Some servers leave content_block_start out.
             kinds = {"text_delta": "text", "thinking_delta": "thinking"}
-            kind = kinds.get(text_of(delta.get("type")))
+            kind = kinds.get(as_text(delta.get("type")))
             if kind is None:
                 return
             block = self._by_index[index] = _Open({"type": kind})
             self._blocks.append(block)
         match delta.get("type"):
             case "text_delta":
-                yield from self._say(block, text_of(delta.get("text")))
+                yield from self._say(block, as_text(delta.get("text")))
             case "thinking_delta":
-                yield from self._say(block, text_of(delta.get("thinking")))
+                yield from self._say(block, as_text(delta.get("thinking")))
             case "signature_delta":
-                block.raw["signature"] = text_of(delta.get("signature"))
+                block.raw["signature"] = as_text(delta.get("signature"))
             case "input_json_delta":
-                fragment = text_of(delta.get("partial_json"))
+                fragment = as_text(delta.get("partial_json"))
                 if fragment:
                     block.json.append(fragment)
                     if block.call_key is not None:
                         yield ToolCallDelta(block.call_key, encodable(fragment))
             case "citations_delta":
-                citations: Any = block.raw.get("citations")
-                listed = cast("list[Any]", citations) if isinstance(citations, list) else []
+                listed = as_list(block.raw.get("citations"))
                 block.raw["citations"] = [*listed, delta.get("citation")]
             case "compaction_delta":
-                block.raw["content"] = text_of(block.raw.get("content")) + text_of(delta.get("content"))
+                block.raw["content"] = as_text(block.raw.get("content")) + as_text(delta.get("content"))
             case _:
                 block.faithful = False
 
@@ -249,7 +246,7 @@ class AnthropicReply:
                 yield OpaqueBlock(self._opaque(whole))
 
     def _call(self, block: _Open, *, cut: bool) -> ToolCallBlock:
-        name = encodable(text_of(block.raw.get("name")))
+        name = encodable(as_text(block.raw.get("name")))
         raw = encodable(block.json.text)
         return ToolCallBlock(block.call_id, name, parse_arguments(raw, cut=cut), raw)
 
@@ -278,7 +275,7 @@ class AnthropicReply:
         read = count(usage.get("cache_read_input_tokens"))
         written = count(usage.get("cache_creation_input_tokens"))
         fresh = count(usage.get("input_tokens"))
-        details = object_of(usage.get("output_tokens_details"))
+        details = as_object(usage.get("output_tokens_details"))
         return Usage(
             input_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),
             output_tokens=count(usage.get("output_tokens")) if self._counted else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 from mcp_tui.core.chat import (
@@ -19,6 +19,7 @@ from mcp_tui.core.chat import (
     ToolCallBlock,
     ToolResultBlock,
 )
+from mcp_tui.core.json_values import as_object, objects
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.call_arguments import replayed_arguments
 from mcp_tui.providers.connection import Connection
@@ -29,7 +30,6 @@ from mcp_tui.providers.media import Media, counted, kind_of, plain_type
 from mcp_tui.providers.provider_error import Subject
 from mcp_tui.providers.quirks import Quirks
 from mcp_tui.providers.schemas import object_schemas
-from mcp_tui.providers.shapes import objects_of
 from mcp_tui.providers.tool_limit import check_tool_count
 
 MAX_TOOLS = 512
@@ -67,11 +67,10 @@ class Gemini:
         found: dict[str, ListedModel] = {}
         after = ""
         for _ in range(_MAX_PAGES):
-            page: object = await connection.get_json(f"/models?pageSize=1000{after}", timeout_s=timeout_s)
-            fields = cast("JsonObject", page) if isinstance(page, dict) else {}
+            fields = as_object(await connection.get_json(f"/models?pageSize=1000{after}", timeout_s=timeout_s))
             chatting = [
                 entry
-                for entry in objects_of(fields.get("models") or fields.get("data"))
+                for entry in objects(fields.get("models") or fields.get("data"))
                 if not isinstance(methods := entry.get("supportedGenerationMethods"), list)
                 or "generateContent" in methods
             ]

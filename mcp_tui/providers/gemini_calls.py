@@ -11,9 +11,9 @@ import re
 from itertools import pairwise
 from typing import Any, cast
 
+from mcp_tui.core.json_values import as_list, as_object, as_text, is_list, is_object
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.call_arguments import parse_arguments
-from mcp_tui.providers.shapes import object_of, text_of
 from mcp_tui.providers.surrogates import encodable, encodable_json
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[(?:'([^']*)'|\"([^\"]*)\")\]")
@@ -28,9 +28,9 @@ class GeminiCall:
     def __init__(self, key: int, call_id: str, part: JsonObject) -> None:
         self.key = key
         self.id = call_id
-        fields = object_of(part.get("functionCall"))
-        self.name = encodable(text_of(fields.get("name")))
-        self.given_id = text_of(fields.get("id"))
+        fields = as_object(part.get("functionCall"))
+        self.name = encodable(as_text(fields.get("name")))
+        self.given_id = as_text(fields.get("id"))
         self.open = False
         """More pieces follow."""
         self.part = dict(part)
@@ -42,18 +42,17 @@ class GeminiCall:
 
     def take(self, part: JsonObject) -> None:
         """The first piece or a further one."""
-        fields = object_of(part.get("functionCall"))
+        fields = as_object(part.get("functionCall"))
         self.open = fields.get("willContinue") is True
         for key, value in part.items():
             if key != "functionCall" and value is not None:
                 self.part[key] = value
         if fields.get("args") is not None:
             self._args = fields["args"]
-        pieces: Any = fields.get("partialArgs")
-        for piece in cast("list[object]", pieces) if isinstance(pieces, list) else []:
+        for piece in as_list(fields.get("partialArgs")):
             self._in_pieces = True
             try:
-                self._args = _placed(self._args, object_of(piece))
+                self._args = _placed(self._args, as_object(piece))
             except PathError:
                 self._broken = True
         self._in_pieces = self._in_pieces or self.open
@@ -81,7 +80,7 @@ class GeminiCall:
 
 def _placed(root: Any, piece: JsonObject) -> Any:
     """`root` with the piece's value at its place; a string goes on where one stands already."""
-    path = text_of(piece.get("jsonPath"))
+    path = as_text(piece.get("jsonPath"))
     if not path.startswith("$"):
         raise PathError(path)
     steps: list[str | int] = []
@@ -119,21 +118,19 @@ def _value(piece: JsonObject) -> Any:
 
 
 def _at(holder: Any, step: str | int) -> Any:
-    if isinstance(holder, dict) and isinstance(step, str):
-        return cast("JsonObject", holder).get(step)
-    if isinstance(holder, list) and isinstance(step, int):
-        items = cast("list[Any]", holder)
-        return items[step] if step < len(items) else None
+    if is_object(holder) and isinstance(step, str):
+        return holder.get(step)
+    if is_list(holder) and isinstance(step, int):
+        return holder[step] if step < len(holder) else None
     raise PathError(str(step))
 
 
 def _put(holder: Any, step: str | int, value: Any) -> None:
-    if isinstance(holder, dict) and isinstance(step, str):
-        cast("JsonObject", holder)[step] = value
-    elif isinstance(holder, list) and isinstance(step, int):
-        items = cast("list[Any]", holder)
-        if step > len(items):
+    if is_object(holder) and isinstance(step, str):
+        holder[step] = value
+    elif is_list(holder) and isinstance(step, int):
+        if step > len(holder):
             raise PathError(str(step))  # a far index must not fill the memory
-        items[step : step + 1] = [value]
+        holder[step : step + 1] = [value]
     else:
         raise PathError(str(step))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 from mcp_tui.core.chat import (
     Block,
@@ -27,15 +27,14 @@ from mcp_tui.core.chat import (
     ToolCallStarted,
 )
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.json_values import as_object, as_text, count, is_object, objects
 from mcp_tui.core.state import Usage
 from mcp_tui.core.text_buffer import Pieces
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.endings import broken_off, incomplete
-from mcp_tui.providers.figures import count
 from mcp_tui.providers.gemini_calls import GeminiCall
 from mcp_tui.providers.provider_error import ErrorBody, Subject, error_body, error_info
 from mcp_tui.providers.request_stream import decode_event
-from mcp_tui.providers.shapes import object_of, objects_of, text_of
 from mcp_tui.providers.sse import SseEvent
 from mcp_tui.providers.surrogates import SurrogateJoiner, encodable, encodable_json
 
@@ -113,9 +112,9 @@ class GeminiReply:
         if event.data == "[DONE]":  # gateways that treat all streams alike
             return self._out
         decoded: object = decode_event(event)
-        if isinstance(decoded, dict) and "error" not in decoded:
-            self._response(cast("JsonObject", decoded))
-        elif (error := error_body(cast("object", decoded))) is not None or event.name == "error":
+        if is_object(decoded) and "error" not in decoded:
+            self._response(decoded)
+        elif (error := error_body(decoded)) is not None or event.name == "error":
             self._error = error_info(self._subject, error or ErrorBody(event.data), status=None)
             self.done = True
         return self._out
@@ -151,28 +150,28 @@ class GeminiReply:
 
     def _response(self, response: JsonObject) -> None:
         if not (self._model and self._id):
-            self._model = self._model or encodable(text_of(response.get("modelVersion")))
-            self._id = self._id or encodable(text_of(response.get("responseId")))
+            self._model = self._model or encodable(as_text(response.get("modelVersion")))
+            self._id = self._id or encodable(as_text(response.get("responseId")))
         usage: Any = response.get("usageMetadata")
-        if isinstance(usage, dict):
+        if is_object(usage):
             # Cumulative, and corrected on the way; a chunk may leave figures out.
-            figures = cast("JsonObject", usage)
+            figures = usage
             if None in figures.values():
                 figures = {key: value for key, value in figures.items() if value is not None}
             self._usage.update(figures)
         if "promptFeedback" in response:
-            feedback = object_of(response["promptFeedback"])
-            self._blocked = encodable(text_of(feedback.get("blockReason"))) or self._blocked
-        for candidate in objects_of(response.get("candidates")):
+            feedback = as_object(response["promptFeedback"])
+            self._blocked = encodable(as_text(feedback.get("blockReason"))) or self._blocked
+        for candidate in objects(response.get("candidates")):
             if candidate.get("index") not in (0, None):
                 continue  # only one answer was asked for
             content: Any = candidate.get("content")
-            if isinstance(content, dict):
-                for part in objects_of(cast("JsonObject", content).get("parts")):
+            if is_object(content):
+                for part in objects(content.get("parts")):
                     self._part(part)
             if "finishReason" in candidate:
-                self._finish = encodable(text_of(candidate["finishReason"])) or self._finish
-                self._finish_message = encodable(text_of(candidate.get("finishMessage"))) or self._finish_message
+                self._finish = encodable(as_text(candidate["finishReason"])) or self._finish
+                self._finish_message = encodable(as_text(candidate.get("finishMessage"))) or self._finish_message
 
     def _part(self, part: JsonObject) -> None:
         said: Any = part.get("text")
@@ -197,7 +196,7 @@ class GeminiReply:
         self._out.append(ReasoningDelta(text) if thought else TextDelta(text))
 
     def _call(self, part: JsonObject) -> None:
-        name = text_of(part["functionCall"].get("name"))
+        name = as_text(part["functionCall"].get("name"))
         call = self._calls[-1] if self._calls and self._calls[-1].open and not name else None
         if call is not None:
             call.take(part)
@@ -211,7 +210,7 @@ class GeminiReply:
 
     def _new_id(self, part: JsonObject) -> str:
         """The id given, or one of our own: most answers have none."""
-        call_id = encodable(text_of(part["functionCall"].get("id")))
+        call_id = encodable(as_text(part["functionCall"].get("id")))
         if not call_id or call_id in self._call_ids:
             call_id = f"call_{uuid.uuid4().hex[:24]}"
         self._call_ids.add(call_id)

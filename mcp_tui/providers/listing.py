@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import amount, as_object, as_text, count, is_object, objects
 from mcp_tui.core.types import JsonObject
-from mcp_tui.providers.figures import amount, count
-from mcp_tui.providers.shapes import object_of, objects_of, text_of
 from mcp_tui.providers.surrogates import encodable
 
 
@@ -35,12 +34,12 @@ def listed_models(listing: object, *, prefix: str = "") -> tuple[ListedModel, ..
     prefix: taken off the names.
     """
     entries: object = listing
-    if isinstance(listing, dict):
-        fields = cast("JsonObject", listing)
+    if is_object(listing):
+        fields = listing
         entries = fields.get("data") or fields.get("models")
     found: dict[str, ListedModel] = {}
-    for fields in objects_of(entries):
-        name = text_of(fields.get("id")) or text_of(fields.get("name"))
+    for fields in objects(entries):
+        name = as_text(fields.get("id")) or as_text(fields.get("name"))
         if name:
             model = _model(encodable(name).removeprefix(prefix), fields)
             found.setdefault(model.id, model)
@@ -50,9 +49,9 @@ def listed_models(listing: object, *, prefix: str = "") -> tuple[ListedModel, ..
 def _model(name: str, fields: JsonObject) -> ListedModel:
     sizes = [count(fields.get(key)) for key in _CONTEXT]
     # llama.cpp: what it was started with, in `meta`, else what the model was made for.
-    meta = object_of(fields.get("meta"))
+    meta = as_object(fields.get("meta"))
     sizes += [count(meta.get("n_ctx")), count(meta.get("n_ctx_train"))]
-    price = object_of(fields.get("pricing"))
+    price = as_object(fields.get("pricing"))
     per_token = _per_token(price.get("prompt")), _per_token(price.get("completion"))  # OpenRouter
     per_mtok = amount(price.get("input")), amount(price.get("output"))  # Together
     tokens_in, tokens_out = per_mtok if None in per_token else per_token

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from mcp_tui.core.chat import Opaque, ToolCallBlock, ToolCallDelta, ToolCallStarted
+from mcp_tui.core.json_values import as_list, as_object, as_text, is_integer, is_object
 from mcp_tui.core.text_buffer import Pieces
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.call_arguments import is_whole, parse_arguments
-from mcp_tui.providers.shapes import text_of
 from mcp_tui.providers.surrogates import encodable
 
 
@@ -52,13 +52,12 @@ class CallAssembler:
 
     def feed(self, delta: JsonObject) -> Iterator[ToolCallStarted | ToolCallDelta]:
         """The events of one chunk's `delta`."""
-        listed: Any = delta.get("tool_calls")
-        fragments = cast("list[object]", listed) if isinstance(listed, list) else []
+        fragments = as_list(delta.get("tool_calls"))
         touched: set[int] = set()
         self._modern = self._modern or bool(fragments)
         for item in fragments:
-            if isinstance(item, dict):
-                yield from self._fragment(cast("JsonObject", item), touched)
+            if is_object(item):
+                yield from self._fragment(item, touched)
         legacy: Any = delta.get("function_call")
         if isinstance(legacy, dict) and not self._modern:
             yield from self._fragment({"index": -1, "function": legacy}, touched)
@@ -82,16 +81,15 @@ class CallAssembler:
         return tuple(blocks)
 
     def _fragment(self, item: JsonObject, touched: set[int]) -> Iterator[ToolCallStarted | ToolCallDelta]:
-        function_field: Any = item.get("function")
-        function = cast("JsonObject", function_field) if isinstance(function_field, dict) else {}
-        name = text_of(function.get("name"))
-        call_id = text_of(item.get("id"))
+        function = as_object(item.get("function"))
+        name = as_text(function.get("name"))
+        call_id = as_text(item.get("id"))
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
             arguments = json.dumps(arguments)
-        text = arguments if isinstance(arguments, str) else ""
+        text = as_text(arguments)
         index: Any = item.get("index")
-        if isinstance(index, bool) or not isinstance(index, int):
+        if not is_integer(index):
             index = None
         call = self._find(index, call_id, name, text, touched)
         if call is None:
@@ -104,8 +102,8 @@ class CallAssembler:
             call.given_id = call.given_id or call_id
             call.name = call.name or encodable(name)
         extra: Any = item.get("extra_content")
-        if isinstance(extra, dict):
-            call.extra = cast("JsonObject", extra)
+        if is_object(extra):
+            call.extra = extra
         if text:
             call.fragments.append(text)
         if call.started:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from mcp_tui.core.chat import (
     Block,
@@ -19,16 +19,16 @@ from mcp_tui.core.chat import (
     TextDelta,
 )
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.json_values import as_list, as_object, as_text, count, is_list, is_object, objects
 from mcp_tui.core.state import Usage
 from mcp_tui.core.text_buffer import Pieces
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.endings import broken_off, incomplete
-from mcp_tui.providers.figures import cost_usd, count
 from mcp_tui.providers.openai_calls import CallAssembler
 from mcp_tui.providers.provider_error import ErrorBody, Subject, error_body, error_info
 from mcp_tui.providers.quirks import Quirks
+from mcp_tui.providers.reported_cost import reported_cost_usd
 from mcp_tui.providers.request_stream import decode_event
-from mcp_tui.providers.shapes import object_of, text_of
 from mcp_tui.providers.sse import SseEvent
 from mcp_tui.providers.surrogates import SurrogateJoiner, encodable, encodable_json
 from mcp_tui.providers.think_tags import ThinkSplitter
@@ -87,12 +87,12 @@ class OpenAiChatReply:
         decoded: object = decode_event(event)
         if decoded is None and event.name != "error":
             return self._out
-        chunk = cast("JsonObject", decoded) if isinstance(decoded, dict) else None
+        chunk = decoded if is_object(decoded) else None
         if chunk is not None:
             self._chunk(chunk)
             if chunk.get("error") is None and chunk.get("object") == "chat.completion.chunk":
                 return self._out
-        error = error_body(cast("object", decoded))
+        error = error_body(decoded)
         if error is None and event.name == "error":
             error = ErrorBody(event.data)
         if error is not None:
@@ -128,7 +128,7 @@ class OpenAiChatReply:
             usage=usage_of(self._usage) if self._usage is not None else None,
             error=error,
             refusal="".join(self._refusal),
-            cost_usd=cost_usd(self._usage or {}),
+            cost_usd=reported_cost_usd(self._usage or {}),
             model=self._model,
             response_id=self._id,
             attempts=attempts,
@@ -136,39 +136,37 @@ class OpenAiChatReply:
 
     def _chunk(self, chunk: JsonObject) -> None:
         if not (self._model and self._id):
-            self._model = self._model or encodable(text_of(chunk.get("model")))
-            self._id = self._id or encodable(text_of(chunk.get("id")))
+            self._model = self._model or encodable(as_text(chunk.get("model")))
+            self._id = self._id or encodable(as_text(chunk.get("id")))
         if chunk.get("usage") or "x_groq" in chunk:
             self._note_usage(chunk)
-        choices: Any = chunk.get("choices")
-        for item in cast("list[object]", choices) if isinstance(choices, list) else ():
-            if not isinstance(item, dict):
+        for item in as_list(chunk.get("choices")):
+            if not is_object(item):
                 continue
-            choice = cast("JsonObject", item)
-            if choice.get("index") not in (0, None):
+            if item.get("index") not in (0, None):
                 continue  # only one answer was asked for
-            delta: Any = choice.get("delta")
-            if isinstance(delta, dict):
-                self._delta(cast("JsonObject", delta))
-            if choice.get("usage"):
+            delta: Any = item.get("delta")
+            if is_object(delta):
+                self._delta(delta)
+            if item.get("usage"):
                 self._note_usage(chunk)
             # Repeated in two or three chunks by OpenRouter.
-            finish: Any = choice.get("finish_reason")
+            finish: Any = item.get("finish_reason")
             if finish:
-                self._finish = encodable(text_of(finish)) or self._finish
+                self._finish = encodable(as_text(finish)) or self._finish
 
     def _note_usage(self, chunk: JsonObject) -> None:
         """The last usage that is not null counts; it may stand in every chunk, and in other places."""
         candidates: list[Any] = [chunk.get("usage")]
         groq: Any = chunk.get("x_groq")
-        if isinstance(groq, dict):
-            candidates.append(cast("JsonObject", groq).get("usage"))
-        choices: Any = chunk.get("choices")
-        if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-            candidates.append(cast("JsonObject", choices[0]).get("usage"))  # Moonshot
+        if is_object(groq):
+            candidates.append(groq.get("usage"))
+        choices = chunk.get("choices")
+        if is_list(choices) and choices and is_object(choices[0]):
+            candidates.append(choices[0].get("usage"))  # Moonshot
         for usage in candidates:
-            if isinstance(usage, dict) and usage:
-                self._usage = cast("JsonObject", usage)
+            if is_object(usage) and usage:
+                self._usage = usage
                 return
 
     def _delta(self, delta: JsonObject) -> None:
@@ -178,15 +176,15 @@ class OpenAiChatReply:
                 self._say_text(text)
             return
         thought = self._reasoning_in(delta)
-        text = text_of(content)
-        if isinstance(content, list):  # Mistral: parts, thinking and text mixed in one delta
-            thinking, text = _parts(cast("list[object]", content))
+        text = as_text(content)
+        if is_list(content):  # Mistral: parts, thinking and text mixed in one delta
+            thinking, text = _parts(content)
             thought += thinking
         if thought and (thought := self._reasoning_joiner.feed(thought)):
             self._say_reasoning(thought)
         if text and (text := self._text_joiner.feed(text)):
             self._say_text(text)
-        if refusal := encodable(text_of(delta.get("refusal"))):
+        if refusal := encodable(as_text(delta.get("refusal"))):
             self._refusal.append(refusal)
             self._out.append(RefusalDelta(refusal))
         if "tool_calls" in delta or "function_call" in delta:
@@ -194,17 +192,15 @@ class OpenAiChatReply:
 
     def _reasoning_in(self, delta: JsonObject) -> str:
         """The new reasoning; servers that send it under two names are counted once."""
-        details: Any = delta.get("reasoning_details")
-        listed = cast("list[object]", details) if isinstance(details, list) else []
-        entries = [cast("JsonObject", entry) for entry in listed if isinstance(entry, dict)]
+        entries = objects(delta.get("reasoning_details"))
         for entry in entries:
             self._add_detail(entry)
-        if content := text_of(delta.get("reasoning_content")):
+        if content := as_text(delta.get("reasoning_content")):
             self._reasoning_content.append(content)
             return content
-        if plain := text_of(delta.get("reasoning")):
+        if plain := as_text(delta.get("reasoning")):
             return plain
-        return "".join(text_of(entry.get("text")) or text_of(entry.get("summary")) for entry in entries)
+        return "".join(as_text(entry.get("text")) or as_text(entry.get("summary")) for entry in entries)
 
     def _add_detail(self, entry: JsonObject) -> None:
         """OpenRouter's reasoning_details: pieces with the same index and type are one entry."""
@@ -215,7 +211,7 @@ class OpenAiChatReply:
             return
         for key, value in entry.items():
             if key in ("text", "summary") and isinstance(value, str):
-                last[key] = text_of(last.get(key)) + value
+                last[key] = as_text(last.get(key)) + value
             elif value is not None:
                 last[key] = value
 
@@ -271,8 +267,8 @@ class OpenAiChatReply:
 
 def usage_of(usage: JsonObject) -> Usage:
     """Cached tokens are part of the input here, and reasoning part of the output."""
-    prompt = object_of(usage.get("prompt_tokens_details"))
-    completion = object_of(usage.get("completion_tokens_details"))
+    prompt = as_object(usage.get("prompt_tokens_details"))
+    completion = as_object(usage.get("completion_tokens_details"))
     tokens_in = count(usage.get("prompt_tokens"))
     tokens_out = count(usage.get("completion_tokens"))
     reasoning = count(completion.get("reasoning_tokens"))
@@ -289,13 +285,12 @@ def _parts(content: list[object]) -> tuple[str, str]:
     """(thinking, text) of a list of content parts."""
     thinking, text = "", ""
     for item in content:
-        part = object_of(item)
+        part = as_object(item)
         if part.get("type") == "thinking":
-            inner: object = part.get("thinking")
-            pieces = cast("list[object]", inner) if isinstance(inner, list) else []
-            thinking += text_of(part.get("thinking")) or "".join(
-                text_of(object_of(piece).get("text")) for piece in pieces
+            pieces = as_list(part.get("thinking"))
+            thinking += as_text(part.get("thinking")) or "".join(
+                as_text(as_object(piece).get("text")) for piece in pieces
             )
         elif part.get("type") == "text":
-            text += text_of(part.get("text"))
+            text += as_text(part.get("text"))
     return thinking, text

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from enum import Enum, auto
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import as_object, is_list, is_object, objects
 from mcp_tui.core.text_buffer import Pieces
 from mcp_tui.core.types import JsonObject
-from mcp_tui.providers.shapes import objects_of
 from mcp_tui.providers.surrogates import SurrogateJoiner, encodable
 
 
@@ -95,15 +95,15 @@ def texts_of(item: JsonObject) -> Iterator[tuple[Kind, int, str]]:
     """Every text in a whole item: (kind, index within the item, text)."""
     match item.get("type"):
         case "message":
-            for index, part in enumerate(objects_of(item.get("content"))):
+            for index, part in enumerate(objects(item.get("content"))):
                 if part.get("type") == "refusal":
                     yield Kind.REFUSAL, index, _text(part.get("refusal"))
                 else:
                     yield Kind.TEXT, index, _text(part.get("text"))
         case "reasoning":
-            for index, part in enumerate(objects_of(item.get("summary"))):
+            for index, part in enumerate(objects(item.get("summary"))):
                 yield Kind.SUMMARY, index, _text(part.get("text"))
-            for index, part in enumerate(objects_of(item.get("content"))):
+            for index, part in enumerate(objects(item.get("content"))):
                 yield Kind.REASONING, index, _text(part.get("text"))
         case "function_call":
             arguments = item.get("arguments")
@@ -122,12 +122,12 @@ def unpacked_parallel(item: JsonObject) -> tuple[tuple[str, str], ...]:
         packed: Any = json.loads(_text(item.get("arguments")))
     except (ValueError, RecursionError):
         return ()
-    uses: Any = cast("JsonObject", packed).get("tool_uses") if isinstance(packed, dict) else None
-    if not isinstance(uses, list):
+    uses: Any = packed.get("tool_uses") if is_object(packed) else None
+    if not is_list(uses):
         return ()
     calls: list[tuple[str, str]] = []
-    for use in cast("list[object]", uses):
-        fields = cast("JsonObject", use) if isinstance(use, dict) else {}
+    for use in uses:
+        fields = as_object(use)
         name, parameters = _text(fields.get("recipient_name")), fields.get("parameters", {})
         if not name or not isinstance(parameters, dict):
             return ()

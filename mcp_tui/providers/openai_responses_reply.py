@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 from mcp_tui.core.chat import (
     Block,
@@ -30,15 +30,15 @@ from mcp_tui.core.chat import (
     ToolCallStarted,
 )
 from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.json_values import as_object, as_text, count, is_object, objects
 from mcp_tui.core.state import Usage
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.call_arguments import parse_arguments
 from mcp_tui.providers.endings import broken_off, incomplete
-from mcp_tui.providers.figures import cost_usd, count
 from mcp_tui.providers.openai_items import TYPE_OF, Item, Kind, texts_of, unpacked_parallel
 from mcp_tui.providers.provider_error import ErrorBody, Subject, error_body, error_info
+from mcp_tui.providers.reported_cost import reported_cost_usd
 from mcp_tui.providers.request_stream import decode_event
-from mcp_tui.providers.shapes import object_of, objects_of, text_of
 from mcp_tui.providers.sse import SseEvent
 from mcp_tui.providers.surrogates import encodable, encodable_json
 
@@ -98,10 +98,9 @@ class OpenAiResponsesReply:
             self.done = self._said_done = True
             return self._out
         decoded = decode_event(event)
-        if isinstance(decoded, dict):
-            data = cast("JsonObject", decoded)
-            if not self._is_repeated(event, data.get("sequence_number")):
-                self._read(event, data)
+        if is_object(decoded):
+            if not self._is_repeated(event, decoded.get("sequence_number")):
+                self._read(event, decoded)
         elif event.name == "error":
             self._fail(ErrorBody(event.data))
         elif (error := error_body(decoded)) is not None:
@@ -113,7 +112,7 @@ class OpenAiResponsesReply:
         for item in self._items:
             self._flush(item)
             if item.type == "function_call" and item.call_key is None:
-                self._start(item, text_of(item.raw.get("name")))
+                self._start(item, as_text(item.raw.get("name")))
         return self._out
 
     def finished(self, attempts: int, broken: ErrorInfo | None) -> Finished:
@@ -126,7 +125,7 @@ class OpenAiResponsesReply:
             usage=usage_of(self._usage) if self._usage else None,
             error=error,
             refusal="".join(self._refusal),
-            cost_usd=cost_usd(self._usage or {}),
+            cost_usd=reported_cost_usd(self._usage or {}),
             model=self._model,
             response_id=self._id,
             attempts=attempts,
@@ -144,48 +143,48 @@ class OpenAiResponsesReply:
         return repeated
 
     def _read(self, event: SseEvent, data: JsonObject) -> None:
-        kind = text_of(data.get("type")) or event.name
+        kind = as_text(data.get("type")) or event.name
         if (part := _DELTAS.get(kind)) is not None:
-            self._say(self._item(data, part), part, _part_index(data), text_of(data.get("delta")))
+            self._say(self._item(data, part), part, _part_index(data), as_text(data.get("delta")))
         elif (whole := _WHOLES.get(kind)) is not None:
             part, field = whole
             self._complete(self._item(data, part), part, _part_index(data), data.get(field))
         elif kind == "response.output_item.added":
             self._add(data)
         elif kind == "response.output_item.done":
-            final = object_of(data.get("item"))
+            final = as_object(data.get("item"))
             known = self._known(data)
             fits = known is not None and known.type == final.get("type")
             self._finish_item(known if known is not None and fits else self._new(final, data), final)
         elif kind in _ENDS:
-            self._end(kind, object_of(data.get("response")))
+            self._end(kind, as_object(data.get("response")))
         elif kind == "error" or (not kind and "error" in data):
             self._fail(error_body(data) or ErrorBody(event.data))
         elif kind.startswith("response."):
-            self._note_identity(object_of(data.get("response")))
+            self._note_identity(as_object(data.get("response")))
 
     def _fail(self, error: ErrorBody) -> None:
         self._error = error_info(self._subject, error, status=None)
         self.done = True
 
     def _note_identity(self, response: JsonObject) -> None:
-        self._model = encodable(text_of(response.get("model"))) or self._model
-        self._id = encodable(text_of(response.get("id"))) or self._id
+        self._model = encodable(as_text(response.get("model"))) or self._model
+        self._id = encodable(as_text(response.get("id"))) or self._id
 
     def _end(self, kind: str, response: JsonObject) -> None:
         self._note_identity(response)
-        self._usage = object_of(response.get("usage")) or self._usage
-        for index, item in enumerate(objects_of(response.get("output"))):
+        self._usage = as_object(response.get("usage")) or self._usage
+        for index, item in enumerate(objects(response.get("output"))):
             # Only what did not come by itself: the encrypted parts in here are other ones again.
-            known = self._by_id.get(text_of(item.get("id"))) or self._by_index.get(index)
+            known = self._by_id.get(as_text(item.get("id"))) or self._by_index.get(index)
             if known is None and index < len(self._items):
                 known = self._items[index]
             if known is None or known.final is None:
                 self._finish_item(known or self._new(item, {}), item)
         said = kind.removeprefix("response.")
-        status = encodable(text_of(response.get("status")))
+        status = encodable(as_text(response.get("status")))
         self._status = status if status not in ("", "in_progress", "queued") else said
-        self._reason = encodable(text_of(object_of(response.get("incomplete_details")).get("reason")))
+        self._reason = encodable(as_text(as_object(response.get("incomplete_details")).get("reason")))
         error: Any = response.get("error")
         if self._status == "failed" or said == "failed" or error:
             body = error_body({"error": error}) if error else None
@@ -198,7 +197,7 @@ class OpenAiResponsesReply:
         index: Any = data.get("output_index")
         if isinstance(index, int):
             return self._by_index.get(index)
-        return self._by_id.get(text_of(data.get("item_id")) or text_of(object_of(data.get("item")).get("id")))
+        return self._by_id.get(as_text(data.get("item_id")) or as_text(as_object(data.get("item")).get("id")))
 
     def _new(self, raw: JsonObject, data: JsonObject) -> Item:
         item = Item(raw)
@@ -206,7 +205,7 @@ class OpenAiResponsesReply:
         index: Any = data.get("output_index")
         if isinstance(index, int):
             self._by_index[index] = item
-        if item_id := text_of(raw.get("id")):
+        if item_id := as_text(raw.get("id")):
             self._by_id[item_id] = item
         return item
 
@@ -219,15 +218,15 @@ class OpenAiResponsesReply:
             found = open_items[-1] if open_items else None
         if found is not None and found.type == wanted:
             return found
-        return self._new({"type": wanted, "id": text_of(data.get("item_id"))}, data)
+        return self._new({"type": wanted, "id": as_text(data.get("item_id"))}, data)
 
     def _add(self, data: JsonObject) -> None:
-        raw = object_of(data.get("item"))
+        raw = as_object(data.get("item"))
         item = self._known(data)
         # The same item announced again is one; the same place used again is another.
         if item is None or item.final is not None or item.type != raw.get("type"):
             item = self._new(raw, data)
-        name = text_of(raw.get("name"))
+        name = as_text(raw.get("name"))
         if item.type == "function_call" and item.call_key is None and name and not self._is_packed(name):
             self._start(item, name)
 
@@ -240,14 +239,14 @@ class OpenAiResponsesReply:
         item.final = final
         if item.type != "function_call" or item.call_key is not None:
             return
-        name = text_of(final.get("name"))
+        name = as_text(final.get("name"))
         packed = unpacked_parallel(final) if self._is_packed(name) else ()
         if not packed:
             self._start(item, name)
             return
         self._items.remove(item)
         for position, (inner, arguments) in enumerate(packed):
-            call_id = f"{text_of(final.get('call_id')) or uuid.uuid4().hex}_{position}"
+            call_id = f"{as_text(final.get('call_id')) or uuid.uuid4().hex}_{position}"
             call = self._new({"type": "function_call", "call_id": call_id}, {})
             call.replayable = False  # the server never sent it in this form
             self._start(call, inner)
@@ -259,7 +258,7 @@ class OpenAiResponsesReply:
 
     def _start(self, item: Item, name: str) -> None:
         given = item.final or item.raw
-        call_id = encodable(text_of(given.get("call_id")) or text_of(given.get("id")))
+        call_id = encodable(as_text(given.get("call_id")) or as_text(given.get("id")))
         if not call_id or call_id in self._call_ids:
             call_id = f"call_{uuid.uuid4().hex[:24]}"
         item.call_key, item.call_id, item.name = len(self._call_ids), call_id, encodable(name)
@@ -370,8 +369,8 @@ class OpenAiResponsesReply:
 
 def usage_of(usage: JsonObject) -> Usage:
     """Cached tokens are part of the input here, and reasoning part of the output."""
-    inputs = object_of(usage.get("input_tokens_details"))
-    outputs = object_of(usage.get("output_tokens_details"))
+    inputs = as_object(usage.get("input_tokens_details"))
+    outputs = as_object(usage.get("output_tokens_details"))
     return Usage(
         count(usage.get("input_tokens")),
         count(usage.get("output_tokens")),

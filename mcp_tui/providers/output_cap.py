@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
 
 _FIELDS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
@@ -68,15 +69,14 @@ def capped(body: JsonObject, tokens: int) -> JsonObject:
         if isinstance(body.get(field), int) and body[field] > tokens:
             body = {**body, field: tokens}
     config: Any = body.get("generationConfig")
-    if isinstance(config, dict) and "maxOutputTokens" in config:
-        inner = cast("JsonObject", config)
-        body = {**body, "generationConfig": {**inner, "maxOutputTokens": min(inner["maxOutputTokens"], tokens)}}
+    if is_object(config) and "maxOutputTokens" in config:
+        body = {**body, "generationConfig": {**config, "maxOutputTokens": min(config["maxOutputTokens"], tokens)}}
     thinking: Any = body.get("thinking")
-    budget: Any = cast("JsonObject", thinking).get("budget_tokens") if isinstance(thinking, dict) else None
+    budget: Any = thinking.get("budget_tokens") if is_object(thinking) else None
     if isinstance(budget, int) and budget >= tokens:
         if tokens // 2 < _SMALLEST_BUDGET:
             return {key: value for key, value in body.items() if key != "thinking"}
-        return {**body, "thinking": {**cast("JsonObject", thinking), "budget_tokens": tokens // 2}}
+        return {**body, "thinking": {**thinking, "budget_tokens": tokens // 2}}
     return body
 
 

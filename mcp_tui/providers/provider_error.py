@@ -7,11 +7,11 @@ get into it, also when the provider repeats them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.json_values import as_list, as_object, as_text, is_list, is_object
 from mcp_tui.core.state import RateLimits
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.surrogates import encodable
@@ -118,45 +118,43 @@ def error_body(value: object) -> ErrorBody | None:
     `{"error": "text"}` (xAI, Ollama), `{"object": "error", "message"}` (vLLM), `{"detail": "text" | [...]}` and
     `{"message"}` (Mistral, FastAPI).
     """
-    if isinstance(value, list):
-        first = cast("list[object]", value)
-        return error_body(first[0]) if first else None
-    if not isinstance(value, dict):
+    if is_list(value):
+        return error_body(value[0]) if value else None
+    if not is_object(value):
         return None
-    body = cast("JsonObject", value)
-    error: Any = body.get("error")
-    if isinstance(error, dict):
-        return _error_object(cast("JsonObject", error))
+    error: Any = value.get("error")
+    if is_object(error):
+        return _error_object(error)
     if isinstance(error, str) and error:
-        return ErrorBody(error, code=_word(body.get("code")))
-    if body.get("object") == "error" or body.get("type") == "error":
-        return _error_object(body)
-    if "choices" in body or "content" in body:
+        return ErrorBody(error, code=_word(value.get("code")))
+    if value.get("object") == "error" or value.get("type") == "error":
+        return _error_object(value)
+    if "choices" in value or "content" in value:
         return None
-    detail: Any = body.get("detail")
+    detail: Any = value.get("detail")
     if isinstance(detail, str) and detail:
         return ErrorBody(detail)
-    if isinstance(detail, list):
-        lines = [_validation_line(entry) for entry in cast("list[object]", detail)]
+    if is_list(detail):
+        lines = [_validation_line(entry) for entry in detail]
         return ErrorBody("; ".join(line for line in lines if line))
-    if isinstance(body.get("message"), str | dict | list):
-        return _error_object(body)
+    if isinstance(value.get("message"), str | dict | list):
+        return _error_object(value)
     return None
 
 
 def _error_object(error: JsonObject) -> ErrorBody:
     message = error.get("message")
-    if isinstance(message, dict):  # Mistral: {"message": {"detail": [...]}}
-        inner = error_body(cast("JsonObject", message))
-        message = inner.message if inner else str(cast("object", message))
+    if is_object(message):  # Mistral: {"message": {"detail": [...]}}
+        inner = error_body(message)
+        message = inner.message if inner else str(message)
     metadata: Any = error.get("metadata")
-    if isinstance(metadata, dict):  # OpenRouter keeps the upstream's own words here
-        raw = cast("JsonObject", metadata).get("raw")
+    if is_object(metadata):  # OpenRouter keeps the upstream's own words here
+        raw = metadata.get("raw")
         if isinstance(raw, str) and raw and raw not in str(message):
             message = f"{message}: {raw}"
     kind = error.get("type") or error.get("status")
     return ErrorBody(
-        message=message if isinstance(message, str) else "",
+        message=as_text(message),
         type=_word(kind),
         code=_word(error.get("code")),
         param=_word(error.get("param")),
@@ -166,12 +164,11 @@ def _error_object(error: JsonObject) -> ErrorBody:
 
 
 def _validation_line(entry: object) -> str:
-    if not isinstance(entry, dict):
+    if not is_object(entry):
         return str(entry)
-    fields = cast("Mapping[str, Any]", entry)
-    place = fields.get("loc")
-    where = ".".join(str(step) for step in cast("list[object]", place)) if isinstance(place, list) else ""
-    return f"{where}: {fields.get('msg', '')}" if where else str(fields.get("msg", ""))
+    place = entry.get("loc")
+    where = ".".join(str(step) for step in place) if is_list(place) else ""
+    return f"{where}: {entry.get('msg', '')}" if where else str(entry.get("msg", ""))
 
 
 def _word(value: object) -> str:
@@ -179,9 +176,9 @@ def _word(value: object) -> str:
 
 
 def _retry_delay_s(details: object) -> float | None:
-    for entry in cast("Iterable[object]", details) if isinstance(details, list) else ():
-        if isinstance(entry, dict):
-            delay = cast("JsonObject", entry).get("retryDelay")
+    for entry in as_list(details):
+        if is_object(entry):
+            delay = entry.get("retryDelay")
             if isinstance(delay, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)s", delay)):
                 return float(match[1])
     return None
@@ -190,13 +187,12 @@ def _retry_delay_s(details: object) -> float | None:
 def _reason(details: object) -> str:
     """The `reason` of Gemini's ErrorInfo and the `quotaId`s of its QuotaFailure."""
     words: list[str] = []
-    for entry in cast("Iterable[object]", details) if isinstance(details, list) else ():
-        fields = cast("JsonObject", entry) if isinstance(entry, dict) else {}
+    for entry in as_list(details):
+        fields = as_object(entry)
         words.append(_word(fields.get("reason")))
-        violations: Any = fields.get("violations")
-        for violation in cast("Iterable[object]", violations) if isinstance(violations, list) else ():
-            if isinstance(violation, dict):
-                words.append(_word(cast("JsonObject", violation).get("quotaId")))
+        for violation in as_list(fields.get("violations")):
+            if is_object(violation):
+                words.append(_word(violation.get("quotaId")))
     return " ".join(word for word in words if word)
 
 

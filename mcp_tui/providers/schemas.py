@@ -7,9 +7,10 @@ must not cost the others their tools. The server checks the arguments itself, so
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
+from mcp_tui.core.json_values import as_list, as_object, is_list, is_object, texts
 from mcp_tui.core.types import JsonObject
 
 _UNIONS = ("oneOf", "anyOf", "allOf")
@@ -19,14 +20,14 @@ _REFUSED_AT_ROOT = (*_UNIONS, "enum", "const", "not", "if", "then", "else", "$re
 def object_schema(schema: JsonObject) -> JsonObject:
     """The schema with `type: object`, `properties`, and no combination at its root."""
     root = _followed(schema, schema)
-    properties = dict(_mapping(root.get("properties")))
-    required = _names(root.get("required"))
+    properties = dict(as_object(root.get("properties")))
+    required = texts(root.get("required"))
     for union in _UNIONS:
-        branches = [_followed(branch, schema) for branch in _sequence(root.get(union))]
+        branches = [_followed(branch, schema) for branch in as_list(root.get(union))]
         for branch in branches:
-            for name, value in _mapping(branch.get("properties")).items():
+            for name, value in as_object(branch.get("properties")).items():
                 properties.setdefault(name, value)
-        demanded = [_names(branch.get("required")) for branch in branches]
+        demanded = [texts(branch.get("required")) for branch in branches]
         for names in demanded:
             required += [
                 name
@@ -53,50 +54,36 @@ def object_schemas(schemas: Sequence[JsonObject], *, max_items: int) -> list[Jso
     objects = [object_schema(schema) for schema in schemas]
     if sum(_items_allowed(schema) for schema in objects) <= max_items:
         return objects
-    return [cast("JsonObject", _without_max_items(schema)) for schema in objects]
+    return [_without_max_items(schema) for schema in objects]
 
 
 def _items_allowed(value: object) -> int:
-    if isinstance(value, Mapping):
-        fields = cast("Mapping[str, Any]", value)
-        own = fields.get("maxItems")
-        inner = sum(_items_allowed(entry) for entry in fields.values())
+    if is_object(value):
+        own = value.get("maxItems")
+        inner = sum(_items_allowed(entry) for entry in value.values())
         return inner + (own if isinstance(own, int) else 0)
-    return sum(_items_allowed(entry) for entry in _sequence(value))
+    return sum(_items_allowed(entry) for entry in as_list(value))
 
 
 def _without_max_items(value: object) -> Any:
-    if isinstance(value, Mapping):
-        fields = cast("Mapping[str, Any]", value)
-        array = isinstance(fields.get("maxItems"), int)
-        return {key: _without_max_items(entry) for key, entry in fields.items() if not (array and key == "maxItems")}
-    if isinstance(value, list):
-        return [_without_max_items(entry) for entry in cast("list[object]", value)]
+    if is_object(value):
+        array = isinstance(value.get("maxItems"), int)
+        return {key: _without_max_items(entry) for key, entry in value.items() if not (array and key == "maxItems")}
+    if is_list(value):
+        return [_without_max_items(entry) for entry in value]
     return value
 
 
 def _followed(value: object, whole: JsonObject) -> JsonObject:
     """The schema with a local `$ref` at its root replaced by what it names; other keys win."""
-    schema = dict(_mapping(value))
+    schema = dict(as_object(value))
     for _ in range(8):
         reference = schema.get("$ref")
         if not isinstance(reference, str) or not reference.startswith("#/"):
             return schema
         target: object = whole
         for step in reference[2:].split("/"):
-            target = _mapping(target).get(step.replace("~1", "/").replace("~0", "~"))
+            target = as_object(target).get(step.replace("~1", "/").replace("~0", "~"))
         del schema["$ref"]
-        schema = {**_mapping(target), **schema}
+        schema = {**as_object(target), **schema}
     return {key: value for key, value in schema.items() if key != "$ref"}
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
-
-
-def _sequence(value: object) -> Sequence[Any]:
-    return cast("Sequence[Any]", value) if isinstance(value, list) else []
-
-
-def _names(value: object) -> list[str]:
-    return [name for name in _sequence(value) if isinstance(name, str)]

@@ -12,6 +12,8 @@ import math
 import re
 from typing import Any, cast
 
+from mcp_tui.core.json_values import is_object
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -38,8 +40,8 @@ def json_bytes(value: Any) -> bytes:
 
 
 def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in cast("dict[str, Any]", value).items()}
+    if is_object(value):
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in cast("list[Any]", value)]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -6,10 +6,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 from mcp_tui.core.chat import Content, ImageBlock, TextBlock
 from mcp_tui.core.json_text import compact_start
+from mcp_tui.core.json_values import as_object, as_text, objects
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.binary import content_of
 from mcp_tui.runs.spec import Attachment
@@ -28,7 +28,7 @@ class ModelResult:
 
 def result_for_model(result: JsonObject, limit: int = RESULT_LIMIT) -> ModelResult:
     """The content of a tools/call result. structuredContent is used where there is no text."""
-    blocks = [_block(item) for item in _objects(result.get("content"))]
+    blocks = [_block(item) for item in objects(result.get("content"))]
     counted = True
     if "structuredContent" in result and not any(isinstance(block, TextBlock) for block in blocks):
         structured = result["structuredContent"]
@@ -49,8 +49,8 @@ def attachment_blocks(attachment: Attachment) -> tuple[Content, ...]:
     it cannot pretend to end early.
     """
     blocks: list[Content] = []
-    for entry in _objects(attachment.result.get("contents")):
-        uri = _text(entry.get("uri")) or attachment.uri
+    for entry in objects(attachment.result.get("contents")):
+        uri = as_text(entry.get("uri")) or attachment.uri
         content = _resource(entry)
         follows = "(the image that follows)" if isinstance(content, ImageBlock) else "(the file that follows)"
         body = content.text if isinstance(content, TextBlock) else follows
@@ -119,20 +119,19 @@ def _block(item: JsonObject) -> Content:
     """One content item of a result."""
     match item.get("type"):
         case "text":
-            return TextBlock(_text(item.get("text")))
+            return TextBlock(as_text(item.get("text")))
         case "image" | "audio" as noun:
-            return content_of(item.get("data"), _text(item.get("mimeType")), noun=noun)
+            return content_of(item.get("data"), as_text(item.get("mimeType")), noun=noun)
         case "resource":
-            resource = item.get("resource")
-            entry = cast(JsonObject, resource) if isinstance(resource, dict) else {}
+            entry = as_object(item.get("resource"))
             content = _resource(entry)
             if not isinstance(content, TextBlock):
                 return content
-            return TextBlock(f"[resource {json.dumps(_text(entry.get('uri')))}]\n{content.text}")
+            return TextBlock(f"[resource {json.dumps(as_text(entry.get('uri')))}]\n{content.text}")
         case "resource_link":
-            words = [_text(item.get(key)) for key in ("title", "name", "mimeType", "description")]
+            words = [as_text(item.get(key)) for key in ("title", "name", "mimeType", "description")]
             about = "; ".join(dict.fromkeys(word for word in words if word))
-            return TextBlock(f"[link to resource {json.dumps(_text(item.get('uri')))}: {about}]")
+            return TextBlock(f"[link to resource {json.dumps(as_text(item.get('uri')))}: {about}]")
         case _:
             return TextBlock(json.dumps(item, ensure_ascii=False))
 
@@ -140,17 +139,7 @@ def _block(item: JsonObject) -> Content:
 def _resource(entry: JsonObject) -> Content:
     """One entry of resources/read `contents`, or an embedded resource."""
     if isinstance(entry.get("text"), str):
-        return TextBlock(_text(entry["text"]))
-    mime_type = _text(entry.get("mimeType"))
+        return TextBlock(as_text(entry["text"]))
+    mime_type = as_text(entry.get("mimeType"))
     noun = "image" if mime_type.lower().startswith("image/") else "binary content"
-    return content_of(entry.get("blob"), mime_type, noun=noun, uri=_text(entry.get("uri")))
-
-
-def _objects(value: Any) -> list[JsonObject]:
-    if not isinstance(value, list):
-        return []
-    return [cast(JsonObject, item) for item in cast(list[Any], value) if isinstance(item, dict)]
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return content_of(entry.get("blob"), mime_type, noun=noun, uri=as_text(entry.get("uri")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from mcp_tui.core.chat import (
     Block,
@@ -19,6 +19,7 @@ from mcp_tui.core.chat import (
     ToolResultBlock,
     ToolSpec,
 )
+from mcp_tui.core.json_values import as_object, as_text, is_list, is_object, objects
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.registry import ModelRef
 from mcp_tui.runs.binary import content_of
@@ -47,21 +48,21 @@ class SamplingRequest:
 def chat_request(params: JsonObject, ref: ModelRef) -> SamplingRequest:
     """Everything of the request that a model can be told. `includeContext` is not: we advertise no context."""
     names = ToolNames()
-    tools = [tool for tool in _objects(params.get("tools")) if isinstance(tool.get("name"), str)]
+    tools = [tool for tool in objects(params.get("tools")) if isinstance(tool.get("name"), str)]
     names.learn(("", tool["name"]) for tool in tools)
     reader = _Reader(names, {tool["name"] for tool in tools})
-    messages = tuple(reader.message(raw) for raw in _objects(params.get("messages")))
+    messages = tuple(reader.message(raw) for raw in objects(params.get("messages")))
     called: set[str] = {block.name for message in messages for block in message.tool_calls}
     choice = _tool_choice(params)
     notes: list[str] = []
-    system = _text(params.get("systemPrompt"))
+    system = as_text(params.get("systemPrompt"))
     if choice == "required" and tools:
         system = f"{system}\n\n{_MUST_CALL}".strip()
         notes.append(f'The server demands the use of a tool; the system prompt says so: "{_MUST_CALL}"')
     # A conversation with calls in it needs their tools, whatever may be used next.
     offered = tools if choice != "none" or called else []
     specs = tuple(
-        ToolSpec(names.name("", tool["name"]), encodable(_text(tool.get("description"))), _schema(tool))
+        ToolSpec(names.name("", tool["name"]), encodable(as_text(tool.get("description"))), _schema(tool))
         for tool in offered
     )
     return SamplingRequest(
@@ -99,9 +100,9 @@ def text_result(text: str, model: str) -> JsonObject:
 def preferred(params: JsonObject, known: Sequence[ModelRef]) -> ModelRef | None:
     """The first known model that the first matching hint names: hints are parts of names, in order of preference."""
     preferences = params.get("modelPreferences")
-    hints = _objects(cast(JsonObject, preferences).get("hints")) if isinstance(preferences, dict) else []
+    hints = objects(preferences.get("hints")) if is_object(preferences) else []
     for hint in hints:
-        wanted = _text(hint.get("name")).casefold().strip()
+        wanted = as_text(hint.get("name")).casefold().strip()
         if wanted:
             for ref in known:
                 if wanted in str(ref).casefold():
@@ -124,21 +125,18 @@ def _params(params: JsonObject) -> ModelParams:
     return ModelParams(
         max_tokens=most if isinstance(most, int) and most > 0 else None,
         temperature=float(temperature) if isinstance(temperature, int | float) else None,
-        stop=tuple(stop for stop in cast("list[Any]", stops) if isinstance(stop, str) and stop)
-        if isinstance(stops, list)
-        else (),
+        stop=tuple(stop for stop in stops if isinstance(stop, str) and stop) if is_list(stops) else (),
     )
 
 
 def _tool_choice(params: JsonObject) -> Literal["auto", "required", "none"]:
     choice: Any = params.get("toolChoice")
-    mode = cast(JsonObject, choice).get("mode") if isinstance(choice, dict) else None
+    mode = choice.get("mode") if is_object(choice) else None
     return "required" if mode == "required" else "none" if mode == "none" else "auto"
 
 
 def _schema(tool: JsonObject) -> JsonObject:
-    schema = tool.get("inputSchema")
-    found = cast(JsonObject, schema) if isinstance(schema, dict) else {}
+    found = as_object(tool.get("inputSchema"))
     return {"type": "object", "properties": {}, **found}
 
 
@@ -152,35 +150,25 @@ class _Reader:
 
     def message(self, raw: JsonObject) -> Message:
         content = raw.get("content")
-        blocks = tuple(self._block(item) for item in _objects(content if isinstance(content, list) else [content]))
+        blocks = tuple(self._block(item) for item in objects(content if is_list(content) else [content]))
         role: Literal["user", "assistant"] = "assistant" if raw.get("role") == "assistant" else "user"
         return Message(role, blocks or (TextBlock(""),))
 
     def _block(self, item: JsonObject) -> Block:
         match item.get("type"):
             case "text":
-                return TextBlock(encodable(_text(item.get("text"))))
+                return TextBlock(encodable(as_text(item.get("text"))))
             case "image" | "audio" as noun:
-                return content_of(item.get("data"), _text(item.get("mimeType")), noun=noun)
+                return content_of(item.get("data"), as_text(item.get("mimeType")), noun=noun)
             case "tool_use":
-                call_id, name, given = _text(item.get("id")), _text(item.get("name")), item.get("input")
-                arguments = cast(JsonObject, given) if isinstance(given, dict) else {}
+                call_id, name, given = as_text(item.get("id")), as_text(item.get("name")), item.get("input")
+                arguments = as_object(given)
                 legal = self._names.name("", name) if name in self._offered else legalised(name)
                 self._called[call_id] = legal
                 return ToolCallBlock(call_id, legal, arguments, json.dumps(arguments))
             case "tool_result":
-                call_id = _text(item.get("toolUseId"))
+                call_id = as_text(item.get("toolUseId"))
                 blocks = result_for_model(item).blocks
                 return ToolResultBlock(call_id, self._called.get(call_id, ""), blocks, item.get("isError") is True)
             case _:
                 return TextBlock(encodable(json.dumps(item, ensure_ascii=False)))
-
-
-def _objects(value: Any) -> list[JsonObject]:
-    if not isinstance(value, list):
-        return []
-    return [cast(JsonObject, item) for item in cast("list[Any]", value) if isinstance(item, dict)]
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

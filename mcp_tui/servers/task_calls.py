@@ -47,7 +47,7 @@ from mcp_types.methods import serialize_server_result
 from mcp_types.version import LATEST_MODERN_VERSION, MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from mcp_tui.core.types import JsonObject
+from mcp_tui.core.json_values import is_integer, is_object
 from mcp_tui.servers.background import Background
 from mcp_tui.servers.questions import missing, result_type, send
 from mcp_tui.servers.task_record import TaskRecord
@@ -332,7 +332,7 @@ def _not_found(ctx: ServerRequestContext[Any, Any]) -> MCPError:
 
 def _ttl(asked: object) -> int:
     """Milliseconds: what the client wants, within reason."""
-    wanted = cast("JsonObject", asked).get("ttl") if isinstance(asked, dict) else None
-    if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 0:
+    wanted = asked.get("ttl") if is_object(asked) else None
+    if not is_integer(wanted) or wanted < 0:
         return TTL_MS
     return min(wanted, LONGEST_TTL_MS)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from mcp_tui.core.json_values import as_object, count, is_object
 from mcp_tui.core.state import (
     Catalog,
     CatalogDiff,
@@ -51,12 +52,8 @@ def _text(raw: JsonObject, *keys: str) -> str:
     return ""
 
 
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType] - decoded JSON
-
-
 def tool_info(server: str, raw: JsonObject) -> ToolInfo:
-    notes = _object(raw.get("annotations"))
+    notes = as_object(raw.get("annotations"))
 
     def hint(key: str) -> bool | None:
         value = notes.get(key)
@@ -68,8 +65,8 @@ def tool_info(server: str, raw: JsonObject) -> ToolInfo:
         name=raw["name"],
         title=_text(raw, "title") or _text(notes, "title") or raw["name"],
         description=_text(raw, "description"),
-        input_schema=_object(raw.get("inputSchema")),
-        output_schema=_object(output) if isinstance(output, dict) else None,
+        input_schema=as_object(raw.get("inputSchema")),
+        output_schema=output if is_object(output) else None,
         hints=ToolHints(
             read_only=hint("readOnlyHint"),
             destructive=hint("destructiveHint"),
@@ -91,7 +88,7 @@ def resource_info(server: str, raw: JsonObject) -> ResourceInfo:
         title=_text(raw, "title", "name"),
         description=_text(raw, "description"),
         mime_type=_text(raw, "mimeType") or None,
-        size_bytes=int(size) if isinstance(size, int | float) and not isinstance(size, bool) else None,
+        size_bytes=count(size),
         raw=raw,
     )
 

@@ -12,12 +12,13 @@ import json
 import logging
 import time
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from mcp_tui.config import paths
 from mcp_tui.config.save import locked, write_atomically
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import AppError
+from mcp_tui.core.json_values import as_object, is_object
 from mcp_tui.core.types import JsonObject
 
 _log = logging.getLogger(__name__)
@@ -106,13 +107,13 @@ def _read(path: Path) -> dict[Section, dict[str, JsonObject]]:
         pass
     except (OSError, ValueError, RecursionError) as error:
         _log.warning("%s cannot be read: %s", path, error)
-    whole = cast("JsonObject", loaded) if isinstance(loaded, dict) else {}
+    whole = as_object(loaded)
     return {"eras": _entries(whole.get("eras")), "tasks": _entries(whole.get("tasks"))}
 
 
 def _entries(value: object) -> dict[str, JsonObject]:
-    given = cast("JsonObject", value) if isinstance(value, dict) else {}
-    return {key: cast("JsonObject", entry) for key, entry in given.items() if isinstance(entry, dict)}
+    given = as_object(value)
+    return {key: entry for key, entry in given.items() if is_object(entry)}
 
 
 def _merge(path: Path, batch: dict[tuple[Section, str], JsonObject | None]) -> None:

@@ -7,10 +7,12 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
+
+from mcp_tui.core.json_values import is_list, is_object
 
 logger = logging.getLogger(__name__)
 
@@ -75,10 +77,10 @@ class KeptApprovals:
         except (OSError, ValueError) as error:
             logger.warning("%s: %s; every tool asks again", self.path, error)
             return {}
-        entries: object = cast("dict[str, object]", loaded).get("approvals") if isinstance(loaded, dict) else None
-        if not isinstance(entries, list):
+        entries: object = loaded.get("approvals") if is_object(loaded) else None
+        if not is_list(entries):
             return {}
-        kept = (_approval(entry) for entry in cast("Iterable[object]", entries))
+        kept = (_approval(entry) for entry in entries)
         return {(one.server, one.tool): one for one in kept if one is not None}
 
     def _write(self) -> None:
@@ -95,14 +97,13 @@ class KeptApprovals:
 
 def _approval(entry: object) -> KeptApproval | None:
     """None for an entry somebody damaged: that tool asks again."""
-    if not isinstance(entry, dict):
+    if not is_object(entry):
         return None
-    fields = cast("dict[str, Any]", entry)
     names = ("server", "tool", "digest", "program")
-    if not all(isinstance(fields.get(name), str) for name in names):
+    if not all(isinstance(entry.get(name), str) for name in names):
         return None
-    since = fields.get("since")
+    since = entry.get("since")
     return KeptApproval(
-        *(cast("str", fields[name]) for name in names),
+        *(cast("str", entry[name]) for name in names),
         since=float(since) if isinstance(since, int | float) else 0.0,
     )

@@ -14,8 +14,9 @@ from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
 
 KEPT_PER_ITEM = 50
@@ -98,8 +99,8 @@ class ArgumentHistory:
                 decoded: Any = json.loads(text)
             except ValueError:
                 continue
-            if isinstance(decoded, dict):
-                found.append(Remembered(cast(JsonObject, decoded), used_at))
+            if is_object(decoded):
+                found.append(Remembered(decoded, used_at))
         return tuple(found)
 
 

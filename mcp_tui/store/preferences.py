@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from mcp_tui.core.json_values import as_text
+
 
 class Preferences:
     """A small JSON object on disk. An unreadable file counts as empty and is replaced by the next `set`."""
@@ -24,8 +26,7 @@ class Preferences:
 
     def text(self, name: str) -> str:
         """ "" when it was never set or is no text."""
-        value = self._values.get(name)
-        return value if isinstance(value, str) else ""
+        return as_text(self._values.get(name))
 
     def set(self, name: str, value: str) -> None:
         """Written at once and atomically, readable by the person alone. OSError when the disk refuses."""

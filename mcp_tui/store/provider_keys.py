@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar, cast
 from mcp_tui.config import paths
 from mcp_tui.config.save import locked, write_atomically
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.json_values import as_list
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class ProviderKeys:
         except (OSError, ValueError) as error:
             logger.warning("%s cannot be read: %s", self._index, error)
             return ()
-        items = cast("list[object]", stored) if isinstance(stored, list) else []
+        items = as_list(stored)
         return tuple(sorted({item for item in items if isinstance(item, str)}))
 
     def load(self, *, timeout_s: float = READ_TIMEOUT_S) -> dict[str, str]:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.json_values import is_integer
 from mcp_tui.core.state import Usage
 from mcp_tui.store.database import DatabaseThread, is_damage, open_private, transaction
 
@@ -379,6 +380,6 @@ def _storable(value: object) -> object:
     """SQLite refuses lone surrogates, and integers beyond 64 bits, which a provider could make up."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, int) and not isinstance(value, bool):
+    if is_integer(value):
         return max(-(2**63), min(value, 2**63 - 1))
     return value

@@ -15,7 +15,8 @@ from mcp_tui.core.argument_document import (
     text_to_value,
     value_to_text,
 )
-from mcp_tui.core.form_fields import ABSENT, SchemaReader, same
+from mcp_tui.core.form_fields import ABSENT, SchemaReader
+from mcp_tui.core.json_values import same
 from mcp_tui.core.types import JsonObject
 
 READER = SchemaReader({})

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from mcp_tui.core.form_fields import ABSENT, Field, SchemaReader, Shape, same
+from mcp_tui.core.form_fields import ABSENT, Field, SchemaReader, Shape
+from mcp_tui.core.json_values import same
 from mcp_tui.core.types import JsonObject
 
 

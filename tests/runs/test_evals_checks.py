@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from mcp_tui.core.json_values import same
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.evals import patterns
 from mcp_tui.runs.evals.checks import CheckResult, check
 from mcp_tui.runs.evals.expect import CallRule, Exactly, Expect, Items, Members, Rules, Shape, TextRules
 from mcp_tui.runs.evals.patterns import SearchError, found
-from mcp_tui.runs.evals.shapes import equal, mismatch
+from mcp_tui.runs.evals.shapes import mismatch
 
 
 def _call(tool: str, status: str = "ok", text: str = "", **arguments: Any) -> JsonObject:
@@ -165,10 +166,10 @@ def test_values_of_arguments(shape: Shape, value: object, reason: str) -> None:
 
 
 def test_equality_is_that_of_json() -> None:
-    assert equal({"a": [1, {"b": None}]}, {"a": [1.0, {"b": None}]})
-    assert not equal({"a": 1}, {"a": 1, "b": 2})
-    assert not equal([1], [1, 1])
-    assert not equal([True], [1])
+    assert same({"a": [1, {"b": None}]}, {"a": [1.0, {"b": None}]})
+    assert not same({"a": 1}, {"a": 1, "b": 2})
+    assert not same([1], [1, 1])
+    assert not same([True], [1])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
 from mcp_tui.config import inputs, mask, trust
 from mcp_tui.config.clients.places import ClientFile, Places, client_files
@@ -18,6 +17,7 @@ from mcp_tui.config.expand import Scope, input_ids
 from mcp_tui.config.merge import ServerTable, read_entry
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import AppError, ErrorInfo
+from mcp_tui.core.json_values import is_object, objects
 from mcp_tui.core.types import JsonObject
 
 
@@ -94,8 +94,8 @@ def _entries(table: ServerTable, places: Places, *, trusted: bool) -> Iterable[F
         if trusted and problem is None:
             problem = read_entry(table, name, replace(scope, inputs=names)).problem
         raw = table.entries[name]
-        if isinstance(raw, dict):
-            notes += losses(table.client, cast("JsonObject", raw))
+        if is_object(raw):
+            notes += losses(table.client, raw)
         if shown.entry is not None and (places_of := plain_secrets(shown.entry)):
             notes.append(f"holds a secret in plain text ({', '.join(places_of)})")
         yield Finding(shown, trusted, problem, tuple(notes), inputs=_inputs(table.document, shown))
@@ -103,9 +103,7 @@ def _entries(table: ServerTable, places: Places, *, trusted: bool) -> Iterable[F
 
 def _inputs(document: Document, spec: ServerSpec) -> tuple[JsonObject, ...]:
     wanted = set(input_ids(spec.entry))
-    section = document.value.get("inputs")
-    items = cast("list[Any]", section) if isinstance(section, list) else []
-    tables = [cast("JsonObject", item) for item in items if isinstance(item, dict)]
+    tables = objects(document.value.get("inputs"))
     return tuple(table for table in tables if table.get("id") in wanted)
 
 

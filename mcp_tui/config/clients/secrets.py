@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 from mcp_tui.config import mask
+from mcp_tui.core.json_values import is_list, is_object
 from mcp_tui.core.types import JsonObject
 
 _REFERENCE = re.compile(r"\$\{[^{}]*\}")
@@ -38,10 +38,10 @@ class _Withholder:
     def replaced(self, entry: JsonObject) -> Withheld:
         result: JsonObject = dict(entry)
         for key in ("env", "headers", "auth"):
-            if isinstance(table := entry.get(key), dict):
-                result[key] = {n: self._value(key, n, v) for n, v in cast("JsonObject", table).items()}
-        if isinstance(args := entry.get("args"), list):
-            result["args"] = self._arguments(cast("list[object]", args))
+            if is_object(table := entry.get(key)):
+                result[key] = {n: self._value(key, n, v) for n, v in table.items()}
+        if is_list(args := entry.get("args")):
+            result["args"] = self._arguments(args)
         if isinstance(url := entry.get("url"), str):
             result["url"] = self._masked(url, mask.url(url), "url", f"{self._prefix}_SECRET")
         if isinstance(command := entry.get("command"), str):

@@ -9,13 +9,14 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import tomli_w
 
 from mcp_tui.config.clients.places import CLIENTS
 from mcp_tui.config.clients.secrets import withhold
 from mcp_tui.config.clients.translate import looks_like_sse
+from mcp_tui.core.json_values import as_list, is_object
 from mcp_tui.core.types import JsonObject
 
 OWN = "mcp-tui"
@@ -181,7 +182,7 @@ class _Writer:
             forwarded = [name for name, value in env.items() if _is_whole(value, name)]
             plain = {**entry, "env": {name: value for name, value in env.items() if name not in forwarded}}
             result = self._stdio(plain, "envFile", cwd=True)
-            names = [*cast("list[str]", entry.get("env_vars") or []), *forwarded]
+            names = [*as_list(entry.get("env_vars")), *forwarded]
             if names:
                 result["env_vars"] = names
         else:
@@ -229,11 +230,11 @@ class _Writer:
         tools: tuple[str | None, str | None] = (None, None),
     ) -> JsonObject:
         result: JsonObject = {"command": self._text(str(entry.get("command", "")))}
-        if args := cast("list[object]", entry.get("args") or []):
+        if args := as_list(entry.get("args")):
             result["args"] = [self._text(str(item)) for item in args]
         env = {name: self._text(value) for name, value in _strings(entry.get("env")).items()}
         if self._shape != "codex":
-            for name in cast("list[str]", entry.get("env_vars") or []):
+            for name in as_list(entry.get("env_vars")):
                 env.setdefault(name, self._text(f"${{{name}}}"))
         if env:
             result["env"] = env
@@ -375,9 +376,9 @@ def _is_whole(value: str, name: str) -> bool:
 
 
 def _strings(value: object) -> dict[str, str]:
-    if not isinstance(value, dict):
+    if not is_object(value):
         return {}
-    return {name: _plain(item) for name, item in cast("dict[str, Any]", value).items()}
+    return {name: _plain(item) for name, item in value.items()}
 
 
 def _plain(value: object) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from mcp_tui.config.clients.places import ClientFile
 from mcp_tui.config.document import Document, KeyPath
 from mcp_tui.config.files import read_document
 from mcp_tui.config.merge import ServerTable
 from mcp_tui.config.servers import looks_like_entry
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
 
 
@@ -29,16 +28,16 @@ def read_table(file: ClientFile) -> ServerTable | None:
 def _at(document: Document, keys: KeyPath) -> tuple[bool, object]:
     value: object = document.value
     for key in keys:
-        if not isinstance(value, dict) or key not in value:
+        if not is_object(value) or key not in value:
             return False, None
-        value = cast("dict[object, object]", value)[key]
+        value = value[key]
     return True, value
 
 
 def _entries(document: Document, keys: KeyPath, value: object) -> JsonObject:
     if value is None:
         return {}
-    if not isinstance(value, dict):
+    if not is_object(value):
         detail = f"`{keys[-1]}` must be a table of servers, at {document.where(keys)}"
         raise AppError("Configuration", detail, kind=ErrorKind.USAGE)
-    return cast("JsonObject", value)
+    return value

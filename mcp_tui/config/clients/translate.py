@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urlsplit
 
 from mcp_tui.config.servers import OWN_KEYS, TOOL_LISTS, TOOL_LISTS_OFF, TYPES, URL_KEYS
+from mcp_tui.core.json_values import as_list, is_list, is_number, is_object
 from mcp_tui.core.types import JsonObject
 
 # A file that comes from elsewhere cannot grant itself these.
@@ -63,17 +64,16 @@ def _cursor(entry: JsonObject) -> JsonObject:
 
 def _vscode(entry: JsonObject) -> JsonObject:
     env = entry.get("env")
-    if isinstance(env, dict):
+    if is_object(env):
         # null takes a variable away from what VS Code passes on; here nothing is passed on to begin with.
-        entry["env"] = {name: value for name, value in cast("JsonObject", env).items() if value is not None}
+        entry["env"] = {name: value for name, value in env.items() if value is not None}
     return entry
 
 
 def _codex(entry: JsonObject) -> JsonObject:
     names = entry.get("env_vars")
-    if isinstance(names, list):
-        items = cast("list[Any]", names)
-        entry["env_vars"] = [cast("JsonObject", n).get("name", n) if isinstance(n, dict) else n for n in items]
+    if is_list(names):
+        entry["env_vars"] = [n.get("name", n) if is_object(n) else n for n in names]
     if scopes := _scope(entry.get("scopes")):
         entry["auth"] = {"scope": scopes}
     return entry
@@ -115,17 +115,16 @@ _CHANGES: Mapping[str, Callable[[JsonObject], JsonObject]] = {
 def _seconds(entry: JsonObject, key: str, per_second: int, *, least_ms: int = 0) -> None:
     """A client's `timeout` of a request; one it ignores itself is ignored here."""
     value = entry.pop(key, None)
-    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 and value >= least_ms:
+    if is_number(value) and value > 0 and value >= least_ms:
         entry["call_timeout_s"] = value / per_second
 
 
 def _authorisation(entry: JsonObject, key: str, names: Mapping[str, str]) -> None:
     given = entry.pop(key, None)
-    if not isinstance(given, dict):
+    if not is_object(given):
         return
-    table = cast("JsonObject", given)
-    auth = {own: table[foreign] for foreign, own in names.items() if table.get(foreign)}
-    if scope := _scope(table.get("scopes")):
+    auth = {own: given[foreign] for foreign, own in names.items() if given.get(foreign)}
+    if scope := _scope(given.get("scopes")):
         auth["scope"] = scope
     if auth:
         entry["auth"] = auth
@@ -135,18 +134,18 @@ def _scope(value: object) -> str:
     """Scopes as OAuth writes them: separated by spaces."""
     if isinstance(value, str):
         return value
-    if not isinstance(value, list):
+    if not is_list(value):
         return ""
-    return " ".join(item for item in cast("list[object]", value) if isinstance(item, str))
+    return " ".join(item for item in value if isinstance(item, str))
 
 
 def _braced(value: object) -> object:
     if isinstance(value, str):
         return _BARE.sub(r"${\1}", value)
-    if isinstance(value, dict):
-        return {name: _braced(item) for name, item in cast("JsonObject", value).items()}
-    if isinstance(value, list):
-        return [_braced(item) for item in cast("list[object]", value)]
+    if is_object(value):
+        return {name: _braced(item) for name, item in value.items()}
+    if is_list(value):
+        return [_braced(item) for item in value]
     return value
 
 
@@ -191,11 +190,11 @@ def own_form(entry: JsonObject) -> JsonObject:
 
 def _without_null(value: object) -> object:
     """TOML has none, and here it never means anything."""
-    if isinstance(value, dict):
-        items = cast("JsonObject", value).items()
+    if is_object(value):
+        items = value.items()
         return {name: _without_null(item) for name, item in items if item is not None}
-    if isinstance(value, list):
-        return [_without_null(item) for item in cast("list[object]", value) if item is not None]
+    if is_list(value):
+        return [_without_null(item) for item in value if item is not None]
     return value
 
 
@@ -204,11 +203,9 @@ _ORDER = ("type", "command", "args", "env", "env_vars", "envFile", "cwd", "url",
 
 def _own_command(own: JsonObject, entry: JsonObject) -> None:
     command = entry.get("command")
-    if isinstance(command, list):
-        words = cast("list[Any]", command)
-        own["command"] = words[0] if words else ""
-        args = entry.get("args")
-        if rest := [*words[1:], *(cast("list[Any]", args) if isinstance(args, list) else [])]:
+    if is_list(command):
+        own["command"] = command[0] if command else ""
+        if rest := [*command[1:], *as_list(entry.get("args"))]:
             own["args"] = rest
 
 
@@ -232,4 +229,4 @@ def looks_like_sse(url: object) -> bool:
 
 
 def _table(value: object) -> JsonObject:
-    return dict(cast("JsonObject", value)) if isinstance(value, dict) else {}
+    return dict(value) if is_object(value) else {}

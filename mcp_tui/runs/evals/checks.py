@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from mcp_tui.core import validation
+from mcp_tui.core.json_values import objects
 from mcp_tui.core.media import milliseconds_text
 from mcp_tui.core.state import CallStatus
 from mcp_tui.core.types import JsonObject
@@ -34,7 +35,7 @@ def check(expect: Expect, response: JsonObject, last: str = "") -> tuple[CheckRe
     response: one of `responses` in the `compare --json` object. last: the model's last message. What it said before
     its tool calls is part of the answer, but neither of the JSON nor of what it `equals`.
     """
-    calls = cast("Sequence[JsonObject]", response["tool_calls"])
+    calls: Sequence[JsonObject] = response["tool_calls"]
     results = [
         *_calls(expect, calls),
         *(_call_like(rule, calls) for rule in expect.call),
@@ -130,11 +131,9 @@ def _unlike(rule: CallRule, call: JsonObject) -> str:
 
 def _result_text(call: JsonObject) -> str:
     """The text blocks of the result; without any, its structured content as JSON."""
-    result = cast("JsonObject", call["result"] or {})
-    content: object = result.get("content")
-    blocks = cast("list[object]", content) if isinstance(content, list) else []
-    objects = [cast("JsonObject", block) for block in blocks if isinstance(block, dict)]
-    texts = [str(block.get("text", "")) for block in objects if block.get("type") == "text"]
+    result: JsonObject = call["result"] or {}
+    blocks = objects(result.get("content"))
+    texts = [str(block.get("text", "")) for block in blocks if block.get("type") == "text"]
     if texts or result.get("structuredContent") is None:
         return "\n".join(texts)
     return json.dumps(result["structuredContent"], ensure_ascii=False)
@@ -181,7 +180,7 @@ def _place(path: Sequence[object]) -> str:
 
 
 def _figures(expect: Expect, response: JsonObject, calls: int) -> Iterator[CheckResult]:
-    usage = cast("JsonObject", response["usage"])
+    usage: JsonObject = response["usage"]
     replayed = int(response["cached_steps"]) > 0
     if expect.max_calls is not None:
         yield _at_most("max_calls", calls, expect.max_calls, f"{calls:g}")
@@ -189,7 +188,7 @@ def _figures(expect: Expect, response: JsonObject, calls: int) -> Iterator[Check
         steps = int(response["steps"])
         yield _at_most("max_steps", steps, expect.max_steps, f"{steps}")
     if expect.max_cost_usd is not None:
-        cost = cast("float | None", response["cost_usd"])
+        cost: float | None = response["cost_usd"]
         mark = "~" if response["cost_is_estimate"] else ""
         yield _at_most("max_cost_usd", cost, expect.max_cost_usd, "" if cost is None else f"{mark}${cost:.4g}")
     for name, key, limit in (("max_duration_s", "duration_ms", expect.max_duration_s),
@@ -199,7 +198,7 @@ def _figures(expect: Expect, response: JsonObject, calls: int) -> Iterator[Check
             took_ms = None if replayed else cast("float | None", response[key])
             yield _at_most(name, took_ms, limit * 1000, milliseconds_text(took_ms), replayed=replayed)
     if expect.max_output_tokens is not None:
-        tokens = cast("int | None", usage["output_tokens"])
+        tokens: int | None = usage["output_tokens"]
         yield _at_most("max_output_tokens", tokens, expect.max_output_tokens, "" if tokens is None else f"{tokens}")
 
 

@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import Any, cast
 
 from mcp_tui.config.entry_reader import kind_text
+from mcp_tui.core.json_values import as_object, is_list, is_object
 from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.evals.expect import OPERATORS, CallRule, Exactly, Expect, Items, Members, Rules, Shape, TextRules
@@ -148,10 +149,10 @@ def _operand(keys: Keys, name: str) -> object:
             return keys.number(name, float("-inf"))
         case "one_of":
             value = keys.raw(name)
-            if not isinstance(value, list) or not value:
+            if not is_list(value) or not value:
                 keys.fault(name, "must be a list of values")
                 return None
-            return cast("object", value) if _plain(keys, name, cast("list[object]", value)) else None
+            return value if _plain(keys, name, value) else None
         case _:
             value = keys.raw(name)
             return value if _plain(keys, name, value) else None
@@ -159,10 +160,10 @@ def _operand(keys: Keys, name: str) -> object:
 
 def _plain(keys: Keys, key: str, value: object) -> bool:
     """Only what JSON has."""
-    if isinstance(value, dict):
-        return all(_plain(keys, key, item) for item in cast("dict[str, object]", value).values())
-    if isinstance(value, list):
-        return all(_plain(keys, key, item) for item in cast("list[object]", value))
+    if is_object(value):
+        return all(_plain(keys, key, item) for item in value.values())
+    if is_list(value):
+        return all(_plain(keys, key, item) for item in value)
     if isinstance(value, str | bool | int | float):
         return True
     keys.fault(key, f"is {kind_text(value)}, which JSON does not have", "write it as a text")
@@ -173,7 +174,7 @@ def _schema(keys: Keys, key: str) -> JsonObject | None:
     table = keys.table(key)
     if table is None:
         return None
-    schema = cast("JsonObject", keys.raw(key))
+    schema = as_object(keys.raw(key))
     import jsonschema
     import jsonschema.exceptions
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from mcp_tui.core.json_text import dump
+from mcp_tui.core.json_values import is_list, is_number, is_object, same
 from mcp_tui.runs.evals.expect import Exactly, Items, Members, Rules, Shape, TextRules
 from mcp_tui.runs.evals.patterns import SearchError, found
 
@@ -22,7 +23,7 @@ def mismatch(shape: Shape, value: object, name: str) -> str:
     """Why the value called `name` is not as expected; "" when it is."""
     match shape:
         case Exactly(expected):
-            return "" if equal(expected, value) else f"{name} is {quoted(value)}, not {quoted(expected)}"
+            return "" if same(expected, value) else f"{name} is {quoted(value)}, not {quoted(expected)}"
         case Members(members):
             return _members(members, value, name)
         case Items(items):
@@ -54,38 +55,23 @@ def text_checks(rules: TextRules, text: str, last: str = "") -> list[tuple[str, 
     return checks
 
 
-def equal(expected: object, value: object) -> bool:
-    """As JSON sees it: 5 is 5.0, but true is not 1."""
-    if isinstance(expected, bool) or isinstance(value, bool):
-        return expected is value
-    if isinstance(expected, dict) and isinstance(value, dict):
-        left, right = cast("dict[str, object]", expected), cast("dict[str, object]", value)
-        return left.keys() == right.keys() and all(equal(item, right[key]) for key, item in left.items())
-    if isinstance(expected, list) and isinstance(value, list):
-        mine, theirs = cast("list[object]", expected), cast("list[object]", value)
-        return len(mine) == len(theirs) and all(map(equal, mine, theirs))
-    return expected == value
-
-
 def _members(members: Mapping[str, Shape], value: object, name: str) -> str:
-    if not isinstance(value, dict):
+    if not is_object(value):
         return f"{name} is {quoted(value)}, not an object"
-    there = cast("dict[str, object]", value)
     for key, shape in members.items():
         inner = f"{name}.{key}"
-        reason = mismatch(shape, there[key], inner) if key in there else f"{inner} is missing"
+        reason = mismatch(shape, value[key], inner) if key in value else f"{inner} is missing"
         if reason:
             return reason
     return ""
 
 
 def _items(items: Sequence[Shape], value: object, name: str) -> str:
-    if not isinstance(value, list):
+    if not is_list(value):
         return f"{name} is {quoted(value)}, not a list"
-    there = cast("list[object]", value)
-    if len(there) != len(items):
-        return f"{name} has {len(there)} items, not {len(items)}"
-    reasons = (mismatch(shape, one, f"{name}[{n}]") for n, (shape, one) in enumerate(zip(items, there, strict=True)))
+    if len(value) != len(items):
+        return f"{name} has {len(value)} items, not {len(items)}"
+    reasons = (mismatch(shape, one, f"{name}[{n}]") for n, (shape, one) in enumerate(zip(items, value, strict=True)))
     return next((reason for reason in reasons if reason), "")
 
 
@@ -100,7 +86,7 @@ def _rule(operator: str, operand: object, value: object, name: str) -> str:
 def _contains(part: object, value: object) -> bool:
     if isinstance(value, str):
         return isinstance(part, str) and part in value
-    return isinstance(value, list) and any(equal(part, item) for item in cast("list[object]", value))
+    return is_list(value) and any(same(part, item) for item in value)
 
 
 def _contains_folded(part: object, value: object) -> bool:
@@ -108,14 +94,14 @@ def _contains_folded(part: object, value: object) -> bool:
 
 
 def _number(value: object) -> float | None:
-    return None if isinstance(value, bool) or not isinstance(value, int | float) else value
+    return value if is_number(value) else None
 
 
 _RULES: Mapping[str, tuple[Callable[[object, object], bool], str]] = {
-    "equals": (equal, "not"),
+    "equals": (same, "not"),
     "contains": (_contains, "which does not contain"),
     "icontains": (_contains_folded, "which does not contain, in any case,"),
-    "one_of": (lambda options, value: any(equal(one, value) for one in cast("list[object]", options)), "none of"),
+    "one_of": (lambda options, value: any(same(one, value) for one in cast("list[object]", options)), "none of"),
     "min": (lambda least, value: (it := _number(value)) is not None and it >= cast("float", least), "not at least"),
     "max": (lambda most, value: (it := _number(value)) is not None and it <= cast("float", most), "not at most"),
 }

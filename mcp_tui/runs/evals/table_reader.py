@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import cast
+from typing import Any
 
 from mcp_tui.config.document import Document, KeyPath
 from mcp_tui.config.entry_reader import kind_text
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.json_values import is_integer, is_list, is_number, is_object, objects, texts
 from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
@@ -89,14 +90,14 @@ class Keys:
         if single and isinstance(value, str):
             value = [value]
         items, other = _list_or_kind(value)
-        if items is None or not all(isinstance(item, str) for item in items):
+        if items is None or len(found := texts(items)) < len(items):
             self.fault(key, f"must be {'a text or a list of texts' if single else 'a list of texts'}{other}")
-        elif not items and not empty:
+        elif not found and not empty:
             self.fault(key, "is empty")
-        elif not all(cast("list[str]", items)):
+        elif not all(found):
             self.fault(key, "holds an empty text")
         else:
-            return tuple(cast("list[str]", items))
+            return tuple(found)
         return None
 
     def flag(self, key: str) -> bool | None:
@@ -111,7 +112,7 @@ class Keys:
         if value is None:
             return None
         # `not least <= value` also refuses NaN.
-        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        if not is_number(value) or not least <= value <= most:
             self.fault(key, f"must be a number {_range(least, most)}, not {kind_text(value)}")
             return None
         return float(value)
@@ -120,7 +121,7 @@ class Keys:
         value: object = self._table.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        if not is_integer(value) or not least <= value <= most:
             self.fault(key, f"must be a whole number {_range(least, most)}, not {kind_text(value)}")
             return None
         return value
@@ -136,8 +137,8 @@ class Keys:
         value: object = self._table.get(key)
         if value is None:
             return None
-        if isinstance(value, dict):
-            return self.inner(key, cast("JsonObject", value))
+        if is_object(value):
+            return self.inner(key, value)
         self.fault(key, f"must be a table, not {kind_text(value)}")
         return None
 
@@ -150,18 +151,18 @@ class Keys:
         if value is None:
             return []
         items, other = _list_or_kind(value)
-        if items is None or not all(isinstance(item, dict) for item in items):
+        if items is None or len(found := objects(items)) < len(items):
             self.fault(key, f"must be a list of tables{other}")
             return []
         return [
-            Keys(self.faults, (*self.place, key, number), cast("JsonObject", item), f"{self._within}{key}.")
-            for number, item in enumerate(items)
+            Keys(self.faults, (*self.place, key, number), item, f"{self._within}{key}.")
+            for number, item in enumerate(found)
         ]
 
 
-def _list_or_kind(value: object) -> tuple[list[object] | None, str]:
+def _list_or_kind(value: object) -> tuple[list[Any] | None, str]:
     """The list, or what else it is in words."""
-    return (cast("list[object]", value), "") if isinstance(value, list) else (None, f", not {kind_text(value)}")
+    return (value, "") if is_list(value) else (None, f", not {kind_text(value)}")
 
 
 def _range(least: float, most: float) -> str:

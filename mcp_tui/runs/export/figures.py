@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from mcp_tui.core.media import milliseconds_text
 from mcp_tui.core.state import CallStatus
@@ -38,7 +37,7 @@ def arguments_text(arguments: JsonObject | None, raw: str) -> str:
 
 def figures(response: JsonObject) -> list[str]:
     """The row of one response under FIGURE_HEADERS; `~` marks an estimate."""
-    usage = cast("dict[str, Any]", response["usage"])
+    usage: dict[str, Any] = response["usage"]
     cost = response["cost_usd"]
     mark = "~" if response["cost_is_estimate"] else ""
     speed = response["tokens_per_s"]
@@ -52,7 +51,7 @@ def figures(response: JsonObject) -> list[str]:
         _count(usage["output_tokens"]),
         "" if cost is None else f"{mark}${cost:.4f}",
         str(response["steps"]),
-        str(len(cast("list[Any]", response["tool_calls"]))),
+        str(len(response["tool_calls"])),
     ]
 
 
@@ -68,10 +67,10 @@ def remarks(result: JsonObject) -> list[str]:
     """What the figures do not say: which model answered instead, and what limits did."""
     return [
         f"{response['model']}: {text}"
-        for response in cast("Sequence[JsonObject]", result["responses"])
+        for response in result["responses"]
         for text in (
             *([f"fallback: {response['fallback']}"] if response.get("fallback") else ()),
-            *cast("Sequence[str]", response.get("notes", ())),
+            *response.get("notes", ()),
         )
     ]
 

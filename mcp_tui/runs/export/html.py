@@ -48,7 +48,7 @@ blockquote { border-left: 3px solid var(--line); margin-left: 0; padding-left: 1
 
 def html(document: JsonObject) -> str:
     render = _renderer()
-    turns = cast("Sequence[JsonObject]", document["turns"])
+    turns: Sequence[JsonObject] = document["turns"]
     title = _title(str(document["prompt"]))
     parts = [
         "<!doctype html>",
@@ -90,7 +90,7 @@ def _turn(turn: JsonObject, render: Callable[[str], str], *, numbered: bool) -> 
     number = f" {turn['turn']}" if numbered else ""
     yield f"<h2>Prompt{number}</h2>"
     yield f'<div class="prompt">{_block(str(turn["prompt"]).strip())}</div><div class="columns">'
-    responses = cast("Sequence[JsonObject]", turn["responses"])
+    responses: Sequence[JsonObject] = turn["responses"]
     for response in responses:
         yield from _response(response, render)
     yield "</div><table><thead><tr>"
@@ -107,11 +107,11 @@ def _response(response: JsonObject, render: Callable[[str], str]) -> Iterator[st
     reasoning = str(response.get("reasoning") or "").strip()
     if reasoning:
         yield f"<details><summary>thinking</summary><pre>{_block(reasoning)}</pre></details>"
-    for call in cast("Sequence[JsonObject]", response["tool_calls"]):
+    for call in response["tool_calls"]:
         yield f"<details><summary><code>{_text(call_text(call))}</code></summary>{_call(call)}</details>"
     text = str(response["text"]).strip()
     yield f"<div>{render(clean(text))}</div>" if text else '<p class="muted">no answer</p>'
-    error = cast("dict[str, Any] | None", response["error"])
+    error: dict[str, Any] | None = response["error"]
     if error is not None:
         words = ": ".join(str(error[name]) for name in ("title", "detail") if error.get(name))
         hint = f" ({error['hint']})" if error.get("hint") else ""

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+from mcp_tui.core.json_values import as_list, as_object
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.export.figures import FIGURE_HEADERS, call_text, figures, remarks
@@ -26,7 +27,7 @@ _CODE = re.compile(r"(`+)")
 
 def markdown(document: JsonObject) -> str:
     """For people: each prompt, each answer with its tool calls, and the figures."""
-    turns = cast("Sequence[JsonObject]", document["turns"])
+    turns: Sequence[JsonObject] = document["turns"]
     lines: list[str] = []
     if "id" in document:
         lines += [f"<!-- run {document['id']}, {document['started_at']}, {document['status']} -->", ""]
@@ -39,17 +40,17 @@ def markdown(document: JsonObject) -> str:
 
 def _turn(turn: JsonObject, *, numbered: bool) -> Iterator[str]:
     yield from (f"# Prompt {turn['turn']}" if numbered else "# Prompt", "", tamed(str(turn["prompt"]).strip()), "")
-    responses = cast("Sequence[JsonObject]", turn["responses"])
+    responses: Sequence[JsonObject] = turn["responses"]
     for response in responses:
         yield from (f"# {_inline(str(response['model']))}", "")
-        calls = cast("Sequence[JsonObject]", response["tool_calls"])
+        calls: Sequence[JsonObject] = response["tool_calls"]
         for call in calls:
             yield f"- {_code(call_text(call))}"
             yield from _result(call)
         if calls:
             yield ""
         yield from (tamed(str(response["text"]).strip()) or "*no answer*", "")
-        error = cast("dict[str, Any] | None", response["error"])
+        error: dict[str, Any] | None = response["error"]
         if error is not None:
             yield from (f"> {response['status']}: {_inline(error['title'])}: {_inline(error['detail'])}", "")
     yield from ("# Figures", "", f"| {' | '.join(FIGURE_HEADERS)} |", f"|{'---|' * len(FIGURE_HEADERS)}")
@@ -76,8 +77,8 @@ def result_text(result: JsonObject, limit: int = MAX_RESULT_CHARS) -> str:
     """What of a tools/call result is text, clean; anything else by its name."""
     content = cast("object", result.get("content"))
     parts: list[str] = []
-    for item in cast("list[object]", content) if isinstance(content, list) else []:
-        block = cast("JsonObject", item) if isinstance(item, dict) else {}
+    for item in as_list(content):
+        block = as_object(item)
         text: object = block.get("text")
         parts.append(text if isinstance(text, str) else f"[{block.get('type', 'content')}]")
     if not parts and "structuredContent" in result:

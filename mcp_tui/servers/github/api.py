@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import anyio
@@ -19,6 +19,7 @@ import httpx
 import tenacity
 
 from mcp_tui import __version__
+from mcp_tui.core.json_values import is_list, is_object, objects
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.servers.github.faults import GitHubError, fault_of, no_token, unknown_outcome
@@ -44,16 +45,15 @@ class Page:
 
     def objects(self) -> list[JsonObject]:
         """The items of a list."""
-        data: object = self.data
-        if not isinstance(data, list):
+        if not is_list(self.data):
             raise unexpected("a list")
-        return [cast(JsonObject, item) for item in cast(list[Any], data) if isinstance(item, dict)]
+        return objects(self.data)
 
     def object(self) -> JsonObject:
         data: object = self.data
-        if not isinstance(data, dict):
+        if not is_object(data):
             raise unexpected("an object")
-        return cast(JsonObject, data)
+        return data
 
 
 def unexpected(wanted: str) -> GitHubError:

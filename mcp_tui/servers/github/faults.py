@@ -10,10 +10,10 @@ import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
+from mcp_tui.core.json_values import is_list, is_object
 from mcp_tui.core.text import clean_line
-from mcp_tui.core.types import JsonObject
 from mcp_tui.servers.github.settings import PUBLIC_API, Settings
 
 FaultKind = Literal["not_found", "auth", "rate_limit", "invalid", "unreachable", "unknown_outcome", "other"]
@@ -136,17 +136,15 @@ def _said(body: bytes) -> str:
         data: Any = json.loads(body)
     except (ValueError, RecursionError):
         return ""
-    if not isinstance(data, dict):
+    if not is_object(data):
         return ""
-    fields = cast(JsonObject, data)
-    parts = [message] if isinstance(message := fields.get("message"), str) else []
-    errors = fields.get("errors")
-    for error in cast(list[Any], errors)[:10] if isinstance(errors, list) else []:
+    parts = [message] if isinstance(message := data.get("message"), str) else []
+    errors = data.get("errors")
+    for error in errors[:10] if is_list(errors) else []:
         if isinstance(error, str):
             parts.append(error)
-        elif isinstance(error, dict):
-            details = cast(JsonObject, error)
-            words = [str(details[key]) for key in ("field", "code", "message", "value") if details.get(key)]
+        elif is_object(error):
+            words = [str(error[key]) for key in ("field", "code", "message", "value") if error.get(key)]
             parts.append(" ".join(words))
     return clean_line("; ".join(part for part in parts if part))[:600]
 

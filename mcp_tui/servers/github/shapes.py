@@ -5,10 +5,11 @@ Everything in an answer may be missing or of another type than documented: it is
 
 from __future__ import annotations
 
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from mcp_tui.core.json_values import as_object, as_text, is_integer, objects, texts
 from mcp_tui.core.types import JsonObject
 
 MAX_TEXT = 65_536
@@ -132,14 +133,14 @@ class Directory(BaseModel):
 
 def repository(raw: JsonObject) -> Repository:
     return Repository(
-        full_name=_text(raw, "full_name"),
-        description=_text(raw, "description"),
-        url=_text(raw, "html_url"),
-        homepage=_text(raw, "homepage"),
-        default_branch=_text(raw, "default_branch"),
-        language=_text(raw, "language"),
-        topics=_texts(raw, "topics"),
-        license=_text(_object(raw, "license"), "spdx_id"),
+        full_name=as_text(raw.get("full_name")),
+        description=as_text(raw.get("description")),
+        url=as_text(raw.get("html_url")),
+        homepage=as_text(raw.get("homepage")),
+        default_branch=as_text(raw.get("default_branch")),
+        language=as_text(raw.get("language")),
+        topics=texts(raw.get("topics")),
+        license=as_text(as_object(raw.get("license")).get("spdx_id")),
         private=raw.get("private") is True,
         archived=raw.get("archived") is True,
         fork=raw.get("fork") is True,
@@ -147,23 +148,23 @@ def repository(raw: JsonObject) -> Repository:
         forks=count(raw, "forks_count"),
         open_issues=count(raw, "open_issues_count"),
         size_kib=count(raw, "size"),
-        created_at=_text(raw, "created_at"),
-        pushed_at=_text(raw, "pushed_at"),
+        created_at=as_text(raw.get("created_at")),
+        pushed_at=as_text(raw.get("pushed_at")),
     )
 
 
 def summary(raw: JsonObject) -> IssueSummary:
-    body = " ".join(_text(raw, "body")[: 4 * MAX_EXCERPT].split())
+    body = " ".join(as_text(raw.get("body"))[: 4 * MAX_EXCERPT].split())
     return IssueSummary(
         number=count(raw, "number"),
-        title=_text(raw, "title"),
-        state=_text(raw, "state"),
+        title=as_text(raw.get("title")),
+        state=as_text(raw.get("state")),
         author=_login(raw),
         labels=_labels(raw),
         comments=count(raw, "comments"),
-        created_at=_text(raw, "created_at"),
-        updated_at=_text(raw, "updated_at"),
-        url=_text(raw, "html_url"),
+        created_at=as_text(raw.get("created_at")),
+        updated_at=as_text(raw.get("updated_at")),
+        url=as_text(raw.get("html_url")),
         is_pull_request=is_pull_request(raw),
         excerpt=body if len(body) <= MAX_EXCERPT else body[: MAX_EXCERPT - 1] + "…",
     )
@@ -174,19 +175,19 @@ def issue(raw: JsonObject, repository_name: str, comments: list[Comment]) -> Iss
     return Issue(
         repository=repository_name,
         number=count(raw, "number"),
-        title=_text(raw, "title"),
-        state=_text(raw, "state"),
-        state_reason=_text(raw, "state_reason"),
+        title=as_text(raw.get("title")),
+        state=as_text(raw.get("state")),
+        state_reason=as_text(raw.get("state_reason")),
         author=_login(raw),
         labels=_labels(raw),
-        assignees=[_text(one, "login") for one in objects(raw, "assignees")],
-        milestone=_text(_object(raw, "milestone"), "title"),
-        created_at=_text(raw, "created_at"),
-        updated_at=_text(raw, "updated_at"),
-        closed_at=_text(raw, "closed_at"),
-        url=_text(raw, "html_url"),
+        assignees=[as_text(one.get("login")) for one in objects(raw.get("assignees"))],
+        milestone=as_text(as_object(raw.get("milestone")).get("title")),
+        created_at=as_text(raw.get("created_at")),
+        updated_at=as_text(raw.get("updated_at")),
+        closed_at=as_text(raw.get("closed_at")),
+        url=as_text(raw.get("html_url")),
         is_pull_request=is_pull_request(raw),
-        body=cut(_text(raw, "body")),
+        body=cut(as_text(raw.get("body"))),
         comments_total=total,
         comments=comments,
         comments_left_out=max(0, total - len(comments)),
@@ -194,28 +195,28 @@ def issue(raw: JsonObject, repository_name: str, comments: list[Comment]) -> Iss
 
 
 def comment(raw: JsonObject) -> Comment:
-    return Comment(author=_login(raw), created_at=_text(raw, "created_at"), body=cut(_text(raw, "body")))
+    return Comment(author=_login(raw), created_at=as_text(raw.get("created_at")), body=cut(as_text(raw.get("body"))))
 
 
 def created(raw: JsonObject, repository_name: str) -> CreatedIssue:
     return CreatedIssue(
         repository=repository_name,
         number=count(raw, "number"),
-        title=_text(raw, "title"),
-        state=_text(raw, "state"),
+        title=as_text(raw.get("title")),
+        state=as_text(raw.get("state")),
         labels=_labels(raw),
-        url=_text(raw, "html_url"),
+        url=as_text(raw.get("html_url")),
     )
 
 
 def code_match(raw: JsonObject) -> CodeMatch:
-    name = _text(_object(raw, "repository"), "full_name")
-    path = _text(raw, "path")
-    fragments = [cut(_text(one, "fragment"), 2000) for one in objects(raw, "text_matches")]
+    name = as_text(as_object(raw.get("repository")).get("full_name"))
+    path = as_text(raw.get("path"))
+    fragments = [cut(as_text(one.get("fragment")), 2000) for one in objects(raw.get("text_matches"))]
     return CodeMatch(
         repository=name,
         path=path,
-        url=_text(raw, "html_url"),
+        url=as_text(raw.get("html_url")),
         resource=file_uri(name, path),
         fragments=[fragment for fragment in fragments if fragment][:5],
     )
@@ -224,9 +225,12 @@ def code_match(raw: JsonObject) -> CodeMatch:
 def directory(raw: JsonObject, repository_name: str, path: str) -> Directory:
     entries = [
         DirectoryEntry(
-            name=_text(one, "name"), path=_text(one, "path"), type=_text(one, "type"), size_bytes=count(one, "size")
+            name=as_text(one.get("name")),
+            path=as_text(one.get("path")),
+            type=as_text(one.get("type")),
+            size_bytes=count(one, "size"),
         )
-        for one in objects(raw, "entries")
+        for one in objects(raw.get("entries"))
     ]
     return Directory(repository=repository_name, path=path, entries=entries)
 
@@ -247,34 +251,13 @@ def cut(text: str, limit: int = MAX_TEXT) -> str:
 
 def count(raw: JsonObject, key: str) -> int:
     value = raw.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
-
-
-def objects(raw: JsonObject, key: str) -> list[JsonObject]:
-    value = raw.get(key)
-    items = cast(list[Any], value) if isinstance(value, list) else []
-    return [cast(JsonObject, item) for item in items if isinstance(item, dict)]
-
-
-def _text(raw: JsonObject, key: str) -> str:
-    value = raw.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _texts(raw: JsonObject, key: str) -> list[str]:
-    value = raw.get(key)
-    return [item for item in cast(list[Any], value) if isinstance(item, str)] if isinstance(value, list) else []
-
-
-def _object(raw: JsonObject, key: str) -> JsonObject:
-    value = raw.get(key)
-    return cast(JsonObject, value) if isinstance(value, dict) else {}
+    return value if is_integer(value) else 0
 
 
 def _login(raw: JsonObject) -> str:
     """GitHub shows the author of a deleted account as `ghost`."""
-    return _text(_object(raw, "user"), "login") or "ghost"
+    return as_text(as_object(raw.get("user")).get("login")) or "ghost"
 
 
 def _labels(raw: JsonObject) -> list[str]:
-    return _texts(raw, "labels") + [_text(label, "name") for label in objects(raw, "labels")]
+    return texts(raw.get("labels")) + [as_text(label.get("name")) for label in objects(raw.get("labels"))]

@@ -11,6 +11,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, ResourceLink, ToolAnnotations
 from pydantic import Field
 
+from mcp_tui.core.json_values import objects
 from mcp_tui.core.types import JsonObject
 from mcp_tui.servers.github import reading, shapes
 from mcp_tui.servers.github.api import GitHub
@@ -84,7 +85,7 @@ class GitHubTools:
                 query=sent,
                 total=shapes.count(raw, "total_count"),
                 incomplete=raw.get("incomplete_results") is True,
-                issues=[shapes.summary(one) for one in shapes.objects(raw, "items")],
+                issues=[shapes.summary(one) for one in objects(raw.get("items"))],
                 next_cursor=next_cursor,
             )
         )
@@ -101,7 +102,7 @@ class GitHubTools:
         if not self._github.settings.token:
             raise ToolError(str(no_token("code search")))
         sent, raw, next_cursor = await _told(self._search("code", query, owner, repo, limit, cursor))
-        matches = [shapes.code_match(one) for one in shapes.objects(raw, "items")]
+        matches = [shapes.code_match(one) for one in objects(raw.get("items"))]
         found = shapes.FoundCode(
             query=sent,
             total=shapes.count(raw, "total_count"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -103,7 +103,7 @@ def answer(response: JsonObject) -> JsonObject:
 
 def compared(result: JsonObject) -> JsonObject:
     """The `compare --json` object as a `ComparisonResult`: latency, tokens and cost of all columns added."""
-    responses = cast("Sequence[JsonObject]", result["responses"])
+    responses: Sequence[JsonObject] = result["responses"]
     paid = [one for one in responses if not one["cached"]]
     latencies = [float(one["duration_ms"]) for one in paid if one["status"] == "ok" and one["duration_ms"] is not None]
     costs = [float(one["cost_usd"]) for one in paid if one["cost_usd"] is not None]
@@ -117,14 +117,14 @@ def compared(result: JsonObject) -> JsonObject:
         "cost_usd": round(sum(costs), 8) if costs else None,
         "cost_is_estimate": any(bool(one["cost_is_estimate"]) for one in paid if one["cost_usd"] is not None),
     }
-    comparison = cast("JsonObject", result["comparison"])
+    comparison: JsonObject = result["comparison"]
     return encodable_json({**result, "comparison": {**comparison, **added}})
 
 
 def answer_text(response: JsonObject) -> str:
     """The answer for a reader of text alone; what went wrong stands in a last paragraph."""
     text = str(response["text"]).strip()
-    error = cast("JsonObject | None", response["error"])
+    error: JsonObject | None = response["error"]
     if error is None:
         return text or "(the model answered nothing)"
     return f"{text}\n\n[{response['status']}] {fault_line(error)}".strip()
@@ -132,11 +132,8 @@ def answer_text(response: JsonObject) -> str:
 
 def comparison_text(result: JsonObject) -> str:
     """All answers under their models, and the figures."""
-    parts = [
-        f"## {one['model']}\n{answer_text(one)}\n\n{_figures(one)}"
-        for one in cast("Sequence[JsonObject]", result["responses"])
-    ]
-    figures = cast("JsonObject", result["comparison"])
+    parts = [f"## {one['model']}\n{answer_text(one)}\n\n{_figures(one)}" for one in result["responses"]]
+    figures: JsonObject = result["comparison"]
     last = [f"{figures['answered']} of {figures['count']} answered"]
     if figures["fastest"] is not None:
         last.append(f"fastest {figures['fastest']}")
@@ -152,7 +149,7 @@ def fault_line(error: Mapping[str, Any]) -> str:
 
 
 def _figures(response: JsonObject) -> str:
-    usage = cast("JsonObject", response["usage"])
+    usage: JsonObject = response["usage"]
     words = [
         str(response["status"]),
         "from the cache" if response["cached"] else "",
@@ -160,7 +157,7 @@ def _figures(response: JsonObject) -> str:
         f"{usage['output_tokens']} tokens" if usage["output_tokens"] is not None else "",
         _cost(response),
         f"fallback: {response['fallback']}" if response["fallback"] else "",
-        *cast("Sequence[str]", response["notes"]),
+        *response["notes"],
     ]
     return ", ".join(word for word in words if word)
 
@@ -172,4 +169,4 @@ def _cost(figures: JsonObject) -> str:
 
 
 def _sum(responses: Sequence[JsonObject], name: str) -> int:
-    return sum(int(cast("JsonObject", one["usage"])[name] or 0) for one in responses)
+    return sum(int(one["usage"][name] or 0) for one in responses)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 from mcp.server.mcpserver import Context
@@ -100,7 +100,7 @@ class LlmTools:
         if len(columns) != 1:
             raise ToolError(f"{named!r} is a set of {len(columns)} models: use compare, or name one")
         result = await self._ask(ctx, columns, prompt, cache, max_cost_usd, time_limit_s)
-        response = answer(cast("Sequence[JsonObject]", result["responses"])[0])
+        response = answer(result["responses"][0])
         return CallToolResult(
             content=[TextContent(type="text", text=answer_text(response))],
             structured_content=response,
@@ -304,11 +304,11 @@ def _asked(
 
 
 def _provider_line(provider: JsonObject) -> str:
-    models = cast("Sequence[str]", provider["models"])
+    models: Sequence[str] = provider["models"]
     line = f"{provider['name']}: {_few(models, _TEXT_MODELS) or 'no models known'}"
     if not provider["available"]:
         line += " (no key)"
-    error = cast("JsonObject | None", provider["error"])
+    error: JsonObject | None = provider["error"]
     return line if error is None else f"{line} ({fault_line(error)})"
 
 

@@ -32,6 +32,7 @@ from pydantic import ValidationError
 from mcp_tui.config import mask
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.json_values import as_object, is_object
 from mcp_tui.core.server_requests import REJECTED_MESSAGE, USER_REJECTED
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.advice.missing_command import not_executable_fix, not_found_fix
@@ -342,8 +343,7 @@ def request_error(title: str, error: BaseException, exchange: Exchange) -> Error
 
 def _missing_fix(data: object) -> str:
     """What makes the client say that it can answer; it is offered only where somebody is there to do so."""
-    wanted = cast("JsonObject", data).get("requiredCapabilities") if isinstance(data, dict) else None
-    names = cast("JsonObject", wanted) if isinstance(wanted, dict) else {}
+    names = as_object(data.get("requiredCapabilities") if is_object(data) else None)
     fixes = {
         "elicitation": "the dashboard answers its questions; --elicit answers its forms",
         "sampling": "the dashboard answers what it asks of a model; so does --sampling MODEL",
@@ -355,10 +355,10 @@ def _missing_fix(data: object) -> str:
 def _unknown_input(result: JsonObject | None) -> str:
     """What an `input_required` result asks for that we do not know; "" when it is something else that is wrong."""
     requests = result.get("inputRequests") if result is not None else None
-    if result is None or result.get("resultType") != "input_required" or not isinstance(requests, dict):
+    if result is None or result.get("resultType") != "input_required" or not is_object(requests):
         return ""
-    for request in cast("dict[str, object]", requests).values():
-        method = cast("JsonObject", request).get("method") if isinstance(request, dict) else None
+    for request in requests.values():
+        method = request.get("method") if is_object(request) else None
         if isinstance(method, str) and method not in _INPUTS:
             return f"It asks for something this program does not know: {cut(method)}"
     return ""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import anyio
 import httpx2
 
 from mcp_tui.config.schema import ServerSpec
+from mcp_tui.core.json_values import is_object
 from mcp_tui.sessions.transport.exchange import Exchange, Recording
 from mcp_tui.sessions.transport.http_client import HttpWatch, WatchedClient
 from mcp_tui.sessions.wirelog.cause import causing
@@ -98,4 +99,4 @@ def _is_json_rpc(body: bytes) -> bool:
         said: Any = json.loads(body)
     except (ValueError, RecursionError):
         return False
-    return isinstance(said, dict) and cast("dict[str, Any]", said).get("jsonrpc") == "2.0"
+    return is_object(said) and said.get("jsonrpc") == "2.0"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import Any
 
 from mcp.shared.exceptions import MCPError
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, KNOWN_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
+
+from mcp_tui.core.json_values import as_list, is_object
 
 _MAX_VERSIONS = 8
 
@@ -25,8 +27,7 @@ def _named(error: BaseException) -> tuple[str, ...]:
     """The versions the server named in its refusal, or answered with."""
     if isinstance(error, MCPError):
         data: Any = error.error.data
-        supported: Any = cast("dict[str, Any]", data).get("supported") if isinstance(data, dict) else None
-        named = cast("list[object]", supported) if isinstance(supported, list) else []
+        named = as_list(data.get("supported") if is_object(data) else None)
         return tuple(str(version)[:40] for version in named)
     text = str(error)
     # The SDK puts what it got at the end: a version, or a list of versions beside its own.

@@ -7,7 +7,6 @@ import json
 import secrets
 import time
 from base64 import urlsafe_b64encode
-from typing import cast
 
 import httpx2
 import jwt
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from jwt.algorithms import ECAlgorithm
 from mcp.client.auth.utils import extract_field_from_www_auth
 
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.authorisation.errors import failed, host_of
 
@@ -78,13 +78,12 @@ def unbound(response: httpx2.Response) -> httpx2.Response:
         answer: object = json.loads(response.content)
     except ValueError:
         return response
-    if not isinstance(answer, dict) or "access_token" not in answer:
+    if not is_object(answer) or "access_token" not in answer:
         return response
-    token = cast("JsonObject", answer)
-    if str(token.get("token_type", "")).lower() != "dpop":
+    if str(answer.get("token_type", "")).lower() != "dpop":
         detail = f"{host_of(str(response.request.url))} gave a token that anybody can use, and the entry says `dpop`"
         raise failed("The access token is not bound to this program", detail, code="unbound_token")
-    return httpx2.Response(response.status_code, json={**token, "token_type": "Bearer"}, request=response.request)
+    return httpx2.Response(response.status_code, json={**answer, "token_type": "Bearer"}, request=response.request)
 
 
 def _origin(request: httpx2.Request) -> str:
@@ -96,4 +95,4 @@ def _error_of(response: httpx2.Response) -> str:
         answer: object = json.loads(response.content)
     except ValueError:
         return ""
-    return str(cast("JsonObject", answer).get("error", "")) if isinstance(answer, dict) else ""
+    return str(answer.get("error", "")) if is_object(answer) else ""

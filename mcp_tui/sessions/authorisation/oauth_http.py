@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import cast
 
 import httpx2
 from mcp.client.auth.utils import (
@@ -14,6 +13,7 @@ from mcp.client.auth.utils import (
 from mcp.shared.auth import OAuthMetadata, ProtectedResourceMetadata
 from pydantic import ValidationError
 
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.authorisation.errors import AuthorisationError, failed, host_of, said, unreachable
 from mcp_tui.sessions.transport.http_client import USER_AGENT
@@ -129,7 +129,7 @@ def _json_object(body: bytes) -> JsonObject | None:
         value: object = json.loads(body)
     except ValueError:
         return None
-    return cast("JsonObject", value) if isinstance(value, dict) else None
+    return value if is_object(value) else None
 
 
 def error_word(response: httpx2.Response) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.json_values import as_text, is_object
 from mcp_tui.core.types import JsonObject
 
 _log = logging.getLogger(__name__)
@@ -71,14 +72,14 @@ class Grant:
         expires_at = value.get("expires_at")
         registrations = _object(value.get("registrations")) or {}
         return cls(
-            fingerprint=_text(value.get("fingerprint")),
-            issuer=_text(value.get("issuer")),
+            fingerprint=as_text(value.get("fingerprint")),
+            issuer=as_text(value.get("issuer")),
             tokens=_object(value.get("tokens")),
             expires_at=float(expires_at) if isinstance(expires_at, int | float) else None,
             server_metadata=_object(value.get("server_metadata")),
             resource_metadata=_object(value.get("resource_metadata")),
             registrations={issuer: found for issuer, item in registrations.items() if (found := _object(item))},
-            key_pem=_text(value.get("key_pem")),
+            key_pem=as_text(value.get("key_pem")),
         )
 
     def without_tokens(self) -> Grant:
@@ -86,11 +87,7 @@ class Grant:
 
 
 def _object(value: object) -> JsonObject | None:
-    return cast("JsonObject", value) if isinstance(value, dict) else None
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return value if is_object(value) else None
 
 
 class Keyring(Protocol):

@@ -6,7 +6,7 @@ import difflib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol
 
 import anyio
 import mcp_types as types
@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.json_values import is_list, is_object
 from mcp_tui.core.state import Catalog, ServerFacts
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.advice.diagnosis import cut, http_fault, leaves, request_error
@@ -276,5 +277,5 @@ async def complete(
 
     exchange, _, _ = await perform(source, Request(title, "completion/complete", send, lambda: True), timeout_s)
     completion: Any = (exchange.raw or {}).get("completion") if asked else None
-    values: Any = cast("JsonObject", completion).get("values") if isinstance(completion, dict) else None
-    return tuple(str(value) for value in cast("list[Any]", values)) if isinstance(values, list) else ()
+    values: Any = completion.get("values") if is_object(completion) else None
+    return tuple(str(value) for value in values) if is_list(values) else ()

@@ -11,8 +11,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from itertools import chain
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import is_list, is_object
 from mcp_tui.core.state import ToolInfo
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.size_estimate import estimated_size
@@ -39,12 +40,12 @@ def _has_key(schema: Any, wanted: str) -> bool:
     stack = [schema]
     while stack:
         item = stack.pop()
-        if isinstance(item, dict):
+        if is_object(item):
             if wanted in item:
                 return True
-            stack.extend(cast("dict[str, Any]", item).values())
-        elif isinstance(item, list):
-            stack.extend(cast("list[Any]", item))
+            stack.extend(item.values())
+        elif is_list(item):
+            stack.extend(item)
     return False
 
 

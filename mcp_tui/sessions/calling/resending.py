@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
 
 RESENDABLE = frozenset(
@@ -29,13 +30,13 @@ def editable(message: JsonObject) -> JsonObject:
     """`method` and `params` of a request, without what the connection sets anew for each one."""
     request: JsonObject = {"method": message.get("method")}
     params: Any = message.get("params")
-    if isinstance(params, dict):
-        kept = dict(cast("JsonObject", params))
+    if is_object(params):
+        kept = dict(params)
         meta: Any = kept.pop("_meta", None)
-        if isinstance(meta, dict):
+        if is_object(meta):
             own = {
                 key: value
-                for key, value in cast("JsonObject", meta).items()
+                for key, value in meta.items()
                 if key != "progressToken" and not key.startswith(_OF_THE_CONNECTION)
             }
             if own:

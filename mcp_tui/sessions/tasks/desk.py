@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, cast
 
 import anyio
 
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.json_values import as_list, is_object
 from mcp_tui.core.state import CallResult, Progress
 from mcp_tui.core.tasks import TaskInfo, TaskStatus
 from mcp_tui.core.types import JsonObject
@@ -60,9 +60,8 @@ async def _pages(source: Source, deadline: Deadline, title: str) -> set[str]:
         answer = await ask_about(source, "tasks/list", params, deadline)
         if isinstance(answer, Refusal):
             raise AppError(title, str(answer), kind=ErrorKind.TOOL, code="rejected")
-        entries: Any = answer.get("tasks")
-        for entry in cast("list[object]", entries) if isinstance(entries, list) else []:
-            info = source.feeds.tasks.saw(cast("JsonObject", entry)) if isinstance(entry, dict) else None
+        for entry in as_list(answer.get("tasks")):
+            info = source.feeds.tasks.saw(entry) if is_object(entry) else None
             if info is not None:
                 found.add(info.id)
         before, cursor = cursor, answer.get("nextCursor")

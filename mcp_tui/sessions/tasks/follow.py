@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any, cast
 
 import anyio
 import mcp_types as types
@@ -19,6 +18,7 @@ from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND
 from pydantic import TypeAdapter, ValidationError
 
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.json_values import as_object, is_object
 from mcp_tui.core.tasks import TaskInfo, TaskStatus
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.advice.diagnosis import cut, leaves
@@ -262,12 +262,11 @@ class TaskFollow:
         """2026-07-28: the state carries the result, or the error."""
         if self._info.status is TaskStatus.COMPLETED:
             result = self._last.get("result")
-            if isinstance(result, dict):
-                return cast("JsonObject", result)
+            if is_object(result):
+                return result
             self._fail(self._error("The task completed, but the server gave no result", "", "result_lost"))
         elif self._info.status is TaskStatus.FAILED:
-            error = self._last.get("error")
-            said = cast("JsonObject", error) if isinstance(error, dict) else {}
+            said = as_object(self._last.get("error"))
             code = said.get("code")
             text = cut(str(said.get("message") or "")) + (f" ({code})" if code is not None else "")
             self._fail(self._call_failed(text))
@@ -331,7 +330,7 @@ class TaskFollow:
 
     def _input_wanted(self, requests: object) -> None:
         """Hand over every request not seen before; take back those the server no longer waits for."""
-        wanted = cast("dict[str, Any]", requests) if isinstance(requests, dict) else {}
+        wanted = as_object(requests)
         self._withdraw(tuple(wanted))
         for key, request in wanted.items():
             if key not in self._asked and self._tasks is not None:

@@ -21,6 +21,7 @@ import mcp_types as types
 from mcp.client.extension import ClaimContext, ClientExtension, NotificationBinding, ResultClaim
 from pydantic import BaseModel, ConfigDict
 
+from mcp_tui.core.json_values import as_object, is_number, is_object
 from mcp_tui.core.state import ServerFacts
 from mcp_tui.core.tasks import TaskInfo, TaskStatus
 from mcp_tui.core.types import JsonObject
@@ -106,10 +107,10 @@ class TaskSupport:
         if facts is None:
             return cls(False, False, False)
         if facts.era == "modern":
-            has = EXTENSION in _object(facts.capabilities.get("extensions"))
+            has = EXTENSION in as_object(facts.capabilities.get("extensions"))
             return cls(has, has, False)
-        tasks = _object(facts.capabilities.get("tasks"))
-        call = _object(_object(tasks.get("requests")).get("tools")).get("call")
+        tasks = as_object(facts.capabilities.get("tasks"))
+        call = as_object(as_object(tasks.get("requests")).get("tools")).get("call")
         return cls(isinstance(call, dict), isinstance(tasks.get("cancel"), dict), isinstance(tasks.get("list"), dict))
 
 
@@ -120,7 +121,7 @@ def created_task(raw: JsonObject | None) -> JsonObject | None:
     if raw.get("resultType") == "task":
         return raw
     task = raw.get("task")
-    return cast("JsonObject", task) if isinstance(task, dict) and "content" not in raw else None
+    return task if is_object(task) and "content" not in raw else None
 
 
 def task_id(raw: Mapping[str, Any]) -> str:
@@ -163,10 +164,6 @@ def _count(raw: Mapping[str, Any], modern: str, legacy: str, known: int | None) 
     for key in (modern, legacy):
         if key in raw:
             value = raw[key]
-            sane = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12
+            sane = is_number(value) and 0 <= value < 1e12
             return int(value) if sane else None
     return known
-
-
-def _object(value: object) -> JsonObject:
-    return cast("JsonObject", value) if isinstance(value, dict) else {}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from mcp_types import JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
+
+from mcp_tui.core.json_values import as_object, as_text, is_number, is_object
 
 RELATED = "io.modelcontextprotocol/related-task"
 MAX_OPEN = 256
@@ -44,23 +46,17 @@ class TaskTap:
     def _progress(self, params: Mapping[str, Any]) -> None:
         token, progress, total = params.get("progressToken"), params.get("progress"), params.get("total")
         late = self._late.get(token) if isinstance(token, str | int) else None
-        if late is not None and _number(progress) and (total is None or _number(total)):
-            message = params.get("message")
-            late(float(cast("float", progress)), total, message if isinstance(message, str) else "")
+        if late is not None and is_number(progress) and (total is None or is_number(total)):
+            late(float(progress), total, as_text(params.get("message")))
 
     def answering(self, message: JSONRPCResponse) -> None:
         """Names the task in an answer of ours, in place."""
         related = self._questions.pop(message.id, None)
         if related is not None:
-            meta: Any = message.result.get("_meta")
-            named = {**(cast("dict[str, Any]", meta) if isinstance(meta, dict) else {}), RELATED: related}
+            named = {**as_object(message.result.get("_meta")), RELATED: related}
             message.result["_meta"] = named
 
 
 def _related(params: Mapping[str, Any] | None) -> Any:
     meta = params.get("_meta") if params is not None else None
-    return cast("dict[str, Any]", meta).get(RELATED) if isinstance(meta, dict) else None
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return meta.get(RELATED) if is_object(meta) else None

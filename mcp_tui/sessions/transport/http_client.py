@@ -14,12 +14,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx2
 from mcp_types import CONNECTION_CLOSED
 
 from mcp_tui import __version__
+from mcp_tui.core.json_values import is_object
 from mcp_tui.sessions.advice.diagnosis import DENIED, Remedy
 from mcp_tui.sessions.authorisation.errors import AuthorisationError
 from mcp_tui.sessions.transport.exchange import CURRENT, Exchange
@@ -329,6 +330,6 @@ def _session_gone(response: httpx2.Response) -> bool:
         body: Any = json.loads(response.content)
     except ValueError:
         return False
-    fault: Any = cast("dict[str, Any]", body).get("error") if isinstance(body, dict) else None
-    message: Any = cast("dict[str, Any]", fault).get("message") if isinstance(fault, dict) else ""
+    fault: Any = body.get("error") if is_object(body) else None
+    message: Any = fault.get("message") if is_object(fault) else ""
     return isinstance(message, str) and "session" in message.lower()

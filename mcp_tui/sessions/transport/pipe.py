@@ -12,12 +12,13 @@ import logging
 from collections import deque
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 import anyio
 from mcp.shared.message import SessionMessage
 from mcp_types import PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
+from mcp_tui.core.json_values import is_list, is_object
 from mcp_tui.sessions.transport.child import Child
 from mcp_tui.sessions.transport.decoding import message_decoder
 from mcp_tui.sessions.wirelog.log import Recorder
@@ -50,9 +51,9 @@ def _salvage(text: str, error: ValueError) -> list[SessionMessage | Exception]:
         # Only the depth is wrong with it: pydantic reads 200 levels.
         if isinstance(message := message_decoder.validate_python(decoded, by_name=False), JSONRPCResponse):
             return [_refused(message.id, "The server's answer is nested too deeply to be read")]
-    if isinstance(decoded, list):
+    if is_list(decoded):
         found: list[SessionMessage | Exception] = []
-        for item in cast("list[Any]", decoded):
+        for item in decoded:
             try:
                 found.append(SessionMessage(message_decoder.validate_python(item, by_name=False)))
             except ValueError as fault:
@@ -62,10 +63,9 @@ def _salvage(text: str, error: ValueError) -> list[SessionMessage | Exception]:
 
 
 def _unreadable(decoded: Any, error: ValueError) -> list[SessionMessage | Exception]:
-    if isinstance(decoded, dict):
-        item = cast("dict[str, Any]", decoded)
-        request_id = item.get("id")
-        if isinstance(request_id, str | int) and not isinstance(request_id, bool) and "method" not in item:
+    if is_object(decoded):
+        request_id = decoded.get("id")
+        if isinstance(request_id, str | int) and not isinstance(request_id, bool) and "method" not in decoded:
             return [error, _refused(request_id, "The server's answer is not a valid JSON-RPC response")]
     return [error]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from mcp_tui.core.json_values import as_list
 from mcp_tui.sessions.transport.exchange import Exchange
 
 _TRY_LATER = frozenset({401, 403, 407, 408, 409, 423, 425, 429})
@@ -41,7 +42,6 @@ class Probe:
             self.doubtful = failed or (status is not None and (status >= 500 or status in _TRY_LATER))
             self.refused = not self.doubtful
             return
-        versions: Any = result.get("supportedVersions")
-        named = cast("list[object]", versions) if isinstance(versions, list) else []
+        named = as_list(result.get("supportedVersions"))
         self.modern = any(version in named for version in MODERN_PROTOCOL_VERSIONS)
         self.older = not self.modern

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, cast
 
 import mcp_types as types
 from mcp.shared.inbound import find_invalid_x_mcp_header
@@ -18,6 +17,7 @@ from mcp_types import methods
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, ValidationError
 
+from mcp_tui.core.json_values import is_list, is_object
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.catalog import quoted
 from mcp_tui.sessions.transport.exchange import Page
@@ -66,13 +66,13 @@ def repaired_page(method: str, version: str, result: JsonObject) -> tuple[Page, 
     shape = LISTS[method]
     warnings: list[str] = []
     listed = result.get(shape.key)
-    if not isinstance(listed, list):
+    if not is_list(listed):
         warnings.append(f"The answer to {method} has no list of {shape.what}s.")
         listed = []
     entries: list[JsonObject] = []
-    for number, entry in enumerate(cast("list[Any]", listed), 1):
-        if isinstance(entry, dict):
-            entries.append(cast("JsonObject", entry))
+    for number, entry in enumerate(listed, 1):
+        if is_object(entry):
+            entries.append(entry)
         else:
             warnings.append(f"{shape.what.capitalize()} number {number} was left out: it is no object.")
     result = {**result, shape.key: [_for_sdk(method, entry) for entry in entries]}

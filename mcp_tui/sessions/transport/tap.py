@@ -14,6 +14,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 from pydantic import ValidationError
 
+from mcp_tui.core.json_values import as_text
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.size_estimate import estimated_size
 from mcp_tui.sessions.tasks.tap import TaskTap
@@ -144,8 +145,7 @@ def _without_bulk(result: JsonObject) -> JsonObject:
 def subject_of(params: Mapping[str, Any] | None) -> str:
     """What a request is about: a tool's or prompt's name, a resource's URI."""
     given = params or {}
-    value = given.get("name", given.get("uri"))
-    return value if isinstance(value, str) else ""
+    return as_text(given.get("name", given.get("uri")))
 
 
 def unread_text(error: ValueError) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
+from mcp_tui.core.json_values import as_text, is_list, is_object
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.wirelog.record import Kind
 
@@ -62,11 +63,10 @@ def read(raw: bytes) -> list[Part]:
         decoded: Any = json.loads(text)
     except (ValueError, RecursionError):
         return [Part(Envelope("garbage", failed=True), None, utf8=utf8)]
-    if isinstance(decoded, list) and decoded and all(isinstance(item, dict) for item in cast("list[Any]", decoded)):
-        items = cast("list[JsonObject]", decoded)
-        note = f"part of a batch of {len(items)}; its JSON was written anew"
-        return [Part(of(item), _dumped(item), note) for item in items]
-    envelope = of(cast("JsonObject", decoded)) if isinstance(decoded, dict) else Envelope("garbage", failed=True)
+    if is_list(decoded) and decoded and all(isinstance(item, dict) for item in decoded):
+        note = f"part of a batch of {len(decoded)}; its JSON was written anew"
+        return [Part(of(item), _dumped(item), note) for item in decoded]
+    envelope = of(decoded) if is_object(decoded) else Envelope("garbage", failed=True)
     return [Part(envelope, one_line(raw), utf8=utf8)]
 
 
@@ -80,21 +80,21 @@ def of(message: JsonObject) -> Envelope:
     error, result = message.get("error"), message.get("result")
     if isinstance(error, dict) and "id" in message:
         return Envelope("response", "", known, failed=True)
-    if isinstance(result, dict) and known is not None:
-        failed = cast("JsonObject", result).get("isError") is True
+    if is_object(result) and known is not None:
+        failed = result.get("isError") is True
         return Envelope("response", "", known, failed=failed)
     return Envelope("garbage", "", known, failed=True)
 
 
 def name_of(method: str, params: Any) -> str:
     key = _NAMED.get(method)
-    value: Any = cast("JsonObject", params).get(key) if key is not None and isinstance(params, dict) else None
+    value: Any = params.get(key) if key is not None and is_object(params) else None
     return value[:_MAX_NAME_CHARS] if isinstance(value, str) else ""
 
 
 def _about(method: str, params: Any) -> str | int | None:
     key = _ABOUT.get(method)
-    value: Any = cast("JsonObject", params).get(key) if key is not None and isinstance(params, dict) else None
+    value: Any = params.get(key) if key is not None and is_object(params) else None
     return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
@@ -111,7 +111,7 @@ def edges(raw: bytes) -> Envelope:
     method, number = members.get(b"method"), members.get(b"id")
     known = number if isinstance(number, str | int) and not isinstance(number, bool) else None
     if first["open"] == b"params":
-        text = method if isinstance(method, str) else ""
+        text = as_text(method)
         return Envelope("request" if known is not None else "notification", text, known)
     failed = first["open"] == b"error" or b'"isError":true' in raw or b'"isError": true' in raw
     return Envelope("response" if known is not None else "garbage", "", known, failed=failed)

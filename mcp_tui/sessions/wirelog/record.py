@@ -30,8 +30,9 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
 
 Direction = Literal["sent", "received", "none"]
@@ -120,9 +121,9 @@ def decode(line: bytes) -> Line | None:
         fields: Any = json.loads(head)
     except ValueError:
         return None
-    if not isinstance(fields, dict):
+    if not is_object(fields):
         return None
-    known = _head(cast("JsonObject", fields))
+    known = _head(fields)
     return Line(known, body_at if body_at != head_end else len(line), len(line)) if known is not None else None
 
 

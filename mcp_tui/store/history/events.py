@@ -25,6 +25,7 @@ from mcp_tui.core.events import (
     TurnStarted,
 )
 from mcp_tui.core.json_text import dump_gently
+from mcp_tui.core.json_values import is_list, is_object
 from mcp_tui.core.plain import from_plain, to_plain
 from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics
 from mcp_tui.core.types import JsonObject
@@ -258,11 +259,11 @@ def _chars(value: object) -> int:
         node = waiting.pop()
         if isinstance(node, str):
             total += len(node)
-        elif isinstance(node, dict):
-            waiting.extend(cast("dict[str, object]", node).values())
-        elif isinstance(node, list):
-            total += len(cast("list[object]", node))
-            waiting.extend(cast("list[object]", node))
+        elif is_object(node):
+            waiting.extend(node.values())
+        elif is_list(node):
+            total += len(node)
+            waiting.extend(node)
     return total
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from mcp_tui.core.chat import Message, TextBlock
+from mcp_tui.core.json_values import as_object
 from mcp_tui.core.plain import from_plain
 from mcp_tui.core.types import JsonObject
 from mcp_tui.store.history.events import EventReader, Timed, unpacked
@@ -264,8 +265,7 @@ def _snippet(text: str) -> Snippet:
 
 
 def _object(text: str) -> JsonObject:
-    found: object = json.loads(text)
-    return cast("JsonObject", found) if isinstance(found, dict) else {}
+    return as_object(json.loads(text))
 
 
 def _messages(packed: bytes) -> tuple[Message, ...]:

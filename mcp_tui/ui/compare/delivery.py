@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.json_values import is_list, is_object, objects
 from mcp_tui.core.state import PromptInfo
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
@@ -84,18 +85,13 @@ async def rendered(manager: SessionManager, prompt: PromptInfo, arguments: Mappi
 def prompt_text(result: JsonObject) -> str:
     """The texts of a prompts/get result; what the assistant is made to say is marked, what is no text is named."""
     parts: list[str] = []
-    for message in _objects(result.get("messages")):
+    for message in objects(result.get("messages")):
         content: object = message.get("content")
-        blocks = _objects(cast("object", content) if isinstance(content, list) else [content])
+        blocks = objects(content if is_list(content) else [content])
         text = "\n".join(part for part in map(_block_text, blocks) if part)
         if text:
             parts.append(f"Assistant: {text}" if message.get("role") == "assistant" else text)
     return clean("\n\n".join(parts))
-
-
-def _objects(value: object) -> Iterable[JsonObject]:
-    items: list[object] = value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]  hostile
-    return [cast("JsonObject", item) for item in items if isinstance(item, dict)]
 
 
 def _block_text(block: JsonObject) -> str:
@@ -103,10 +99,9 @@ def _block_text(block: JsonObject) -> str:
     if isinstance(text, str):
         return text
     resource: object = block.get("resource")
-    if isinstance(resource, dict):
-        inner = cast("JsonObject", resource)
-        embedded: object = inner.get("text")
-        return embedded if isinstance(embedded, str) else f"[resource {inner.get('uri', '')}]"
+    if is_object(resource):
+        embedded: object = resource.get("text")
+        return embedded if isinstance(embedded, str) else f"[resource {resource.get('uri', '')}]"
     if block.get("type") == "resource_link":
         return f"[resource {block.get('uri', '')}]"
     return f"[{block.get('type', 'content')}]"

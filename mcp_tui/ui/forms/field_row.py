@@ -16,9 +16,10 @@ from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static, TextArea
 
 from mcp_tui.core.argument_document import edited_text, value_to_text
-from mcp_tui.core.form_fields import ABSENT, Shape, same
+from mcp_tui.core.form_fields import ABSENT, Shape
 from mcp_tui.core.form_rows import Row, RowKind, state_words
 from mcp_tui.core.json_text import dump
+from mcp_tui.core.json_values import same
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import safe
 from mcp_tui.ui.forms.choice import ChoiceLine

@@ -14,9 +14,10 @@ from textual.message import Message
 from textual.widgets import Static, TextArea
 
 from mcp_tui.core.argument_document import path_text, starting_arguments
-from mcp_tui.core.form_fields import SchemaReader, is_object
+from mcp_tui.core.form_fields import SchemaReader
 from mcp_tui.core.form_rows import Row
 from mcp_tui.core.json_text import JsonTextError, dump, parse
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.state import ServerSnapshot
 from mcp_tui.core.text import clean
 from mcp_tui.core.types import JsonObject

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from mcp_tui.core import json_text
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.ui.forms.json_editor import JsonEditor
@@ -73,10 +74,10 @@ class JsonScreen(ModalScreen[Accepted | None], Generic[Accepted]):
             self._say(f"! {error}", "-bad")
             return None
         decoded: object = parsed.value
-        if not isinstance(decoded, dict):
+        if not is_object(decoded):
             self._say(f"! {self.expected}", "-bad")
             return None
-        verdict = self.judge(cast("JsonObject", decoded))
+        verdict = self.judge(decoded)
         if verdict.value is None:
             self._say(f"! {verdict.said}", "-bad")
         elif verdict.note:

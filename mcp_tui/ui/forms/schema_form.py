@@ -20,6 +20,7 @@ from textual.widgets.option_list import Option
 from mcp_tui.core.argument_document import Path, delete_at, set_at
 from mcp_tui.core.form_fields import ABSENT
 from mcp_tui.core.form_rows import ACTION_WORDS, Action, FormModel, Row, RowKind, visible_place
+from mcp_tui.core.json_values import as_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.validation import Problem
 from mcp_tui.ui import safe
@@ -192,7 +193,7 @@ class SchemaForm(Vertical):
         self._refresh_heads(row.path)
         self.post_message(self.Edited())
         if self._completes and len(row.path) == 1 and isinstance(event.value, str | type(ABSENT)):
-            text = event.value if isinstance(event.value, str) else ""
+            text = as_text(event.value)
             self.post_message(self.CompletionWanted(str(row.path[0]), text))
 
     def _refresh_heads(self, path: Path) -> None:
@@ -284,7 +285,7 @@ class SchemaForm(Vertical):
             if isinstance(parent, FormRow):
                 self.post_message(self.RowFocused(parent.row))
                 if self._completes and len(parent.row.path) == 1:
-                    text = parent.row.value if isinstance(parent.row.value, str) else ""
+                    text = as_text(parent.row.value)
                     self.post_message(self.CompletionWanted(str(parent.row.path[0]), text))
                 return
 

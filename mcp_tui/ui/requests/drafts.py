@@ -7,12 +7,13 @@ import copy
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mcp_tui.core.argument_document import starting_arguments
 from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.form_fields import SchemaReader
 from mcp_tui.core.form_rows import FormModel
+from mcp_tui.core.json_values import is_list, is_object
 from mcp_tui.core.server_requests import RequestKind, ServerRequest
 from mcp_tui.core.state import ToolHints, ToolInfo
 from mcp_tui.core.text import StreamCleaner, clean
@@ -64,12 +65,11 @@ class SamplingDraft:
             return {"role": "assistant", "content": content, "model": BY_HAND, "stopReason": "endTurn"}
         result = copy.deepcopy(self.result)
         content = result.get("content")
-        if isinstance(content, list):
-            blocks = cast("list[JsonObject]", content)
-            rest = [block for block in blocks if block.get("type") != "text"]
+        if is_list(content):
+            rest = [block for block in content if block.get("type") != "text"]
             words: list[JsonObject] = [{"type": "text", "text": self.text}] if self.text or not rest else []
             result["content"] = [*words, *rest]
-        elif isinstance(content, dict) and cast(JsonObject, content).get("type") == "text":
+        elif is_object(content) and content.get("type") == "text":
             result["content"] = {"type": "text", "text": self.text}
         if self.changed_by_person and result.get("stopReason") != "toolUse":
             result["stopReason"] = "endTurn"

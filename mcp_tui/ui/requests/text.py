@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from textual.content import Content
 
+from mcp_tui.core.json_values import is_list, is_object, objects
 from mcp_tui.core.media import size_text
 from mcp_tui.core.server_requests import Fate, RequestKind, ServerRequest, SettledRequest
 from mcp_tui.core.text import clean, clean_line
@@ -49,7 +50,7 @@ def gist(request: ServerRequest) -> str:
     """What it is about, one raw line."""
     if request.kind is not RequestKind.SAMPLING:
         return request.message
-    messages = _objects(request.params.get("messages"))
+    messages = objects(request.params.get("messages"))
     texts = [_block_words(block) for message in messages[-1:] for block in _blocks(message)]
     return " ".join(texts)
 
@@ -134,15 +135,14 @@ def wishes(params: JsonObject) -> list[str]:
     """What the server wants of the model, one phrase each."""
     found: list[str] = []
     preferences = params.get("modelPreferences")
-    if isinstance(preferences, dict):
-        wanted = cast(JsonObject, preferences)
-        hints = [str(hint["name"]) for hint in _objects(wanted.get("hints")) if hint.get("name")]
+    if is_object(preferences):
+        hints = [str(hint["name"]) for hint in objects(preferences.get("hints")) if hint.get("name")]
         if hints:
             found.append(f"like {', '.join(hints)}")
         weights = [
-            f"{word} {wanted[key]:g}"
+            f"{word} {preferences[key]:g}"
             for key, word in (("intelligencePriority", "clever"), ("speedPriority", "fast"), ("costPriority", "cheap"))
-            if isinstance(wanted.get(key), int | float)
+            if isinstance(preferences.get(key), int | float)
         ]
         if weights:
             found.append(" ".join(weights))
@@ -152,10 +152,10 @@ def wishes(params: JsonObject) -> list[str]:
     stops = params.get("stopSequences")
     if isinstance(stops, list) and stops:
         found.append(f"stops at {json.dumps(stops, ensure_ascii=False)}")
-    tools = [str(tool.get("name")) for tool in _objects(params.get("tools"))]
+    tools = [str(tool.get("name")) for tool in objects(params.get("tools"))]
     if tools:
         choice: Any = params.get("toolChoice")
-        mode = str(cast(JsonObject, choice).get("mode") or "auto") if isinstance(choice, dict) else "auto"
+        mode = str(choice.get("mode") or "auto") if is_object(choice) else "auto"
         found.append(f"its tools {', '.join(tools)} ({mode})")
     if params.get("includeContext") not in (None, "none"):
         found.append(f"context of {params['includeContext']} (not given)")
@@ -170,7 +170,7 @@ def conversation(params: JsonObject) -> Content:
     if isinstance(system, str) and system:
         pieces.append(_said("system", system[:room]))
         room -= len(system)
-    for message in _objects(params.get("messages")):
+    for message in objects(params.get("messages")):
         if room <= 0:
             pieces.append(Content.styled(f"… cut after {MAX_SHOWN_CHARS:,} characters", "$text-warning"))
             break
@@ -186,7 +186,7 @@ def _said(role: str, text: str) -> Content:
 
 def _blocks(message: JsonObject) -> list[JsonObject]:
     content = message.get("content")
-    return _objects(content if isinstance(content, list) else [content])
+    return objects(content if is_list(content) else [content])
 
 
 def _block_words(block: JsonObject) -> str:
@@ -200,7 +200,7 @@ def _block_words(block: JsonObject) -> str:
     if kind == "tool_use":
         return f"[calls {block.get('name')} {json.dumps(block.get('input'), ensure_ascii=False)}]"
     if kind == "tool_result":
-        inner = " ".join(_block_words(part) for part in _objects(block.get("content")))
+        inner = " ".join(_block_words(part) for part in objects(block.get("content")))
         return f"[result{' (error)' if block.get('isError') is True else ''}: {inner}]"
     return json.dumps(block, ensure_ascii=False)
 
@@ -247,9 +247,3 @@ def _dumped(value: JsonObject) -> str:
     text = json.dumps(value, ensure_ascii=False, indent=2)
     cut = text[:MAX_SHOWN_CHARS]
     return clean(cut) + ("" if len(cut) == len(text) else f"\n… cut after {MAX_SHOWN_CHARS:,} characters")
-
-
-def _objects(value: Any) -> list[JsonObject]:
-    if not isinstance(value, list):
-        return []
-    return [cast(JsonObject, item) for item in cast("list[Any]", value) if isinstance(item, dict)]

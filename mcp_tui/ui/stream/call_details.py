@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from rich.cells import cell_len
 
 from mcp_tui.core import media
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.json_text import dump_start
+from mcp_tui.core.json_values import as_object, is_object
 from mcp_tui.core.state import CallRecord, CallStatus
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
@@ -141,11 +142,10 @@ def _result(result: JsonObject, width: int, palette: Palette, limit: int, pictur
     structured = result.get("structuredContent")
     told = False
     for block in blocks:
-        if not isinstance(block, dict):
+        if not is_object(block):
             continue
-        content = cast("JsonObject", block)
-        text = content.get("text")
-        if content.get("type") == "text" and isinstance(text, str):
+        text = block.get("text")
+        if block.get("type") == "text" and isinstance(text, str):
             value = _as_json(text)
             told = told or (structured is not None and value == structured)
             if value is not None:
@@ -153,12 +153,12 @@ def _result(result: JsonObject, width: int, palette: Palette, limit: int, pictur
             else:
                 yield from _text(text, width, palette, limit)
         else:
-            yield from wrap([(describe(content), palette.accent)], width)
-            for line in picture(image_data(content), width) if image_data(content) else ():
+            yield from wrap([(describe(block), palette.accent)], width)
+            for line in picture(image_data(block), width) if image_data(block) else ():
                 yield Row([(text, palette.text + style) for text, style in line])
-            inner = content.get("resource")
-            if isinstance(inner, dict) and isinstance(cast("JsonObject", inner).get("text"), str):
-                yield from _text(cast("JsonObject", inner)["text"], width, palette, limit)
+            inner = block.get("resource")
+            if is_object(inner) and isinstance(inner.get("text"), str):
+                yield from _text(inner["text"], width, palette, limit)
     if structured is not None and not told:
         if blocks:
             yield _heading("structured", palette)
@@ -192,8 +192,7 @@ def describe(content: JsonObject) -> str:
         case "resource_link":
             return clean_line(f"resource {content.get('name', '')} {content.get('uri', '')}")
         case "resource":
-            inner = content.get("resource")
-            resource = cast("JsonObject", inner) if isinstance(inner, dict) else {}
+            resource = as_object(content.get("resource"))
             size = _size(resource.get("blob"))
             size_text = f", {media.size_text(size)}" if size is not None else ""
             mime_type = f" ({resource['mimeType']})" if resource.get("mimeType") else ""
@@ -205,7 +204,7 @@ def describe(content: JsonObject) -> str:
 def image_data(content: JsonObject) -> str:
     """The base64 of a block that is a picture, or ""."""
     inner = content.get("resource")
-    data = cast("JsonObject", inner).get("blob") if isinstance(inner, dict) else content.get("data")
+    data = inner.get("blob") if is_object(inner) else content.get("data")
     return data if isinstance(data, str) and _picture(data) is not None else ""
 
 

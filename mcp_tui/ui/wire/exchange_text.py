@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.media import duration_text, size_text
 from mcp_tui.core.text import clean
-from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.wirelog.caused import Caused
 from mcp_tui.sessions.wirelog.record import Whole, local_time
 from mcp_tui.ui.json_style import visible
@@ -75,11 +75,10 @@ def _heading(whole: Whole, zone: tzinfo | None) -> str:
 
 def _http_rows(whole: Whole) -> Iterator[Row]:
     beside: Any = whole.fields.get("http")
-    if not isinstance(beside, dict):
+    if not is_object(beside):
         return
-    http = cast("JsonObject", beside)
-    status = http.get("status")
+    status = beside.get("status")
     if isinstance(status, int):
         yield Row(f"HTTP {status}", "error" if status >= 400 else "muted")
     else:
-        yield Row(visible(f"HTTP {http.get('verb', '')} {http.get('url', '')}"), "muted")
+        yield Row(visible(f"HTTP {beside.get('verb', '')} {beside.get('url', '')}"), "muted")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.calling.resending import RESENDABLE
 from mcp_tui.ui.forms.json_edit import JsonScreen, Verdict
@@ -31,9 +32,9 @@ class ResendScreen(JsonScreen[Resend]):
         params: Any = value.get("params")
         if not isinstance(method, str) or method not in RESENDABLE:
             return Verdict(None, f"`method` is one of {', '.join(sorted(RESENDABLE))}")
-        if params is not None and not isinstance(params, dict):
+        if params is not None and not is_object(params):
             return Verdict(None, "`params` is a JSON object, or left out")
         return Verdict(
-            Resend(method, cast("JsonObject | None", params)),
+            Resend(method, params),
             "can be sent; the id and the protocol's _meta are set anew",
         )

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import tzinfo
-from typing import Any, cast
+from typing import Any
 
+from mcp_tui.core.json_values import is_object
 from mcp_tui.core.media import duration_text, size_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
@@ -96,8 +97,8 @@ def detail_rows(whole: Whole, zone: tzinfo | None) -> list[Row]:
     if note := whole.fields.get("note"):
         rows.append(Row(visible(f"! {note}"), "warning"))
     beside: Any = whole.fields.get("http")
-    if isinstance(beside, dict):
-        rows.extend(_http_rows(cast("JsonObject", beside)))
+    if is_object(beside):
+        rows.extend(_http_rows(beside))
     rows.append(Row(""))
     if whole.message is not None:
         rows.extend(Row(visible(line), "json") for line in indented(whole.message[:MAX_SHOWN_CHARS]))
@@ -143,6 +144,6 @@ def _http_rows(beside: JsonObject) -> Iterator[Row]:
     else:
         yield _row("HTTP", f"{beside.get('verb', '')} {beside.get('url', '')}")
     headers: Any = beside.get("headers")
-    if isinstance(headers, dict):
-        for name, value in cast("JsonObject", headers).items():
+    if is_object(headers):
+        for name, value in headers.items():
             yield _row("", f"{name}: {value}")

@@ -10,8 +10,8 @@ from typing import Any, Literal, cast
 
 from mcp_tui.core import media
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.core.form_fields import as_list, as_object, as_text, is_list
 from mcp_tui.core.json_text import dump, dump_start
+from mcp_tui.core.json_values import as_list, as_object, as_text, is_list, is_object
 from mcp_tui.core.state import Progress
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
@@ -105,15 +105,13 @@ def size_of(value: object) -> int:
         node = waiting.pop()
         if isinstance(node, str):
             total += 2 + (len(node) if node.isascii() else len(node.encode("utf-8", "surrogatepass")))
-        elif isinstance(node, dict):
-            mapping = cast(JsonObject, node)
-            total += 2 + 2 * len(mapping)
-            waiting.extend(mapping.keys())
-            waiting.extend(mapping.values())
-        elif isinstance(node, list):
-            items = cast("list[object]", node)
-            total += 2 + len(items)
-            waiting.extend(items)
+        elif is_object(node):
+            total += 2 + 2 * len(node)
+            waiting.extend(node.keys())
+            waiting.extend(node.values())
+        elif is_list(node):
+            total += 2 + len(node)
+            waiting.extend(node)
         else:
             total += len(json.dumps(node))
     return total
@@ -148,7 +146,7 @@ def _blocks(outcome: Outcome) -> Iterator[JsonObject]:
     elif outcome.kind == "prompt":
         for message in as_list(raw.get("messages")):
             content = as_object(message).get("content")
-            for block in as_list(content) if is_list(content) else [content]:
+            for block in content if is_list(content) else [content]:
                 yield as_object(block)
     else:
         for content in as_list(raw.get("contents")):
@@ -240,7 +238,7 @@ def _draw_messages(writer: _Writer, raw: JsonObject) -> None:
         writer.gap()
         writer.line(role, "head")
         content = as_object(message).get("content")
-        for block in as_list(content) if is_list(content) else [content]:
+        for block in content if is_list(content) else [content]:
             _draw_block(writer, as_object(block))
 
 
