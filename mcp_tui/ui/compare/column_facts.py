@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mcp_tui.runs.engine import Engine
     from mcp_tui.runs.spec import ColumnSpec
     from mcp_tui.ui.compare.conversation import Conversation
-    from mcp_tui.ui.servers.catalog_rows import Off
+    from mcp_tui.ui.widgets.catalog_rows import Off
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mcp_tui.core.events import ColumnEvent
 from mcp_tui.core.state import ColumnStatus, Metrics
 from mcp_tui.core.types import JsonObject
-from mcp_tui.ui.servers.catalog_rows import Off
+from mcp_tui.ui.widgets.catalog_rows import Off
 
 if TYPE_CHECKING:
     from mcp_tui.core.chat import ModelParams

@@ -17,8 +17,8 @@ from textual.widgets import Input
 
 from mcp_tui.core.state import ServerSnapshot
 from mcp_tui.ui.ink import ink
-from mcp_tui.ui.servers.catalog_rows import TABS, CatalogRows, Entry, Item, Tab
 from mcp_tui.ui.status import tokens
+from mcp_tui.ui.widgets.catalog_rows import TABS, CatalogRows, Entry, Item, Tab
 from mcp_tui.ui.widgets.row_list import RowList
 
 _NAMES: dict[Tab, tuple[str, str, str]] = {

@@ -11,9 +11,9 @@ from textual.message import Message
 from mcp_tui.core.state import PromptInfo, ServerSnapshot, TemplateInfo, ToolInfo
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
-from mcp_tui.ui.servers.catalog_rows import TABS, Entry, Item, Tab, identity
 from mcp_tui.ui.status import hint_mark, server_state
 from mcp_tui.ui.widgets.browser import BrowserPane, EntryList
+from mcp_tui.ui.widgets.catalog_rows import TABS, Entry, Item, Tab, identity
 from mcp_tui.ui.widgets.row_list import RowList, fill
 
 _TAB_OF = {"tool": "tools", "resource": "resources", "template": "resources", "prompt": "prompts"}

@@ -7,8 +7,8 @@ from time import process_time
 
 from mcp_tui.core.state import Catalog, ServerStatus, ToolHints
 from mcp_tui.ui.compare.catalog import CatalogPane
-from mcp_tui.ui.servers.catalog_rows import CatalogRows, toggled_server, toggled_tool
 from mcp_tui.ui.widgets.browser import CatalogTabs
+from mcp_tui.ui.widgets.catalog_rows import CatalogRows, toggled_server, toggled_tool
 from tests.ui.doubles import example_servers, server, stage, tool
 
 
