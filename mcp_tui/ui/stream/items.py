@@ -14,7 +14,7 @@ from mcp_tui.core.text import clean, clean_line
 from mcp_tui.runs.availability import FALLBACK
 from mcp_tui.ui.stream.call_details import ALL_ROWS, SHOWN_ROWS, detail_rows, error_rows, no_picture
 from mcp_tui.ui.stream.call_line import call_row
-from mcp_tui.ui.stream.code_body import CodeRows
+from mcp_tui.ui.stream.code_rows import CodeRows
 from mcp_tui.ui.stream.markdown_blocks import Block, parsed
 from mcp_tui.ui.stream.markdown_containers import Frame
 from mcp_tui.ui.stream.markdown_rows import Place, block_rows, gap_between, placed_code

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.style import Style
 
-from mcp_tui.ui.stream.code_body import CodeBody, CodeRows, language_of
+from mcp_tui.ui.stream.code_body import CodeBody, language_of
+from mcp_tui.ui.stream.code_rows import CodeRows
 from mcp_tui.ui.stream.links import Link, bare_links, host_of, link_style
 from mcp_tui.ui.stream.markdown_blocks import Block, parsed
 from mcp_tui.ui.stream.markdown_containers import TASK, Container

@@ -16,7 +16,7 @@ from textual.geometry import Region
 from textual.message import Message
 
 from mcp_tui.ui.stream.canvas import FRAME_BUDGET_S, GUTTER, LANE, StreamCanvas
-from mcp_tui.ui.stream.code_body import COPY_MARK
+from mcp_tui.ui.stream.code_rows import COPY_MARK
 from mcp_tui.ui.stream.document import Changes
 from mcp_tui.ui.stream.items import CallItem, Item
 from mcp_tui.ui.stream.rows import Palette, Row
