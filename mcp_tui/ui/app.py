@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding
@@ -19,20 +19,12 @@ from textual.screen import Screen
 from mcp_tui.config import paths
 from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.store.preferences import Preferences
-from mcp_tui.ui import keys, safe, server_views
-from mcp_tui.ui.bridge import DashboardOptions, EngineBridge, Listeners
-from mcp_tui.ui.screens.mode import (
-    ItemChosen,
-    ModeScreen,
-    PromptOffered,
-    RunStateChanged,
-    ScreenMounted,
-    TrustAsked,
-)
-from mcp_tui.ui.server_views import LogAsked, TaskOpened
+from mcp_tui.ui import keys, safe
+from mcp_tui.ui.bridge import DashboardOptions, EngineBridge
+from mcp_tui.ui.screens.mode import ModeScreen, ScreenMounted
 from mcp_tui.ui.stylesheets import FIRST_FRAME, sheets
 from mcp_tui.ui.themes import DEFAULT_THEME, load_file, load_folder, shipped_folder
-from mcp_tui.ui.widgets.top_bar import Facts, TopBar
+from mcp_tui.ui.widgets.top_bar import Facts
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -42,11 +34,18 @@ if TYPE_CHECKING:
     from mcp_tui.core.server_requests import ServerRequest
     from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
     from mcp_tui.runs.engine import Engine
-    from mcp_tui.ui.history.revival import RunRevived
+    from mcp_tui.ui.messages import (
+        ItemChosen,
+        LogAsked,
+        PromptOffered,
+        ReconnectAsked,
+        RunRevived,
+        RunStateChanged,
+        ServerSwitched,
+        TaskOpened,
+    )
     from mcp_tui.ui.requests.drafts import RequestDrafts
     from mcp_tui.ui.requests.screen import RequestsScreen
-
-_News = TypeVar("_News")
 
 
 def _compare() -> Screen[Any]:
@@ -122,8 +121,6 @@ class McpTuiApp(App[None]):
         self._facts = Facts()
         self._mode_screens: list[ModeScreen] = []
         self._preferences = Preferences(paths.state_dir() / "preferences.json")
-        self._item_to_open: ItemChosen | None = None
-        """Chosen while the Workbench was being built for the first time."""
         self.run_live = False
         self._stop_in_app = True
         self._bridge: EngineBridge | None = None
@@ -135,6 +132,10 @@ class McpTuiApp(App[None]):
     def css_generation(self) -> int:
         """Which change of styles the framework is at; a new screen that knows it is not styled twice."""
         return self._css_update_count
+
+    @property
+    def wanted_models(self) -> tuple[str, ...]:
+        return self.options.models
 
     def _first_theme(self) -> None:
         """Set before the app runs: a change later would parse and apply every style a second time."""
@@ -153,19 +154,7 @@ class McpTuiApp(App[None]):
         asyncio.get_running_loop().set_task_factory(None)
 
     def on_mount(self) -> None:
-        self._bridge = EngineBridge(
-            self.options,
-            Listeners(
-                ready=self._while_running(self._engine_ready),
-                failed=self._while_running(self._engine_failed),
-                config=self._while_running(self._config_loaded),
-                servers=self._while_running(self._servers_changed),
-                questions=self._while_running(self._questions_changed),
-                requests=self._while_running(self._requests_changed),
-                warned=self._while_running(self._warned),
-                ask=self._ask_for_input,
-            ),
-        )
+        self._bridge = EngineBridge(self.options, self)
         self._install_signals()
         self.call_after_refresh(self._begin)
 
@@ -173,15 +162,6 @@ class McpTuiApp(App[None]):
         """The first frame is on the screen."""
         if self._bridge is not None:
             self._bridge.start()
-
-    def _while_running(self, listener: Callable[[_News], None]) -> Callable[[_News], None]:
-        """The engine outlives the screens by a moment; then there is nothing to show its news on."""
-
-        def told(news: _News) -> None:
-            if self.is_running:
-                listener(news)
-
-        return told
 
     def _install_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -254,31 +234,27 @@ class McpTuiApp(App[None]):
 
     # What the engine tells
 
-    def _config_loaded(self, config: Config) -> None:
+    def config_loaded(self, config: Config) -> None:
         self.config = config
-        theme = config.defaults.theme
         bad_themes = self._load_themes()
         usable, problems = keys.keymap(config.keys)
         self.key_overrides = usable
         self.set_keymap(usable)
-        if theme and not self.options.theme and not self._preferences.text("theme"):
-            if theme in self.themes:
-                self.theme = theme
-            else:
-                names = ", ".join(sorted(self.themes))
-                problems += (ErrorInfo(f"Theme {theme} does not exist", "", f"choose one of {names}"),)
-        if self.options.theme and self.options.theme not in self.themes:
+        theme = self.options.theme or ("" if self._preferences.text("theme") else config.defaults.theme)
+        if theme and theme not in self.themes:
             names = ", ".join(sorted(self.themes))
-            problems += (ErrorInfo(f"Theme {self.options.theme} does not exist", "", f"choose one of {names}"),)
+            problems += (ErrorInfo(f"Theme {theme} does not exist", "", f"choose one of {names}"),)
+        elif theme and theme != self.options.theme:
+            self.theme = theme
         known, self.problems = self.problems, (*config.problems, *problems, *bad_themes)
         for problem in self.problems:
             if problem not in known:
-                self._warned(problem)
+                self.warned(problem)
 
-    def _warned(self, problem: ErrorInfo) -> None:
+    def warned(self, problem: ErrorInfo) -> None:
         self.notify(safe.clean(problem.line()), severity="warning", timeout=12, markup=False)
 
-    async def _ask_for_input(self, wanted: InputSpec) -> str | None:
+    async def ask_for_input(self, wanted: InputSpec) -> str | None:
         """Cancelling closes the question."""
         from mcp_tui.ui.screens.input_value import InputValueScreen
 
@@ -291,21 +267,21 @@ class McpTuiApp(App[None]):
             if answer.cancelled() and self.is_running and self.screen is screen:
                 screen.dismiss(None)
 
-    def _engine_ready(self, engine: Engine) -> None:
+    def engine_ready(self, engine: Engine) -> None:
         self.engine = engine
         demo = engine.demo_models or engine.demo_server
         self._show(replace(self._facts, starting=False, demo=demo))
         for screen in self._mode_screens:
             screen.engine_ready(engine)
 
-    def _engine_failed(self, info: ErrorInfo) -> None:
+    def engine_failed(self, info: ErrorInfo) -> None:
         self._failure = info
         self.engine = None
         self._show(replace(self._facts, starting=False, failed=True))
         for screen in self._mode_screens:
             screen.engine_failed(info)
 
-    def _servers_changed(self, servers: tuple[ServerSnapshot, ...]) -> None:
+    def servers_changed(self, servers: tuple[ServerSnapshot, ...]) -> None:
         from mcp_tui.ui.servers.news import news
 
         for sentence in news(self.servers, servers):
@@ -316,13 +292,13 @@ class McpTuiApp(App[None]):
         for screen in self._mode_screens:
             screen.servers_changed(servers)
 
-    def _questions_changed(self, questions: tuple[ApprovalQuestion, ...]) -> None:
+    def questions_changed(self, questions: tuple[ApprovalQuestion, ...]) -> None:
         self.questions = questions
         self._show(replace(self._facts, waiting=len(questions)))
         for screen in self._mode_screens:
             screen.questions_changed(questions)
 
-    def _requests_changed(self, requests: tuple[ServerRequest, ...]) -> None:
+    def requests_changed(self, requests: tuple[ServerRequest, ...]) -> None:
         self.requests = requests
         self._show(replace(self._facts, requests=len(requests)))
         if self._request_drafts is not None:
@@ -347,10 +323,9 @@ class McpTuiApp(App[None]):
     def _column_label(self, column: str) -> str:
         from mcp_tui.ui.compare.screen import CompareScreen
 
-        for screen in self._mode_screens:
-            if isinstance(screen, CompareScreen):
-                return next((shown.label for shown in screen.columns_area.columns if shown.column_id == column), "")
-        return ""
+        compare = next((screen for screen in self._mode_screens if isinstance(screen, CompareScreen)), None)
+        found = compare.columns_area.find(column) if compare is not None else None
+        return found.label if found is not None else ""
 
     def action_open_requests(self) -> None:
         from mcp_tui.ui.requests.screen import RequestsScreen
@@ -370,16 +345,19 @@ class McpTuiApp(App[None]):
     def _show(self, facts: Facts) -> None:
         self._facts = facts
         for screen in self._mode_screens:
-            for bar in screen.query(TopBar):
-                bar.facts = facts
+            screen.top_bar.facts = facts
 
     # What the screens tell
 
     def on_screen_mounted(self, message: ScreenMounted) -> None:
-        screen = message.mode_screen
+        self._welcome(message.mode_screen)
+
+    def _welcome(self, screen: ModeScreen) -> None:
+        """A new screen gets the newest pictures, once."""
+        if screen in self._mode_screens:
+            return
         self._mode_screens.append(screen)
-        for bar in screen.query(TopBar):
-            bar.facts = self._facts
+        screen.top_bar.facts = self._facts
         if self._failure is not None:
             screen.engine_failed(self._failure)
         elif self.engine is not None:
@@ -390,9 +368,14 @@ class McpTuiApp(App[None]):
             screen.questions_changed(self.questions)
         if self.requests:
             screen.requests_changed(self.requests, self._requests_key)
-        if self._item_to_open is not None and screen.MODE == "workbench":
-            item, self._item_to_open = self._item_to_open, None
-            self.post_message(item)
+
+    async def _go_to(self, mode: str) -> Screen[Any]:
+        """The mode's own screen, also when it was built just now or a dialog stands above it."""
+        await self.switch_mode(mode)
+        screen = self.screen_stack[0]
+        if isinstance(screen, ModeScreen):
+            self._welcome(screen)
+        return screen
 
     def on_run_state_changed(self, message: RunStateChanged) -> None:
         self.run_live = message.live
@@ -409,29 +392,42 @@ class McpTuiApp(App[None]):
     async def on_item_chosen(self, message: ItemChosen) -> None:
         from mcp_tui.ui.workbench.screen import WorkbenchScreen
 
-        await self.switch_mode("workbench")
-        for screen in self._mode_screens:
-            if isinstance(screen, WorkbenchScreen):
-                screen.open_item(message.server, message.kind, message.name)
-                return
-        self._item_to_open = message
+        screen = await self._go_to("workbench")
+        if isinstance(screen, WorkbenchScreen):
+            screen.open_item(message.server, message.kind, message.name)
+
+    async def on_task_opened(self, message: TaskOpened) -> None:
+        from mcp_tui.ui.workbench.screen import WorkbenchScreen
+
+        screen = await self._go_to("workbench")
+        if isinstance(screen, WorkbenchScreen):
+            screen.open_task(message.server, message.task_id, message.tool)
 
     async def on_prompt_offered(self, message: PromptOffered) -> None:
         from mcp_tui.ui.compare.screen import CompareScreen
 
-        await self.switch_mode("compare")
-        for screen in self._mode_screens:
-            if isinstance(screen, CompareScreen):
-                screen.offer_prompt(message.text)
+        screen = await self._go_to("compare")
+        if isinstance(screen, CompareScreen):
+            screen.offer_prompt(message.text)
 
     async def on_run_revived(self, message: RunRevived) -> None:
-        """A saved run goes on in Compare."""
         from mcp_tui.ui.compare.screen import CompareScreen
 
-        await self.switch_mode("compare")
-        for screen in self._mode_screens:
-            if isinstance(screen, CompareScreen):
-                screen.revive(message.saved, message.how)
+        screen = await self._go_to("compare")
+        if isinstance(screen, CompareScreen):
+            screen.revival.revive(message.saved, message.how)
+
+    def on_log_asked(self, message: LogAsked) -> None:
+        from mcp_tui.ui.servers.log import LogScreen
+
+        if self.engine is not None and not isinstance(self.screen, LogScreen):
+            self.push_screen(LogScreen(self.engine.manager, message.server))
+
+    def on_reconnect_asked(self, message: ReconnectAsked) -> None:
+        self.reconnect(message.server)
+
+    def on_server_switched(self, message: ServerSwitched) -> None:
+        self.set_server_enabled(message.server, message.enabled)
 
     # Actions
 
@@ -444,31 +440,19 @@ class McpTuiApp(App[None]):
         scopes = dict.fromkeys(key_id.partition(".")[0] for key_id in active if not key_id.startswith("app."))
         self.push_screen(HelpScreen(tuple(scopes)))
 
-    def on_log_asked(self, message: LogAsked) -> None:
-        server_views.open_log(self, message.server)
-
     def action_open_tasks(self) -> None:
-        server_views.open_tasks(self)
+        from mcp_tui.ui.servers.tasks import TasksScreen
 
-    async def on_task_opened(self, message: TaskOpened) -> None:
-        await server_views.open_task(self, message)
+        if self.engine is not None and not isinstance(self.screen, TasksScreen):
+            self.push_screen(TasksScreen(self.engine.manager))
 
     def action_request_quit(self) -> None:
-        from mcp_tui.ui.screens.dialog import ConfirmScreen
+        from mcp_tui.ui.screens.dialog import ConfirmScreen, confirm
 
-        if not self.run_live:
+        if not self.run_live or isinstance(self.screen, ConfirmScreen):
             self.exit()
             return
-        if isinstance(self.screen, ConfirmScreen):
-            self.exit()
-            return
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.exit()
-
-        question = "A run is live. Quit, and stop every column?"
-        self.push_screen(ConfirmScreen(question, yes="quit", no="stay"), answered)
+        confirm(self, "A run is live. Quit, and stop every column?", self.exit, yes="quit", no="stay")
 
     def action_review_approvals(self) -> None:
         from mcp_tui.ui.compare.approvals import ApprovalsScreen
@@ -496,18 +480,13 @@ class McpTuiApp(App[None]):
     def reconnect(self, server: str) -> None:
         from mcp_tui.core.state import ServerStatus
 
-        if self.engine is None:
-            return
-        if self.engine.manager.server(server).status is ServerStatus.NEEDS_TRUST:
+        if any(known.name == server and known.status is ServerStatus.NEEDS_TRUST for known in self.servers):
             self._ask_for_trust(server)
-        else:
+        elif self.engine is not None:
             self.engine.manager.retry(server)
 
-    def on_trust_asked(self, message: TrustAsked) -> None:
-        self._ask_for_trust(message.server)
-
     def _ask_for_trust(self, server: str) -> None:
-        from mcp_tui.ui.screens.dialog import ConfirmScreen
+        from mcp_tui.ui.screens.dialog import confirm
         from mcp_tui.ui.servers import trusting
 
         config = self.engine.config if self.engine is not None else None
@@ -518,15 +497,14 @@ class McpTuiApp(App[None]):
         async def trust() -> None:
             problem = await trusting.trust(file)
             if problem is not None:
-                self._warned(problem)
+                self.warned(problem)
             elif self._bridge is not None:
                 self._bridge.look_now()
 
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.run_worker(trust(), group="trust")
+        def agreed() -> None:
+            self.run_worker(trust(), group="trust")
 
-        self.push_screen(ConfirmScreen(trusting.question(config, file), yes="trust", no="not now"), answered)
+        confirm(self, trusting.question(config, file), agreed, yes="trust", no="not now")
 
     def set_server_enabled(self, server: str, enabled: bool) -> None:
         if self.engine is not None:

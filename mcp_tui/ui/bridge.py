@@ -1,7 +1,22 @@
 """Between the engine and the screens: starts it after the first frame, hands its changes on, ends it.
 
-The engine lives in one task of its own, which enters and leaves it; screens get whole pictures (levels), so a
-flood of changes costs one update per frame.
+The engine lives in one task of its own, which enters and leaves it.
+
+News goes one way, and each step knows only the next:
+
+    engine     says that something changed, once per burst; runs tell their listener the events of a column
+    bridge     reads the whole picture and hands it to the app (`Hearer`); after exit it tells nothing more
+    app        keeps the newest picture, draws the header, and hands it to every mode's screen (`ModeScreen`); a screen
+               that is built later gets what is kept
+    screen     hands it to its panes, and to the parts that act on them
+    pane       draws it
+
+Everything is a level, never an edge: a picture says how it is now, not what happened, so that one which is left out
+or comes twice does no harm, and a flood of changes costs one update per frame. Under the same name a method does the
+same on every step: `engine_ready`, `engine_failed`, `servers_changed`, `questions_changed`, `requests_changed`.
+
+What a person does goes the other way as messages, past every screen between: those of a pane are for the screen it
+stands on, those in `messages` for the app.
 """
 
 from __future__ import annotations
@@ -12,10 +27,10 @@ import gc
 import importlib
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.ui import garbage_collection as collecting
@@ -29,6 +44,8 @@ if TYPE_CHECKING:
     from mcp_tui.runs.engine import Engine
 
 logger = logging.getLogger(__name__)
+
+_News = TypeVar("_News")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +62,36 @@ class DashboardOptions:
     """How often changed configuration files are looked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listeners:
-    """Called on the event loop, after the engine was entered (ready) and on every change."""
+class Hearer(Protocol):
+    """The app, as the bridge knows it: called on the event loop, with whole pictures."""
 
-    ready: Callable[[Engine], None]
-    failed: Callable[[ErrorInfo], None]
-    config: Callable[[Config], None]
-    servers: Callable[[tuple[ServerSnapshot, ...]], None]
-    questions: Callable[[tuple[ApprovalQuestion, ...]], None]
-    warned: Callable[[ErrorInfo], None] | None = None
-    """A changed file cannot be used, or a file of ours; everything goes on without it."""
-    requests: Callable[[tuple[ServerRequest, ...]], None] | None = None
-    """What servers ask of the person and nobody has answered, oldest first."""
-    ask: Callable[[InputSpec], Awaitable[str | None]] | None = None
-    """Answers an input of the configuration; None: the person would not say."""
+    @property
+    def is_running(self) -> bool: ...
+
+    def engine_ready(self, engine: Engine) -> None: ...
+    def engine_failed(self, info: ErrorInfo) -> None: ...
+    def config_loaded(self, config: Config) -> None: ...
+    def servers_changed(self, servers: tuple[ServerSnapshot, ...]) -> None: ...
+    def questions_changed(self, questions: tuple[ApprovalQuestion, ...]) -> None:
+        """The calls that wait for approval, oldest first."""
+
+    def requests_changed(self, requests: tuple[ServerRequest, ...]) -> None:
+        """What servers ask of the person and nobody has answered, oldest first."""
+
+    def warned(self, problem: ErrorInfo) -> None:
+        """A changed file cannot be used, or a file of ours; everything goes on without it."""
+
+    async def ask_for_input(self, wanted: InputSpec) -> str | None:
+        """Answers an input of the configuration; None: the person would not say."""
+        ...
 
 
 class EngineBridge:
     """Owns the engine's task. `start` once, `stop` any number of times."""
 
-    def __init__(self, options: DashboardOptions, listeners: Listeners) -> None:
+    def __init__(self, options: DashboardOptions, app: Hearer) -> None:
         self._options = options
-        self._listeners = listeners
+        self._app = app
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._answers: Answers | None = None
@@ -98,17 +122,23 @@ class EngineBridge:
         try:
             await self._serve()
         except AppError as error:
-            if not self._stop.is_set():
-                self._listeners.failed(error.info)
+            self._failed(error.info)
         except Exception as error:
             logger.exception("The engine ended unexpectedly")
             detail = f"{type(error).__name__}: {error}"
             hint = "this is a bug; run `mcp-tui doctor` and report what it prints"
-            if self._stop.is_set():
-                return
-            self._listeners.failed(ErrorInfo("Engine stopped", detail, hint, ErrorKind.INTERNAL, "engine"))
+            self._failed(ErrorInfo("Engine stopped", detail, hint, ErrorKind.INTERNAL, "engine"))
         finally:
             gc.enable()  # the command line switched it off until here
+
+    def _tell(self, hear: Callable[[_News], None], news: _News) -> None:
+        """The engine outlives the screens by a moment; then there is nothing to show its news on."""
+        if self._app.is_running:
+            hear(news)
+
+    def _failed(self, info: ErrorInfo) -> None:
+        if not self._stop.is_set():
+            self._tell(self._app.engine_failed, info)
 
     async def _serve(self) -> None:
         # The heavy imports run on a thread, so that keys and timers stay alive meanwhile.
@@ -123,7 +153,7 @@ class EngineBridge:
         config = await asyncio.to_thread(read)
         if self._stop.is_set():
             return
-        self._listeners.config(config)
+        self._tell(self._app.config_loaded, config)
         await asyncio.to_thread(importlib.import_module, "mcp_tui.ui.stream.model_column")
         runs = await asyncio.to_thread(importlib.import_module, "mcp_tui.runs.engine")
         engine_options = runs.EngineOptions(demo=options.demo, demo_speed=options.demo_speed)
@@ -148,37 +178,32 @@ class EngineBridge:
                 tasks.create_task(self._ask(engine.config), name="inputs")
                 async for change in changes:
                     if isinstance(change, ErrorInfo):
-                        self._warn(change)
+                        self._tell(self._app.warned, change)
                         continue
                     engine.reconfigure(change)
-                    self._listeners.config(change)
+                    self._tell(self._app.config_loaded, change)
                     tasks.create_task(self._ask(change), name="inputs")
         except Exception as error:
             logger.exception("Watching the configuration ended unexpectedly")
             detail = f"{type(error).__name__}: {error}"
-            self._warn(ErrorInfo("Changed files are not noticed any more", detail, "restart the dashboard"))
+            info = ErrorInfo("Changed files are not noticed any more", detail, "restart the dashboard")
+            self._tell(self._app.warned, info)
 
     async def _ask(self, config: Config) -> None:
         from mcp_tui.config.inputs import ask_all
 
-        ask, answers = self._listeners.ask, self._answers
-        if ask is None or answers is None or not config.inputs:
+        answers = self._answers
+        if answers is None or not config.inputs:
             return
         async with self._asking:
-            if await ask_all(config, answers, ask):
+            if await ask_all(config, answers, self._app.ask_for_input):
                 self.look_now()
 
     def _notice(self, info: ErrorInfo) -> None:
         """A fault the engine lives with, such as of the usage ledger; it may come back at every call."""
         if info not in self._noticed:
             self._noticed.add(info)
-            self._warn(info)
-
-    def _warn(self, info: ErrorInfo) -> None:
-        if self._listeners.warned is not None:
-            self._listeners.warned(info)
-        else:
-            logger.warning("%s", info.line())
+            self._tell(self._app.warned, info)
 
     def look_now(self) -> None:
         """Read the configuration again at once, such as after a file was trusted."""
@@ -189,20 +214,19 @@ class EngineBridge:
         """Announce the engine and its changes until stopped."""
 
         def servers_changed() -> None:
-            self._listeners.servers(engine.servers())
+            self._tell(self._app.servers_changed, engine.servers())
 
         def questions_changed() -> None:
-            self._listeners.questions(engine.approvals.pending())
+            self._tell(self._app.questions_changed, engine.approvals.pending())
 
         def requests_changed() -> None:
-            if self._listeners.requests is not None:
-                self._listeners.requests(engine.requests.pending())
+            self._tell(self._app.requests_changed, engine.requests.pending())
 
         undo_requests = engine.requests.subscribe(requests_changed)
         undo_servers = engine.manager.subscribe(servers_changed)
         undo_questions = engine.approvals.subscribe(questions_changed)
         try:
-            self._listeners.ready(engine)
+            self._tell(self._app.engine_ready, engine)
             servers_changed()
             collecting.settle()
             await self._stop.wait()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from mcp_tui.ui import safe
 from mcp_tui.ui.keys import KEYS, SCOPES, shown
-from mcp_tui.ui.screens.mode import ItemChosen
-
-if TYPE_CHECKING:
-    from mcp_tui.ui.app import McpTuiApp
+from mcp_tui.ui.messages import ItemChosen
+from mcp_tui.ui.running_app import DashboardApp
 
 _LISTED = 60
 """Most catalog entries one search shows; the palette is for finding, not for browsing."""
@@ -23,14 +21,14 @@ class ActionCommands(Provider):
     """What the keys do, where it can be done now, and the themes."""
 
     def _actions(self) -> Iterator[tuple[str, str, Callable[[], object]]]:
-        app = cast("McpTuiApp", self.app)
+        app = cast("DashboardApp", self.app)
         focused = self.focused
         active = {entry.binding.id for entry in self.screen.active_bindings.values()}
         for key in KEYS:
             if key.id not in active or key.name in ("back", "palette"):
                 continue
             where = f"{SCOPES[key.scope]} · {shown(app.key_overrides.get(key.id, key.keys))}"
-            run = partial(app.run_action, key.action, focused or self.screen)
+            run = partial(self.app.run_action, key.action, focused or self.screen)
             yield key.text, where, run
         yield "Change the theme", "Preview while you choose", app.action_choose_theme
         yield (
@@ -66,7 +64,7 @@ class CatalogCommands(Provider):
     """Tools, resources and prompts of all servers; choosing one opens it in the Workbench."""
 
     async def search(self, query: str) -> Hits:
-        app = cast("McpTuiApp", self.app)
+        app = cast("DashboardApp", self.app)
         matcher = self.matcher(query)
         best: list[tuple[float, str, str, ItemChosen]] = []
         for snapshot in app.servers:
@@ -84,4 +82,4 @@ class CatalogCommands(Provider):
                     best.append((score, title, f"{kind} · {safe.clean_line(text)[:90]}", chosen))
         best.sort(key=lambda entry: -entry[0])
         for score, title, text, chosen in best[:_LISTED]:
-            yield Hit(score, matcher.highlight(title), partial(app.post_message, chosen), text=title, help=text)
+            yield Hit(score, matcher.highlight(title), partial(self.app.post_message, chosen), text=title, help=text)

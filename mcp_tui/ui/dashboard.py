@@ -100,8 +100,8 @@ class Dashboard(McpTuiApp):
                 print(fault_text(self._fault), file=sys.stderr, flush=True)
             self._fault = ""
 
-    def _engine_ready(self, engine: Engine) -> None:
-        super()._engine_ready(engine)
+    def engine_ready(self, engine: Engine) -> None:
+        super().engine_ready(engine)
         self.run_worker(asyncio.to_thread(_prepare_answers), group="prepare")
         self.set_interval(COLLECT_S, self._collect_when_idle)
 
@@ -116,7 +116,7 @@ class Dashboard(McpTuiApp):
         try:
             await asyncio.to_thread(self._early_log.open_file)
         except OSError as error:
-            self._warned(ErrorInfo("No log file", f"{error.strerror or error}: {error.filename}", ""))
+            self.warned(ErrorInfo("No log file", f"{error.strerror or error}: {error.filename}", ""))
 
 
 def fault_text(what: str) -> str:

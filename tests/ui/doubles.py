@@ -57,10 +57,10 @@ from mcp_tui.runs.spec import Attachment, ColumnSpec, RunSpec
 from mcp_tui.sessions.wirelog.log import WireLog
 from mcp_tui.ui import app as app_module
 from mcp_tui.ui.app import McpTuiApp
-from mcp_tui.ui.bridge import DashboardOptions, Listeners
+from mcp_tui.ui.bridge import DashboardOptions
 from mcp_tui.ui.compare.prompt_history import PromptHistory
 from mcp_tui.ui.compare.screen import CompareScreen
-from mcp_tui.ui.screens.mode import ItemChosen, RunStateChanged
+from mcp_tui.ui.messages import ItemChosen, RunStateChanged
 
 READ = ToolHints(read_only=True)
 WRITE = ToolHints(read_only=False, destructive=False)
@@ -455,14 +455,11 @@ class FakeEngine:
 class Stage:
     """A running dashboard on a fake engine."""
 
-    def __init__(
-        self, app: McpTuiApp, pilot: Pilot[Any], engine: FakeEngine, clock: Clock, listeners: Listeners
-    ) -> None:
+    def __init__(self, app: McpTuiApp, pilot: Pilot[Any], engine: FakeEngine, clock: Clock) -> None:
         self.app = app
         self.pilot = pilot
         self.engine = engine
         self.clock = clock
-        self._listeners = listeners
         self.chosen: list[tuple[str, str, str]] = []
         """What was to be opened in the Workbench: (server, kind, name)."""
         self.heard: list[RunStateChanged] = []
@@ -489,11 +486,11 @@ class Stage:
         await self.settle()
 
     async def servers(self, servers: tuple[ServerSnapshot, ...]) -> None:
-        self._listeners.servers(servers)
+        self.app.servers_changed(servers)
         await self.settle()
 
     async def questions(self, *questions: ApprovalQuestion) -> None:
-        self._listeners.questions(questions)
+        self.app.questions_changed(questions)
         await self.settle()
 
     async def press(self, *keys: str) -> None:
@@ -527,11 +524,7 @@ class Stage:
 class _FakeBridge:
     """Stands where the app would start the engine."""
 
-    last: _FakeBridge | None = None
-
-    def __init__(self, options: DashboardOptions, listeners: Listeners) -> None:
-        self.listeners = listeners
-        _FakeBridge.last = self
+    def __init__(self, options: DashboardOptions, app: McpTuiApp) -> None: ...
 
     def start(self) -> None: ...
 
@@ -573,12 +566,10 @@ def staged(
 
     async def attach(pilot: Pilot[Any]) -> Stage:
         await pilot.pause()
-        bridge = _FakeBridge.last
-        assert bridge is not None
-        found = Stage(app, pilot, engine, clock, bridge.listeners)
+        found = Stage(app, pilot, engine, clock)
         found.chosen, found.heard = chosen, heard
         if ready:
-            bridge.listeners.ready(cast("Engine", engine))
+            app.engine_ready(cast("Engine", engine))
             await found.settle()
             await found.servers(example_servers() if servers is None else servers)
         return found

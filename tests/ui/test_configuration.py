@@ -136,8 +136,7 @@ async def test_the_retry_key_asks_for_trust(project: Path) -> None:
         await dash.status("local", ServerStatus.NEEDS_TRUST)
         from mcp_tui.ui.servers.pane import ServersPane
 
-        pane = dash.app.screen.query_one(ServersPane)
-        pane.post_message(ServersPane.RetryAsked("local"))
+        dash.app.screen.query_one(ServersPane).action_retry_server()
         await dash.until(lambda: isinstance(dash.app.screen, ConfirmScreen), "the question")
 
 

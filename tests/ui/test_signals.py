@@ -134,7 +134,7 @@ from mcp_tui.ui.bridge import DashboardOptions
 def boom(secret="hunter2-s3cret"):
     raise KeyError("no such colour")
 
-dashboard.Dashboard._engine_ready = lambda self, engine: self.call_later(boom)
+dashboard.Dashboard.engine_ready = lambda self, engine: self.call_later(boom)
 sys.exit(dashboard.run_dashboard(DashboardOptions(demo=True)))
 """
 

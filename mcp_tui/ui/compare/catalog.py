@@ -13,10 +13,10 @@ from mcp_tui.core.state import PromptInfo, ServerSnapshot, TemplateInfo, ToolInf
 from mcp_tui.core.text import clean_line
 from mcp_tui.runs.tool_switches import is_on
 from mcp_tui.ui import keys
-from mcp_tui.ui.screens.mode import ItemChosen
-from mcp_tui.ui.widgets.catalog_rows import Entry, Item, Off, identity, server_mark, toggled_server, toggled_tool
+from mcp_tui.ui.messages import ItemChosen
 from mcp_tui.ui.status import hint_mark, tokens
 from mcp_tui.ui.widgets.browser import BrowserPane, EntryList
+from mcp_tui.ui.widgets.catalog_rows import Entry, Item, Off, identity, server_mark, toggled_server, toggled_tool
 from mcp_tui.ui.widgets.row_list import RowList, fill
 
 

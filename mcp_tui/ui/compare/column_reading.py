@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcp_tui.ui.compare.columns import ColumnsArea
-from mcp_tui.ui.running_app import host
+from mcp_tui.ui.running_app import host, toast
 
 if TYPE_CHECKING:
     from mcp_tui.ui.compare.matrix_rows import ColumnView
-    from mcp_tui.ui.stream.model_column import ModelColumn
 
 if TYPE_CHECKING:
     from textual.dom import DOMNode
@@ -22,10 +21,6 @@ class ColumnReading(DOMNode):
     """Mixed into a screen."""
 
     columns_area: ColumnsArea
-
-    def _column(self) -> ModelColumn | None:
-        """The one with the attention."""
-        return self.columns_area.current
 
     def _live(self) -> bool:
         """Figures still change."""
@@ -59,9 +54,9 @@ class ColumnReading(DOMNode):
 
         answered = [column for column in self.columns_area.columns if column.answer_text().strip()]
         if len(answered) < 2:
-            host(self).notify("Two answers are needed to compare them", severity="warning", markup=False)
+            toast(self, "Two answers are needed to compare them", "warning")
             return
-        current = self._column()
+        current = self.columns_area.current
         left = answered.index(current) if current in answered else 0
         right = (left + 1) % len(answered)
         answers = [Answer(column.label, column.answer_text()) for column in answered]

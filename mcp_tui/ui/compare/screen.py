@@ -2,153 +2,261 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from textual import on
+from textual.app import RenderResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
 
-from mcp_tui.core.errors import AppError
-from mcp_tui.core.state import Decision, ServerStatus
-from mcp_tui.core.text import clean_line
-from mcp_tui.core.types import JsonObject
-from mcp_tui.sessions.sign_in import brings_answer
+from mcp_tui.config import paths
+from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
 from mcp_tui.ui.compare.catalog import CatalogPane
 from mcp_tui.ui.compare.column_reading import ColumnReading
-from mcp_tui.ui.compare.reviving import CompareReviving
-from mcp_tui.ui.running_app import host
-from mcp_tui.ui.screens.mode import TrustAsked
+from mcp_tui.ui.compare.columns import ColumnsArea
+from mcp_tui.ui.compare.delivery import Delivery
+from mcp_tui.ui.compare.model_columns import ModelColumns
+from mcp_tui.ui.compare.prompt import PromptPane
+from mcp_tui.ui.compare.prompt_history import PromptHistory
+from mcp_tui.ui.compare.questions import Questions
+from mcp_tui.ui.compare.revival import Revival
+from mcp_tui.ui.compare.sign_ins import SignIns
+from mcp_tui.ui.first_words import COLUMNS_STARTING, SERVERS_STARTING
+from mcp_tui.ui.messages import RunStateChanged
+from mcp_tui.ui.screens.mode import ModeScreen
 from mcp_tui.ui.servers.pane import ServersPane
 
 if TYPE_CHECKING:
     from mcp_tui.runs.engine import Engine
-    from mcp_tui.runs.spec import ColumnSpec
     from mcp_tui.ui.compare.approval import ApprovalBar
-    from mcp_tui.ui.compare.params import ChosenParams
-    from mcp_tui.ui.stream.model_column import ModelColumn
+
+DEMO_LINES = (
+    "demo: scripted models and a bundled server, no network. Real models: set OPENAI_API_KEY, ANTHROPIC_API_KEY … and "
+    "start again. Your own servers: mcp-tui --server NAME=COMMAND",
+    "demo: scripted models, bundled server. Real ones: set OPENAI_API_KEY, ANTHROPIC_API_KEY …, --server NAME=COMMAND",
+    "demo: scripted models. Real ones: set OPENAI_API_KEY … · --server NAME=COMMAND",
+    "demo models. Real ones: set OPENAI_API_KEY …",
+)
+"""The longest that fits is shown."""
 
 
-class CompareScreen(ColumnReading, CompareReviving):
-    """What the keys do. Every action finds its column by the focus, else by what had it last."""
+class DemoLine(Widget):
+    """What is demo and how to get the real thing, in the words that fit."""
 
-    # Servers and catalog
+    def render(self) -> RenderResult:
+        fitting = (line for line in DEMO_LINES if len(line) <= self.size.width)
+        return Content(next(fitting, DEMO_LINES[-1]))
+
+
+class CompareScreen(ColumnReading, ModeScreen):
+    """Puts panes and parts together: news goes to the panes, and what a person does to the part that does it."""
+
+    MODE = "compare"
+    AUTO_FOCUS = "PromptEditor"
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, history: PromptHistory | None = None) -> None:
+        super().__init__()
+        self.engine: Engine | None = None
+        self.servers: tuple[ServerSnapshot, ...] = ()
+        self._context_tokens = 0
+        """Of the conversation so far; counted when something changed, not at every keystroke."""
+        self.servers_pane = ServersPane(clock=clock, id="servers")
+        self.catalog_pane = CatalogPane(id="catalog")
+        self.columns_area = ColumnsArea(id="columns")
+        self.prompt_pane = prompt = PromptPane(clock=clock, id="prompt")
+        self.demo_line = DemoLine(id="demo-line")
+        self.columns = ModelColumns(
+            self,
+            self.columns_area,
+            off=lambda: self.catalog_pane.off,
+            sent=self._sent,
+            focus_prompt=prompt.editor.focus,
+            clock=clock,
+        )
+        self.revival = Revival(self, self.columns, prompt)
+        history = history or PromptHistory(paths.state_dir() / "prompts.jsonl")
+        self.delivery = Delivery(self, self.columns, prompt, history, accepted=self.revival.offer_next, clock=clock)
+        self.questions = Questions(self, self.columns_area, prompt, clock=clock)
+        self.sign_ins = SignIns(self, self.servers_pane, clock=clock)
+
+    def compose_body(self) -> Iterable[Widget]:
+        with Horizontal(id="compare-body"):
+            with Vertical(id="sidebar"):
+                yield self.servers_pane
+                yield self.catalog_pane
+            with Vertical(id="main"):
+                yield self.demo_line
+                yield self.columns_area
+                yield self.prompt_pane
+
+    def on_mount(self) -> None:
+        self.demo_line.display = False
+        self.columns_area.say(COLUMNS_STARTING)
+        self.servers_pane.empty = SERVERS_STARTING
+        self.servers_pane.show(())
+        self.describe()
+        self.run_worker(self.delivery.load_history(), group="history")
+
+    @property
+    def approval_bar(self) -> ApprovalBar:
+        return self.questions.bar
+
+    # From the app
+
+    def engine_ready(self, engine: Engine) -> None:
+        self.engine = engine
+        # Not in the first frame: nothing can ask before there is an engine.
+        if not self.approval_bar.is_attached:
+            self.query_one("#main").mount(self.approval_bar, before=self.prompt_pane)
+        self.servers_pane.empty = "none yet: --server NAME=COMMAND"
+        self.servers_pane.refresh()
+        self.columns.engine_ready(engine)
+        if engine.demo_models:
+            from mcp_tui.demo import DEMO_PROMPT
+
+            self.demo_line.display = True
+            if not self.prompt_pane.text:
+                self.prompt_pane.set_text(DEMO_PROMPT)
+        self.changed()
+
+    def engine_failed(self, info: ErrorInfo) -> None:
+        self.engine = None
+        self.columns_area.say(f"! {info.line()}")
+
+    def servers_changed(self, servers: tuple[ServerSnapshot, ...]) -> None:
+        self.servers = servers
+        self.servers_pane.show(servers)
+        self.catalog_pane.show(servers)
+        self.prompt_pane.servers_changed(servers)
+        self.sign_ins.servers_changed(servers)
+        self.changed()
+
+    def questions_changed(self, questions: tuple[ApprovalQuestion, ...]) -> None:
+        self.questions.changed(questions)
+
+    def offer_prompt(self, text: str) -> None:
+        """Text from another mode: it goes below what is written already, so nothing is lost."""
+        written = self.prompt_pane.text
+        self.prompt_pane.set_text(f"{written.rstrip()}\n\n{text}" if written.strip() else text)
+        self.prompt_pane.editor.focus()
+
+    # What the parts tell
+
+    def _sent(self) -> None:
+        self.demo_line.display = False
+        self.changed()
+
+    def changed(self) -> None:
+        """The conversation did: the header and the prompt's border follow."""
+        conversation = self.columns.conversation
+        self._context_tokens = conversation.context_tokens() if conversation is not None else 0
+        tools, tax = self.catalog_pane.model.offered(self.catalog_pane.off)
+        cost = conversation.cost() if conversation is not None else None
+        self.post_message(
+            RunStateChanged(
+                live=self.columns.live,
+                cost_usd=cost.usd if cost else None,
+                cost_is_estimate=cost.is_estimate if cost else False,
+                offered_tools=tools,
+                tool_tax=tax,
+            )
+        )
+        self.describe()
+
+    def describe(self) -> None:
+        """Only the prompt did: its border follows."""
+        conversation = self.columns.conversation
+        tools, tax = self.catalog_pane.model.offered(self.catalog_pane.off)
+        parts: list[str] = []
+        target = ""
+        if conversation is not None:
+            count = len(conversation.targets)
+            parts.append(f"{count} model{'' if count == 1 else 's'}")
+            if conversation.only is not None:
+                target = conversation.column(conversation.only).label
+        parts.append(f"{tools} tool{'' if tools == 1 else 's'}")
+        if self.delivery.attached_files:
+            parts.append(self.delivery.attached_files)
+        parts.append(self.prompt_pane.input_tokens(tax, self._context_tokens))
+        self.prompt_pane.describe(parts, target)
+
+    def _live(self) -> bool:
+        return self.columns.live
+
+    # What the panes tell
 
     @on(ServersPane.CardAsked)
     def _card_asked(self, event: ServersPane.CardAsked) -> None:
-        from mcp_tui.ui.servers.card import ServerCard
-
-        server = next((server for server in self._servers if server.name == event.name), None)
-        if server is not None:
-            card = ServerCard(
-                server,
-                reconnect=self._reconnect,
-                set_enabled=self._set_enabled,
-                sign_in=self._sign_in,
-                finish_sign_in=self._finish_sign_in,
-                clock=self._clock,
-            )
-            host(self).push_screen(card)
-
-    @on(ServersPane.RetryAsked)
-    def _retry_asked(self, event: ServersPane.RetryAsked) -> None:
-        self._reconnect(event.name)
+        self.sign_ins.open_card(event.name)
 
     @on(ServersPane.SignInAsked)
     def _sign_in_asked(self, event: ServersPane.SignInAsked) -> None:
-        """The card shows the address of the sign-in, for browsers that do not open by themselves."""
-        if self._sign_in(event.name):
-            self._card_asked(ServersPane.CardAsked(event.name))
+        self.sign_ins.start(event.name)
 
     @on(ServersPane.SignOutAsked)
-    async def _sign_out_asked(self, event: ServersPane.SignOutAsked) -> None:
-        if self._engine is not None:
-            self.run_worker(self._sign_out(self._engine, event.name), group="sign-out")
-
-    async def _sign_out(self, engine: Engine, server: str) -> None:
-        try:
-            await engine.manager.sign_out(server)
-        except AppError as error:
-            self._toast(error.info.line(), "error")
-
-    @on(ServersPane.Toggled)
-    def _toggled(self, event: ServersPane.Toggled) -> None:
-        self._set_enabled(event.name, event.enabled)
-
-    def _reconnect(self, server: str) -> None:
-        known = next((snapshot for snapshot in self._servers if snapshot.name == server), None)
-        if known is not None and known.status is ServerStatus.NEEDS_TRUST:
-            self.post_message(TrustAsked(server))
-        elif self._engine is not None:
-            self._engine.manager.retry(server)
-
-    def _sign_in(self, server: str) -> bool:
-        """Start a sign-in, or end the one that waits. True when one was started."""
-        if self._engine is None:
-            return False
-        manager = self._engine.manager
-        try:
-            if manager.server(server).sign_in_url:
-                manager.cancel_sign_in(server)
-                return False
-            manager.sign_in(server)
-        except AppError as error:
-            self._toast(error.info.line(), "warning")
-            return False
-        return True
-
-    def _finish_sign_in(self, server: str, address: str) -> None:
-        """With the address that a browser on another machine ended on."""
-        if self._engine is None:
-            return
-        if not brings_answer(address):
-            self._toast("This is not the address the browser ended on: that one has code= and state= in it", "warning")
-        elif not self._engine.manager.finish_sign_in(server, address):
-            self._toast("No sign-in waits for an address", "warning")
-
-    def _stop_sign_in(self) -> bool:
-        """Of the selected server. False when none waits for the browser."""
-        server = self.servers_pane.current
-        if server is None or not server.sign_in_url or self._engine is None:
-            return False
-        try:
-            self._engine.manager.cancel_sign_in(server.name)
-        except AppError as error:
-            self._toast(error.info.line(), "warning")
-        return True
-
-    def _set_enabled(self, server: str, enabled: bool) -> None:
-        if self._engine is not None:
-            self._engine.manager.set_enabled(server, enabled)
+    def _sign_out_asked(self, event: ServersPane.SignOutAsked) -> None:
+        self.sign_ins.sign_out(event.name)
 
     @on(CatalogPane.SwitchesChanged)
-    def _switched(self, event: CatalogPane.SwitchesChanged) -> None:
-        if self._conversation is not None:
-            self._conversation.switch_tools(event.off)
-        self._changed()
+    def _switched(self) -> None:
+        self.columns.switch_tools()
 
-    # Approval
+    @on(ColumnsArea.CurrentChanged)
+    def _column_changed(self) -> None:
+        self.refresh_bindings()
+
+    @on(PromptPane.Edited)
+    def _edited(self) -> None:
+        self.describe()
+        self.delivery.look_for_files()
+
+    @on(PromptPane.Sent)
+    def _prompt_sent(self, event: PromptPane.Sent) -> None:
+        self.delivery.send(event.text)
+
+    @on(PromptPane.PromptTaken)
+    def _prompt_taken(self, event: PromptPane.PromptTaken) -> None:
+        self.delivery.take_prompt(event.prompt)
 
     def on_approval_bar_answered(self, event: ApprovalBar.Answered) -> None:
-        if self._engine is not None:
-            self._engine.approvals.answer(event.question_id, event.decision, arguments=event.arguments)
+        self.questions.answer(event.question_id, event.decision, event.arguments)
 
     def on_approval_bar_edit_asked(self, event: ApprovalBar.EditAsked) -> None:
-        from mcp_tui.ui.compare.approval_arguments import ArgumentsScreen
+        self.questions.edit(event.question)
 
-        question = event.question
-
-        def edited(arguments: JsonObject | None) -> None:
-            if arguments is not None and self._engine is not None:
-                self._engine.approvals.answer(question.id, Decision.ONCE, arguments=arguments)
-
-        host(self).push_screen(ArgumentsScreen(question), edited)
+    # Keys
 
     def action_focus_question(self) -> None:
-        if not self._questions:
-            self._toast("No call waits for approval")
-        elif not self.approval_bar.has_focus:
-            self._focus_question()
+        self.questions.go_there()
 
-    # Moving about
+    def action_cancel_column(self) -> None:
+        self.columns.cancel_current()
+
+    def action_retry_column(self) -> None:
+        self.columns.retry()
+
+    def action_fork_column(self) -> None:
+        self.columns.fork()
+
+    def action_new_conversation(self) -> None:
+        self.columns.new()
+
+    def action_add_model(self) -> None:
+        self.columns.add()
+
+    def action_remove_column(self) -> None:
+        self.columns.remove()
+
+    def action_edit_params(self) -> None:
+        self.columns.edit_params()
+
+    def action_switch_model(self) -> None:
+        self.columns.switch_model()
 
     def action_toggle_sidebar(self) -> None:
         sidebar = self.query_one("#sidebar")
@@ -171,185 +279,21 @@ class CompareScreen(ColumnReading, CompareReviving):
 
     def action_back(self) -> None:
         """One step back: what is being read, the bar, a sign-in, the sidebar, a live column, a big one, the editor."""
-        if self._stop_delivery():
+        current = self.columns_area.current
+        column = current if current is not None and current.has_focus_within else None
+        if self.delivery.stop() or (column is not None and column.step_back()):
             return
-        column = self._focused_column()
-        if column is not None and column.step_back():
-            return
-        conversation = self._conversation
         if self.approval_bar.has_focus:
-            self._return_focus()
-        elif self.servers_pane.has_focus and self._stop_sign_in():
+            self.questions.return_focus()
+        elif self.servers_pane.has_focus and self.sign_ins.stop():
             return
         elif self.query_one("#sidebar").has_focus_within:
-            self.remove_class("-sidebar-open")
-            self.prompt_pane.editor.focus()
-        elif column is not None:
-            if conversation is not None and conversation.column_live(column.column_id):
-                conversation.cancel(column.column_id)
-            elif self.columns_area.maximised:
-                self.columns_area.toggle_maximised()
-            else:
-                self.prompt_pane.editor.focus()
-        elif conversation is not None and conversation.live:
-            conversation.cancel()
+            self.action_focus_prompt()
+        elif self.columns.cancel(column.column_id if column is not None else None):
+            return
+        elif column is not None and self.columns_area.maximised:
+            self.columns_area.toggle_maximised()
         elif self.prompt_pane.editor.has_focus:
             self.prompt_pane.clear_note()
         else:
             self.prompt_pane.editor.focus()
-
-    # Columns
-
-    def _focused_column(self) -> ModelColumn | None:
-        current = self.columns_area.current
-        return current if current is not None and current.has_focus_within else None
-
-    def _column(self) -> ModelColumn | None:
-        return self._focused_column() or self.columns_area.current
-
-    def action_cancel_column(self) -> None:
-        column = self._column()
-        if column is not None and self._conversation is not None:
-            self._conversation.cancel(column.column_id)
-
-    def action_retry_column(self) -> None:
-        column = self._column()
-        if column is None or self._conversation is None:
-            return
-        try:
-            self._conversation.retry(column.column_id)
-        except AppError as error:
-            self._toast(error.info.line(), "warning")
-        self._changed()
-
-    def action_fork_column(self) -> None:
-        """The next prompt goes to this column alone, until it is pressed again."""
-        column = self._column()
-        if column is None or self._conversation is None:
-            return
-        only = None if self._conversation.only == column.column_id else column.column_id
-        self._conversation.only = only
-        self._describe()
-        if only is not None:
-            self.prompt_pane.editor.focus()
-
-    def action_new_conversation(self) -> None:
-        if self._conversation is None:
-            return
-        if not self._conversation.live:
-            self._restart()
-            return
-        from mcp_tui.ui.screens.dialog import ConfirmScreen
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._restart()
-
-        question = "The run is live. Stop every column and start a new conversation?"
-        host(self).push_screen(ConfirmScreen(question, yes="new conversation", no="go on"), answered)
-
-    def _restart(self) -> None:
-        if self._conversation is not None:
-            self._conversation.restart()
-            self.run_worker(self._show_columns(), group="columns")
-            self.prompt_pane.editor.focus()
-            self._changed()
-
-    def action_add_model(self) -> None:
-        self._pick_model("Add a model", self._models_chosen)
-
-    def _pick_model(self, title: str, chosen: Callable[[tuple[ColumnSpec, ...] | None], None]) -> None:
-        from mcp_tui.ui.compare.model_picker import ModelPicker
-
-        engine = self._engine
-        if engine is not None:
-            picker = ModelPicker(engine.registry, engine.config, engine.default_columns, engine.models, title=title)
-            host(self).push_screen(picker, chosen)
-
-    def _models_chosen(self, chosen: tuple[ColumnSpec, ...] | None) -> None:
-        if self._conversation is None:
-            return
-        added: list[ColumnSpec] = []
-        try:
-            added.extend(self._conversation.add(spec) for spec in chosen or ())
-        except AppError as error:
-            self._toast(error.info.line(), "error")
-        if added:
-            self.run_worker(self._add_columns(added), group="columns")
-            self._changed()
-
-    async def _add_columns(self, specs: list[ColumnSpec]) -> None:
-        for spec in specs:
-            await self.columns_area.add_column(self._new_column(spec))
-
-    def action_remove_column(self) -> None:
-        column = self._column()
-        if column is None or self._conversation is None:
-            return
-        live = self._conversation.column_live(column.column_id)
-        if not live and not column.answer_text():
-            self._remove(column.column_id)
-            return
-        from mcp_tui.ui.screens.dialog import ConfirmScreen
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._remove(column.column_id)
-
-        what = "It is live, and its answer goes" if live else "Its answer goes"
-        question = f"Remove {clean_line(column.label)}? {what} with it."
-        host(self).push_screen(ConfirmScreen(question, yes="remove", no="keep"), answered)
-
-    def _remove(self, column: str) -> None:
-        if self._conversation is None or all(spec.id != column for spec in self._conversation.columns):
-            return
-        self._conversation.remove(column)
-        if not self._conversation.columns:
-            self.columns_area.say("No model. Press + to choose one.")
-        self.run_worker(self.columns_area.drop(column), group="columns")
-        self._changed()
-
-    def action_edit_params(self) -> None:
-        from mcp_tui.ui.compare.column_facts import column_facts
-        from mcp_tui.ui.compare.params import ParamsScreen
-
-        column, conversation, engine = self._column(), self._conversation, self._engine
-        if column is None or conversation is None or engine is None:
-            return
-        spec = conversation.column(column.column_id)
-
-        def chosen(found: ChosenParams | None) -> None:
-            if found is not None and (found.params, found.system) != (spec.params, spec.system):
-                self._relabel(conversation.set_params(spec.id, found.params, found.system))
-
-        facts = column_facts(engine, conversation, spec, self.catalog_pane.off)
-        host(self).push_screen(ParamsScreen(spec, facts), chosen)
-
-    def action_switch_model(self) -> None:
-        column, conversation = self._column(), self._conversation
-        if column is None or conversation is None:
-            return
-        spec = conversation.column(column.column_id)
-
-        def chosen(found: tuple[ColumnSpec, ...] | None) -> None:
-            if not found:
-                return
-            first, *others = found
-            if others:
-                self._toast("A set names several models: switch to one", "warning")
-                return
-            self._relabel(conversation.switch(spec.id, first))
-            self._toast(f"{spec.label} → {first.label}: it goes on with the conversation")
-
-        self._pick_model(f"Go on with another model than {clean_line(spec.label)}", chosen)
-
-    def _relabel(self, spec: ColumnSpec) -> None:
-        for column in self.columns_area.columns:
-            if column.column_id == spec.id:
-                column.relabel(spec.label, demo=spec.ref.provider == "demo")
-        self._changed()
-
-    # Comparing
-
-    def _live(self) -> bool:
-        return self._conversation is not None and self._conversation.live

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Protocol
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -21,22 +21,19 @@ from mcp_tui.core.state import ColumnStatus
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.runs.playback import Playback
 from mcp_tui.store.history.events import Timed
-from mcp_tui.store.history.records import RunStatus, SavedRun
+from mcp_tui.store.history.records import RunHead, RunStatus, SavedRun
 from mcp_tui.ui import keys
 from mcp_tui.ui.compare.column_reading import ColumnReading
 from mcp_tui.ui.compare.columns import ColumnsArea
 from mcp_tui.ui.compare.conversation import best_columns
 from mcp_tui.ui.history import run_text
-from mcp_tui.ui.history.revival import PastClock
 from mcp_tui.ui.screens.mode import ModeScreen
 from mcp_tui.ui.stream.model_column import ModelColumn
+from mcp_tui.ui.stream.past_clock import PastClock
 from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.glyphs import elapsed
 from mcp_tui.ui.widgets.key_bar import KeyBar
 from mcp_tui.ui.widgets.top_bar import TopBar
-
-if TYPE_CHECKING:
-    from mcp_tui.ui.history.screen import HistoryScreen
 
 FRAME_S = 1 / 30
 FOLLOW_S = 1.0
@@ -44,16 +41,35 @@ FOLLOW_S = 1.0
 PROMPT_CHARS = 4_000
 
 
+class RunDesk(Protocol):
+    """What it needs of the screen it was opened from."""
+
+    @property
+    def top_bar(self) -> TopBar: ...
+
+    def do(self, verb: str, head: RunHead | None) -> None: ...
+
+    async def read(self, head: RunHead) -> SavedRun | None:
+        """None after it was told why."""
+        ...
+
+    async def delete(self, head: RunHead) -> bool:
+        """Asks first. True when the run is gone."""
+        ...
+
+    def neighbour(self, step: int) -> RunHead | None:
+        """The run above (-1) or below (1) in the list, which the cursor goes to."""
+        ...
+
+
 class SavedRunScreen(ColumnReading, Screen[None]):
-    """Read only. What can be done with the run, the History screen does."""
+    """Read only. What can be done with the run, `home` does."""
 
     CSS_PATH = sheets("history")
     HORIZONTAL_BREAKPOINTS = ModeScreen.HORIZONTAL_BREAKPOINTS
     BINDINGS: ClassVar[list[Binding]] = keys.bindings("saved")  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose
 
-    def __init__(
-        self, home: HistoryScreen, saved: SavedRun, *, replay: bool = False, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, home: RunDesk, saved: SavedRun, *, replay: bool = False, now: Callable[[], datetime]) -> None:
         super().__init__()
         self._home = home
         self._saved = saved
@@ -80,9 +96,8 @@ class SavedRunScreen(ColumnReading, Screen[None]):
 
     def on_mount(self) -> None:
         bar = self.query_one(TopBar)
-        for other in self._home.query(TopBar):
-            # The app tells its modes; this screen listens to the one it belongs to.
-            self.watch(other, "facts", lambda facts: setattr(bar, "facts", facts))  # pyright: ignore[reportUnknownLambdaType]  any facts
+        # The app tells its modes; this screen listens to the one it belongs to.
+        self.watch(self._home.top_bar, "facts", lambda facts: setattr(bar, "facts", facts))  # pyright: ignore[reportUnknownLambdaType]  any facts
         self._ticks = self.set_interval(FRAME_S, self._tick, pause=True)
         self.set_interval(FOLLOW_S, self._follow)
         self.run_worker(partial(self._show, replay=self._replay_first), group="show", exclusive=True)
@@ -256,16 +271,13 @@ class SavedRunScreen(ColumnReading, Screen[None]):
 
     def action_neighbour(self, step: int) -> None:
         """The run above (-1) or below (1) in the list."""
-        head = self._home.list.step(step)
+        head = self._home.neighbour(step)
         if head is None:
             self.notify("This is the newest run" if step < 0 else "This is the oldest run", markup=False)
         else:
-            self.run_worker(partial(self._go_to, head.number), group="show", exclusive=True)
+            self.run_worker(partial(self._go_to, head), group="show", exclusive=True)
 
-    async def _go_to(self, number: int) -> None:
-        head = self._home.list.current
-        if head is None or head.number != number:
-            return
+    async def _go_to(self, head: RunHead) -> None:
         saved = await self._home.read(head)
         if saved is not None:
             self._saved = saved
@@ -282,9 +294,6 @@ class SavedRunScreen(ColumnReading, Screen[None]):
             self.columns_area.toggle_maximised()
         else:
             self.dismiss()
-
-    def _column(self) -> ModelColumn | None:
-        return self.columns_area.current
 
     def _live(self) -> bool:
         return self.playback is not None

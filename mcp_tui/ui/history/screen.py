@@ -26,10 +26,10 @@ from mcp_tui.store.history.records import RunHead, RunStatus, SavedRun
 from mcp_tui.store.history.tables import FILE_NAME, NewerFileError
 from mcp_tui.ui.delays import Delays
 from mcp_tui.ui.history import run_saving
-from mcp_tui.ui.history.revival import RunRevived
 from mcp_tui.ui.history.run_list import RunList
 from mcp_tui.ui.history.run_preview import RunPreview
-from mcp_tui.ui.running_app import host
+from mcp_tui.ui.messages import RunRevived
+from mcp_tui.ui.running_app import dashboard, host
 from mcp_tui.ui.screens.mode import ModeScreen
 from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.browser import CatalogFilter
@@ -81,7 +81,6 @@ class HistoryScreen(ModeScreen):
             yield self.preview
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.list.focus()
         self._looking = self.set_interval(LOOK_S, self._look)
         self._search()
@@ -137,8 +136,8 @@ class HistoryScreen(ModeScreen):
     def _words_for_nothing(self, query: RunQuery) -> str:
         if query:
             return "no run matches"
-        config = getattr(host(self), "config", None)
-        if config is not None and not config.defaults.history:
+        app = dashboard(self)
+        if app is not None and app.config is not None and not app.config.defaults.history:
             return "runs are not saved: history = false in [defaults]"
         return "no run yet: send a prompt in Compare (F2), and it is saved here"
 
@@ -181,6 +180,9 @@ class HistoryScreen(ModeScreen):
         self.runs.border_subtitle = Content(self._problem)
 
     # The list
+
+    def neighbour(self, step: int) -> RunHead | None:
+        return self.list.step(step)
 
     @on(Input.Changed)
     def _filter_changed(self, event: Input.Changed) -> None:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
+from textual.dom import DOMNode
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from mcp_tui.ui import safe
+from mcp_tui.ui.running_app import host
+
+
+def confirm(node: DOMNode, question: str, then: Callable[[], object], *, yes: str, no: str) -> None:
+    """`then` is done if the person says yes."""
+
+    def answered(said: bool | None) -> None:
+        if said:
+            then()
+
+    host(node).push_screen(ConfirmScreen(question, yes=yes, no=no), answered)
 
 
 class ConfirmScreen(ModalScreen[bool]):

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from mcp_tui.ui.keys import KEYS, SCOPES, Key, shown
-from mcp_tui.ui.running_app import host
+from mcp_tui.ui.running_app import dashboard
 
 _WORDS = (
     "The prompt goes to every model column at once; each model can call the tools of all connected servers. "
@@ -63,14 +63,9 @@ class HelpScreen(ModalScreen[None]):
 
     def _keys(self, key: Key) -> str:
         """As it is now: a remapped binding shows its new keys."""
-        keys = self.app_keymap().get(key.id, key.keys)
+        app = dashboard(self)
+        keys = app.key_overrides.get(key.id, key.keys) if app is not None else key.keys
         return " ".join(shown(part) for part in keys.split(","))
-
-    def app_keymap(self) -> dict[str, str]:
-        from mcp_tui.ui.app import McpTuiApp
-
-        app = host(self)
-        return app.key_overrides if isinstance(app, McpTuiApp) else {}
 
     def action_scroll(self, lines: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

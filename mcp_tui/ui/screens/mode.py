@@ -1,4 +1,4 @@
-"""What every mode's screen has in common: the header line, the key line, and how it hears of changes."""
+"""What every mode's screen has in common: the header line, the key line, and how it hears of changes (see `bridge`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.ui.running_app import host
+from mcp_tui.ui.running_app import dashboard, host
 from mcp_tui.ui.terminal.compositor import LeanCompositor
 from mcp_tui.ui.widgets.key_bar import KeyBar
 from mcp_tui.ui.widgets.top_bar import TopBar
@@ -22,46 +22,6 @@ if TYPE_CHECKING:
     from mcp_tui.core.state import ApprovalQuestion, ServerSnapshot
     from mcp_tui.runs.engine import Engine
     from mcp_tui.ui.requests.bar import RequestBar
-
-
-class ItemChosen(Message):
-    """Open this catalog entry in the Workbench. kind: `tool`, `resource`, `template` or `prompt`."""
-
-    def __init__(self, server: str, kind: str, name: str) -> None:
-        super().__init__()
-        self.server = server
-        self.kind = kind
-        self.name = name
-
-
-class PromptOffered(Message):
-    """Put this text into the Compare prompt editor and go there."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
-
-
-class TrustAsked(Message):
-    """This server waits until the file it stands in is trusted."""
-
-    def __init__(self, server: str) -> None:
-        super().__init__()
-        self.server = server
-
-
-class RunStateChanged(Message):
-    """For the header and the quit question. cost_usd: of this conversation, None when unknown."""
-
-    def __init__(
-        self, *, live: bool, cost_usd: float | None, cost_is_estimate: bool, offered_tools: int, tool_tax: int
-    ) -> None:
-        super().__init__()
-        self.live = live
-        self.cost_usd = cost_usd
-        self.cost_is_estimate = cost_is_estimate
-        self.offered_tools = offered_tools
-        self.tool_tax = tool_tax
 
 
 class ScreenMounted(Message):
@@ -83,10 +43,13 @@ class ModeScreen(Screen[None]):
         super().__init__()
         self._compositor = LeanCompositor()
         self._request_bar: RequestBar | None = None
+        self.top_bar = TopBar(self.MODE)
         # A new screen is styled with the newest styles anyway. Without this the framework takes it for an old one,
         # and parses every style file twice more before the first frame (25 ms).
         with suppress(RuntimeError):  # built before an app runs: then there is nothing to save
-            self._css_update_count = getattr(host(self), "css_generation", self._css_update_count)
+            app = dashboard(self)
+            if app is not None:
+                self._css_update_count = app.css_generation
 
     def compose(self) -> ComposeResult:
         # The framework sets these on the first resize, after the children: every style would be applied twice.
@@ -97,7 +60,7 @@ class ModeScreen(Screen[None]):
         ):
             reached = [name for least, name in breakpoints or () if cells >= least]
             self.add_class(*reached[-1:])
-        yield TopBar(self.MODE)
+        yield self.top_bar
         yield from self.compose_body()
         yield KeyBar()
 

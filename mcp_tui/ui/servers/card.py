@@ -17,9 +17,9 @@ from mcp_tui.core import crash_text, json_text
 from mcp_tui.core.media import duration_text
 from mcp_tui.core.state import RESTARTING, CrashCard, ServerFacts, ServerSnapshot, ServerStatus
 from mcp_tui.core.text import clean, clean_line
+from mcp_tui.ui.messages import LogAsked, ReconnectAsked, ServerSwitched
 from mcp_tui.ui.running_app import host
 from mcp_tui.ui.screens.scroll_keys import SCROLL_KEYS, ScrollKeys
-from mcp_tui.ui.server_views import LogAsked
 from mcp_tui.ui.servers.activity_text import live_facts, server_words
 from mcp_tui.ui.status import INK, MUTED, server_state
 from mcp_tui.ui.stylesheets import sheets
@@ -29,7 +29,7 @@ _STDERR = "Last lines of stderr"
 
 
 class ServerCard(ScrollKeys, ModalScreen[None]):
-    """`actions`: what `r` and `space` do, given by the screen that opened it."""
+    """sign_in, finish_sign_in: what `s` and a pasted address do."""
 
     CSS_PATH = sheets("compare_dialogs")
     BINDINGS = [
@@ -47,16 +47,12 @@ class ServerCard(ScrollKeys, ModalScreen[None]):
         self,
         server: ServerSnapshot,
         *,
-        reconnect: Callable[[str], None],
-        set_enabled: Callable[[str, bool], None],
         sign_in: Callable[[str], bool] = lambda name: False,
         finish_sign_in: Callable[[str, str], None] = lambda name, address: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self._server = server
-        self._reconnect = reconnect
-        self._set_enabled = set_enabled
         self._sign_in = sign_in
         self._finish_sign_in = finish_sign_in
         self._clock = clock
@@ -90,7 +86,7 @@ class ServerCard(ScrollKeys, ModalScreen[None]):
         self._body.update(card(self._server, self._clock()))
 
     def action_reconnect(self) -> None:
-        self._reconnect(self._server.name)
+        self.post_message(ReconnectAsked(self._server.name))
 
     def action_sign_in(self) -> None:
         self._sign_in(self._server.name)
@@ -113,7 +109,7 @@ class ServerCard(ScrollKeys, ModalScreen[None]):
         return super().check_action(action, parameters)
 
     def action_switch(self) -> None:
-        self._set_enabled(self._server.name, self._server.status is ServerStatus.DISABLED)
+        self.post_message(ServerSwitched(self._server.name, self._server.status is ServerStatus.DISABLED))
 
 
 def _keys(server: ServerSnapshot) -> str:

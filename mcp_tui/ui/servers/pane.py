@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from rich.text import Text
 from textual.message import Message
@@ -13,7 +14,7 @@ from mcp_tui.core.media import duration_text
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
-from mcp_tui.ui.server_views import LogAsked
+from mcp_tui.ui.messages import LogAsked, ReconnectAsked, ServerSwitched
 from mcp_tui.ui.status import server_state
 from mcp_tui.ui.widgets.row_list import RowList, fill
 
@@ -26,33 +27,19 @@ class ServersPane(RowList):
     BINDINGS = keys.bindings("servers")
     BORDER_TITLE = "Servers"
 
+    @dataclass(eq=False)
     class CardAsked(Message):
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.name = name
+        name: str
 
-    class Toggled(Message):
-        def __init__(self, name: str, enabled: bool) -> None:
-            super().__init__()
-            self.name = name
-            self.enabled = enabled
-
-    class RetryAsked(Message):
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.name = name
-
+    @dataclass(eq=False)
     class SignInAsked(Message):
         """Or, while the browser is waited for, asked to stop."""
 
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.name = name
+        name: str
 
+    @dataclass(eq=False)
     class SignOutAsked(Message):
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.name = name
+        name: str
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -133,11 +120,11 @@ class ServersPane(RowList):
     def action_toggle_server(self) -> None:
         if self.current is not None:
             enabled = self.current.status is ServerStatus.DISABLED
-            self.post_message(self.Toggled(self.current.name, enabled))
+            self.post_message(ServerSwitched(self.current.name, enabled))
 
     def action_retry_server(self) -> None:
         if self.current is not None:
-            self.post_message(self.RetryAsked(self.current.name))
+            self.post_message(ReconnectAsked(self.current.name))
 
     def action_sign_in(self) -> None:
         if self.current is not None:

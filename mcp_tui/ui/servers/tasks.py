@@ -19,8 +19,8 @@ from mcp_tui.core.errors import AppError
 from mcp_tui.core.tasks import TaskInfo
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import safe
+from mcp_tui.ui.messages import TaskOpened
 from mcp_tui.ui.running_app import host
-from mcp_tui.ui.server_views import TaskOpened
 from mcp_tui.ui.servers.activity_text import task_age, task_state, task_words
 from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.row_list import RowList, fill

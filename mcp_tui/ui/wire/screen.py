@@ -104,7 +104,6 @@ class WireScreen(ModeScreen):
             yield self.detail
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.list.focus()
         self._start_following()
 

@@ -11,8 +11,9 @@ from textual import on
 from mcp_tui.core.media import size_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import safe
+from mcp_tui.ui.messages import PromptOffered
 from mcp_tui.ui.running_app import host
-from mcp_tui.ui.screens.mode import ModeScreen, PromptOffered
+from mcp_tui.ui.screens.mode import ModeScreen
 from mcp_tui.ui.screens.save import SaveScreen
 from mcp_tui.ui.workbench.outcomes import Outcome, prompt_text
 from mcp_tui.ui.workbench.result import ResultPane, file_name

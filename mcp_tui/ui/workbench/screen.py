@@ -111,7 +111,6 @@ class WorkbenchScreen(WorkbenchResults):
                 yield self.result
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.add_class("-items")
         self.set_interval(1.0, self._show_server)
         self._show_nothing()

@@ -31,7 +31,7 @@ async def _painted(s: Stage) -> None:
     async with asyncio.timeout(20):
         while True:
             await s.settle()
-            if clock.idle and s.screen.header_current:
+            if clock.idle and s.screen.columns.header_current:
                 return
             await s.pilot.pause(0.01)
 

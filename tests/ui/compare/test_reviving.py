@@ -11,9 +11,9 @@ from mcp_tui.core.state import ColumnStatus
 from mcp_tui.store.history.reader import HistoryReader
 from mcp_tui.store.history.records import SavedRun
 from mcp_tui.store.history.tables import FILE_NAME
-from mcp_tui.ui.history.revival import RunRevived
 from mcp_tui.ui.history.saved_run import SavedRunScreen
 from mcp_tui.ui.history.screen import HistoryScreen
+from mcp_tui.ui.messages import RunRevived
 from mcp_tui.ui.screens.dialog import ConfirmScreen
 from tests.store.history_runs import NOON, Scribe, answer, call, column, in_order, said
 from tests.ui.doubles import Stage, stage
@@ -100,7 +100,7 @@ async def test_continuing_shows_the_past_and_goes_on_from_it(path: Path) -> None
 async def test_a_model_added_to_a_continued_run_gets_an_id_of_its_own(path: Path) -> None:
     async with stage() as found:
         await revived(found, saved(path), "fork")
-        conversation = found.screen._conversation  # pyright: ignore[reportPrivateUsage]  what the keys work on
+        conversation = found.screen.columns.conversation
         assert conversation is not None
         added = conversation.add(conversation.columns[0])
         assert added.id == "c4" and added.label == "anthropic/claude-sonnet #2"

@@ -13,8 +13,8 @@ from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.state import CallStatus, ColumnStatus
 from mcp_tui.store.history.reader import HistoryReader
 from mcp_tui.ui import keys
-from mcp_tui.ui.history.revival import RunRevived
 from mcp_tui.ui.history.screen import HistoryScreen
+from mcp_tui.ui.messages import RunRevived
 from mcp_tui.ui.stylesheets import FIRST_FRAME, sheets
 from mcp_tui.ui.themes import load_folder, shipped_folder
 from tests.store.history_runs import NOON, Scribe, answer, call, column, figures, in_order, said

@@ -97,8 +97,7 @@ class Asking:
         self.desk = self.engine.requests
         self.replies: dict[str, asyncio.Task[Reply]] = {}
         stage.app.clock = stage.clock
-        listeners: Any = stage.__dict__["_listeners"]
-        self.desk.subscribe(lambda: listeners.requests(self.desk.pending()))
+        self.desk.subscribe(lambda: stage.app.requests_changed(self.desk.pending()))
 
     async def ask(self, params: JsonObject, *, server: str = "shop", id_: str = "", **more: Any) -> str:
         kind = RequestKind.FORM

@@ -6,9 +6,11 @@ import asyncio
 import json
 import shlex
 import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeAlias, cast
 
 import pytest
 from rich.style import Style
@@ -19,6 +21,7 @@ from mcp_tui.core.tasks import SubscriptionInfo, SubscriptionState, TaskStatus
 from mcp_tui.sessions.manager import SessionManager
 from mcp_tui.ui.app import McpTuiApp
 from mcp_tui.ui.bridge import DashboardOptions
+from mcp_tui.ui.messages import LogAsked, TaskOpened
 from mcp_tui.ui.servers.activity_text import log_rows, more_talkative, subscription_words
 from mcp_tui.ui.servers.card import card
 from mcp_tui.ui.servers.log import LogScreen
@@ -32,6 +35,7 @@ from tests.ui.workbench.doubles import WorkbenchApp
 from tests.ui.workbench.test_workbench import WIDE, finished, opened, status_of, text_of, until
 
 PEER = Path(__file__).parents[2] / "sessions" / "servers" / "live_stdio.py"
+Wait: TypeAlias = Callable[..., Awaitable[None]]
 WORKING = task("t1", TaskStatus.WORKING, message="part 3 of 9")
 
 
@@ -334,18 +338,33 @@ def test_the_card_tells_of_tasks_followed_resources_log_and_era() -> None:
 # ------------------------------------------------------------------ the whole dashboard
 
 
-async def test_tasks_logs_and_followed_resources_of_a_real_server() -> None:
+@asynccontextmanager
+async def dashboard_with_peer() -> AsyncGenerator[tuple[McpTuiApp, Pilot[Any], Wait]]:
+    """With a real server named `one`, which is ready."""
     command = shlex.join([sys.executable, str(PEER), json.dumps({"ticks": 2})])
     app = McpTuiApp(DashboardOptions(servers=(f"one={command}",)))
     async with app.run_test(size=WIDE) as pilot:
 
-        async def wait(condition: object, timeout_s: float = 30.0) -> None:
-            assert callable(condition)
+        async def wait(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
             async with asyncio.timeout(timeout_s):
                 while not condition():
                     await pilot.pause(0.02)
 
         await wait(lambda: bool(app.servers) and app.servers[0].status.usable and app.engine is not None)
+        yield app, pilot, wait
+
+
+async def test_a_task_is_waited_for_in_a_workbench_that_was_never_opened() -> None:
+    async with dashboard_with_peer() as (app, _, wait):
+        app.post_message(TaskOpened("one", "no-such-task", "long"))
+        await wait(lambda: isinstance(app.screen, WorkbenchScreen))
+        bench = cast(WorkbenchScreen, app.screen)
+        await wait(lambda: bench.form.item is not None and bench.form.item.key.name == "long")
+        await wait(lambda: bench.result.outcome is not None and bench.result.outcome.task_id == "no-such-task", 5.0)
+
+
+async def test_tasks_logs_and_followed_resources_of_a_real_server() -> None:
+    async with dashboard_with_peer() as (app, pilot, wait):
         await pilot.press("f3")
         await wait(lambda: isinstance(app.screen, WorkbenchScreen))
         bench = cast(WorkbenchScreen, app.screen)
@@ -368,8 +387,6 @@ async def test_tasks_logs_and_followed_resources_of_a_real_server() -> None:
         await wait(lambda: app.screen is bench)
         await wait(lambda: bench.form.item is not None and bench.form.item.key.name == "long")
         await wait(lambda: len(bench.form.item.outcomes if bench.form.item is not None else ()) == 2)
-
-        from mcp_tui.ui.server_views import LogAsked
 
         app.post_message(LogAsked("one"))
         await wait(lambda: isinstance(app.screen, LogScreen))

@@ -34,7 +34,8 @@ from mcp_tui.runs.engine import Engine
 from mcp_tui.sessions.wirelog.log import WireLog
 from mcp_tui.store.argument_history import ArgumentHistory
 from mcp_tui.ui import keys
-from mcp_tui.ui.screens.mode import PromptOffered, ScreenMounted
+from mcp_tui.ui.messages import PromptOffered
+from mcp_tui.ui.screens.mode import ScreenMounted
 from mcp_tui.ui.themes import load_folder, shipped_folder
 from mcp_tui.ui.workbench.screen import WorkbenchScreen
 
