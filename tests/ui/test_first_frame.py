@@ -160,7 +160,9 @@ def test_the_first_frame_imports_no_pane() -> None:
     modules = set(loaded.stdout.split())
     heavy = {"mcp", "httpx", "markdown_it", "pygments", "sqlite3", "jsonschema", "mcp_tui.core.state"}
     assert not heavy & modules
-    assert not [name for name in modules if name.startswith("mcp_tui.ui.panes.")]
+    assert "mcp_tui.ui.screens.start" in modules
+    rooms = ("compare", "forms", "history", "requests", "servers", "stream", "wire", "workbench")
+    assert not modules & {f"mcp_tui.ui.{room}" for room in rooms}
 
 
 @pytest.fixture
