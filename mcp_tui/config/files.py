@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import stat
 from dataclasses import replace
 from pathlib import Path
 
 from mcp_tui.config import jsonc, paths, toml
 from mcp_tui.config.document import Document, DocumentSyntaxError
+from mcp_tui.config.save import open_regular
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.json_values import is_object
 
@@ -45,11 +44,10 @@ def read_bytes(path: Path) -> bytes:
     """A regular file of at most MAX_FILE_BYTES. AppError (usage) otherwise."""
     shown = paths.shown(path)
     try:
-        # Not blocking: opening a pipe would otherwise wait for whoever writes into it.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise AppError("Configuration", f"{shown} is no regular file", kind=ErrorKind.USAGE)
+        file = open_regular(path)
+        if file is None:
+            raise AppError("Configuration", f"{shown} is no regular file", kind=ErrorKind.USAGE)
+        with file:
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
         hint = "`mcp-tui config path` lists the files that are read"

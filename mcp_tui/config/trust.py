@@ -9,12 +9,11 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mcp_tui.config import mask, paths
 from mcp_tui.config.entry_reader import usage
-from mcp_tui.config.save import locked, write_atomically
 from mcp_tui.config.schema import NEEDS_TRUST, ServerSpec
+from mcp_tui.config.state_file import StateFile, readable_members, text
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
@@ -29,7 +28,7 @@ class Trust:
 
     digests: dict[str, str] = field(default_factory=dict[str, str])
     problem: ErrorInfo | None = None
-    """The store cannot be read: nothing is trusted."""
+    """The store, or a part of it, cannot be read: what stood there is not trusted."""
 
     def holds(self, path: Path, digest: str) -> bool:
         return bool(digest) and self.digests.get(_key(path)) == digest
@@ -40,17 +39,22 @@ class Trust:
 
 
 def read_trust() -> Trust:
-    file = paths.trust_file()
+    file = _file()
     try:
-        value: Any = json.loads(file.read_text("utf-8"))
-        files = value["files"]
-        return Trust({path: files[path]["sha256"] for path in files})
-    except FileNotFoundError:
-        return Trust()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        hint = "remove it and trust the files again"
-        detail = f"{paths.shown(file)} cannot be read ({type(error).__name__}): no project file is trusted"
-        return Trust(problem=usage("Trust", detail, hint))
+        loaded = file.load()
+    except OSError as error:
+        return Trust(problem=_unreadable(file.path, type(error).__name__))
+    if not loaded.lost:
+        return Trust(loaded.value)
+    if not loaded.value:
+        return Trust(problem=_unreadable(file.path, loaded.lost[0]))
+    detail = f"{len(loaded.lost)} of {paths.shown(file.path)} cannot be read: those project files are not trusted"
+    return Trust(loaded.value, usage("Trust", detail, "trust them again"))
+
+
+def _unreadable(file: Path, reason: str) -> ErrorInfo:
+    hint = "remove it and trust the files again"
+    return usage("Trust", f"{paths.shown(file)} cannot be read ({reason}): no project file is trusted", hint)
 
 
 def set_trust(path: Path, digest: str | None) -> bool:
@@ -58,20 +62,26 @@ def set_trust(path: Path, digest: str | None) -> bool:
 
     AppError when the disk refuses.
     """
-    file = paths.trust_file()
-    with locked(file):
-        trust = read_trust()
-        digests = dict(trust.digests)
-        if digest is None:
-            digests.pop(_key(path), None)
-        else:
-            digests[_key(path)] = digest
-        if digests == trust.digests and trust.problem is None:
-            return False
-        entries: JsonObject = {name: {"sha256": known} for name, known in sorted(digests.items())}
-        text = json.dumps({"version": _VERSION, "files": entries}, indent=2)
-        write_atomically(file, text.encode() + b"\n")
-        return True
+    key = _key(path)
+
+    def changed(digests: dict[str, str]) -> dict[str, str]:
+        others = {known: value for known, value in digests.items() if known != key}
+        return others if digest is None else {**others, key: digest}
+
+    return _file().change(changed)
+
+
+def _file() -> StateFile[dict[str, str]]:
+    return StateFile(paths.trust_file(), {}, _decode, _encode)
+
+
+def _decode(data: bytes, lost: list[str]) -> dict[str, str]:
+    return readable_members(json.loads(data)["files"], lambda entry: text(entry["sha256"]), lost)
+
+
+def _encode(digests: dict[str, str]) -> bytes:
+    entries: JsonObject = {name: {"sha256": known} for name, known in sorted(digests.items())}
+    return json.dumps({"version": _VERSION, "files": entries}, indent=2).encode() + b"\n"
 
 
 def _key(path: Path) -> str:

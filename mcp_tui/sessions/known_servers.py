@@ -12,18 +12,19 @@ import json
 import logging
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 from mcp_tui.config import paths
-from mcp_tui.config.save import locked, write_atomically
 from mcp_tui.config.schema import ServerSpec
+from mcp_tui.config.state_file import StateFile, plain, readable_members
 from mcp_tui.core.errors import AppError
-from mcp_tui.core.json_values import as_object, is_object
 from mcp_tui.core.types import JsonObject
 
 _log = logging.getLogger(__name__)
 
 Section = Literal["eras", "tasks"]
+_Data: TypeAlias = dict[Section, dict[str, JsonObject]]
+_EMPTY: _Data = {"eras": {}, "tasks": {}}
 MAX_ENTRIES = 500
 MAX_FILE_BYTES = 2_000_000
 
@@ -39,7 +40,7 @@ class Memory:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._data: dict[Section, dict[str, JsonObject]] | None = None
+        self._data: _Data | None = None
         self._dirty: dict[tuple[Section, str], JsonObject | None] = {}
         self._writer: asyncio.Task[None] | None = None
 
@@ -49,9 +50,9 @@ class Memory:
 
     async def load(self) -> None:
         if self._data is None:
-            read = await asyncio.to_thread(_read, self.path)
+            read = await asyncio.to_thread(_file(self.path).read)
             if self._data is None:
-                self._data = read
+                self._data = {name: dict(entries) for name, entries in read.items()}
 
     def get(self, section: Section, key: str) -> JsonObject | None:
         """None before `load`, too."""
@@ -78,7 +79,7 @@ class Memory:
             while self._dirty:
                 batch, self._dirty = self._dirty, {}
                 await asyncio.to_thread(_merge, self.path, batch)
-        except (AppError, OSError) as error:
+        except AppError as error:
             _log.warning("what is known of servers could not be kept: %s", error)
         finally:
             self._writer = None
@@ -97,28 +98,31 @@ def _apply(entries: dict[str, JsonObject], key: str, value: JsonObject | None) -
         del entries[next(iter(entries))]
 
 
-def _read(path: Path) -> dict[Section, dict[str, JsonObject]]:
-    """An unreadable file counts as empty, and is replaced by the next write."""
-    loaded: Any = None
-    try:
-        if path.stat().st_size <= MAX_FILE_BYTES:
-            loaded = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, RecursionError) as error:
-        _log.warning("%s cannot be read: %s", path, error)
-    whole = as_object(loaded)
-    return {"eras": _entries(whole.get("eras")), "tasks": _entries(whole.get("tasks"))}
+def _file(path: Path) -> StateFile[_Data]:
+    return StateFile(path, _EMPTY, _decode, _encode, max_bytes=MAX_FILE_BYTES)
 
 
-def _entries(value: object) -> dict[str, JsonObject]:
-    given = as_object(value)
-    return {key: entry for key, entry in given.items() if is_object(entry)}
+def _decode(data: bytes, lost: list[str]) -> _Data:
+    whole = json.loads(data)
+    found = readable_members(
+        {name: whole.get(name, {}) for name in _EMPTY}, lambda section: readable_members(section, _entry, lost), lost
+    )
+    return {name: found.get(name, {}) for name in _EMPTY}
+
+
+def _encode(data: _Data) -> bytes:
+    return json.dumps({**data, "written": int(time.time())}).encode()
+
+
+def _entry(entry: JsonObject) -> JsonObject:
+    return {name: plain(value) for name, value in entry.items()}
 
 
 def _merge(path: Path, batch: dict[tuple[Section, str], JsonObject | None]) -> None:
-    with locked(path):
-        data = _read(path)
+    def merged(data: _Data) -> _Data:
+        data = {name: dict(entries) for name, entries in data.items()}
         for (section, key), value in batch.items():
             _apply(data[section], key, value)
-        write_atomically(path, json.dumps({**data, "written": int(time.time())}).encode())
+        return data
+
+    _file(path).change(merged)

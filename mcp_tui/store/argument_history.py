@@ -7,7 +7,6 @@ a thread. The same arguments used again move to the top instead of standing twic
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Generator
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mcp_tui.config.save import private_file
 from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
 
@@ -53,9 +53,8 @@ class ArgumentHistory:
 
     @contextmanager
     def _open(self) -> Generator[sqlite3.Connection, None, None]:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Made before SQLite does, which would leave it readable by everybody; its side files copy the mode.
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        private_file(self._path)
         with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(_SCHEMA)

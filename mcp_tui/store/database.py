@@ -7,18 +7,18 @@ committed. Files are readable by their owner alone.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import queue
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+
+from mcp_tui.config.save import private_file, set_aside
 
 logger = logging.getLogger(__name__)
 
@@ -37,17 +37,15 @@ class DatabaseClosedError(Exception):
 def open_private(path: Path, schema: str, *, keep_damaged: bool = False) -> sqlite3.Connection:
     """A connection in autocommit mode: `transaction` begins and commits. Blocks. sqlite3.Error or OSError.
 
-    A file that is no database any more is moved to `NAME.damaged` (one is kept) and a new one begun; keep_damaged: it
-    stays, and the error is raised.
+    A file that is no database any more is set aside and a new one begun; keep_damaged: it stays, and the error is
+    raised.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         return _open(path, schema)
     except sqlite3.DatabaseError as error:
         if keep_damaged or not is_damage(error):
             raise
-        logger.warning("%s is damaged (%s): it is set aside", path, error)
-        set_aside(path)
+        set_database_aside(path, error)
         return _open(path, schema)
 
 
@@ -57,17 +55,16 @@ def is_damage(error: BaseException) -> bool:
     return isinstance(code, int) and (code & 0xFF) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def set_aside(path: Path) -> None:
-    for side in _SIDE_FILES:
-        file = path.with_name(path.name + side)
-        with contextlib.suppress(FileNotFoundError):
-            file.replace(path.with_name(f"{path.name}.damaged{side}"))
+def set_database_aside(path: Path, error: BaseException) -> Path:
+    """Its new name. error: what is wrong with it. OSError."""
+    target = set_aside(path, _SIDE_FILES)
+    logger.warning("%s was damaged (%s): it is kept as %s", path, error, target)
+    return target
 
 
 def _open(path: Path, schema: str) -> sqlite3.Connection:
     # Made before SQLite does, which would leave it readable by everybody; its side files copy the mode.
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    path.chmod(0o600)
+    private_file(path)
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     try:
         _unlocked(lambda: connection.execute("PRAGMA journal_mode=WAL").fetchone())
@@ -166,7 +163,8 @@ class DatabaseThread:
                     if is_damage(error) and connection is not None:
                         with closing(connection):
                             connection = None
-                        set_aside(self.path)
+                        with suppress(OSError):  # it stays, and the next work fails as this one does
+                            set_database_aside(self.path, error)
                     future.set_exception(error)
                 else:
                     future.set_result(result)

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
-from mcp_tui.config.save import write_atomically
+from mcp_tui.config.state_file import StateFile, readable_members
 from mcp_tui.core.errors import AppError
 
 logger = logging.getLogger(__name__)
 
 _MAX_MODELS = 5_000
-_MAX_BYTES = 8 * 1024 * 1024
-
 
 ModelRow: TypeAlias = tuple[str, int | None, float | None, float | None]
 """Name, context size in tokens, US dollars per million tokens of input, and of output."""
@@ -36,38 +35,42 @@ class ModelList:
 
 def load(path: Path) -> dict[str, ModelList]:
     """By provider name. Blocks."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            return {}
-        loaded: Any = json.loads(path.read_bytes())
-        return {str(name): _list(cast("dict[str, Any]", entry)) for name, entry in loaded.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        logger.warning("model lists %s: %s", path, error)
-        return {}
+    return _file(path).read()
 
 
 def save(path: Path, lists: Mapping[str, ModelList]) -> None:
-    """Blocks. A disk that refuses is logged: the lists can be asked for again."""
-    form = {
-        name: {
-            "address": known.address,
-            "asked_at": known.asked_at,
-            "models": list(known.models[:_MAX_MODELS]),
-        }
-        for name, known in lists.items()
-    }
+    """Join what stands there; of two lists of a provider the newer one stays. Blocks. A disk that refuses is logged:
+    the lists can be asked for again."""
+    cut = {name: replace(known, models=known.models[:_MAX_MODELS]) for name, known in lists.items()}
+
+    def joined(kept: dict[str, ModelList]) -> dict[str, ModelList]:
+        newer = {name: one for name, one in cut.items() if name not in kept or one.asked_at >= kept[name].asked_at}
+        return {**kept, **newer}
+
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(form, ensure_ascii=True).encode("ascii"), private=True)
-    except (OSError, AppError) as error:
+        _file(path).change(joined)
+    except AppError as error:
         logger.warning("model lists %s: %s", path, error)
+
+
+def _file(path: Path) -> StateFile[dict[str, ModelList]]:
+    return StateFile(path, {}, _decode, _encode)
+
+
+def _encode(lists: dict[str, ModelList]) -> bytes:
+    return json.dumps({name: asdict(known) for name, known in lists.items()}).encode("ascii")
+
+
+def _decode(data: bytes, lost: list[str]) -> dict[str, ModelList]:
+    return readable_members(json.loads(data), _list, lost)
 
 
 def _list(entry: dict[str, Any]) -> ModelList:
     rows = tuple(_row(*row) for row in entry["models"])
-    return ModelList(str(entry["address"]), float(entry["asked_at"]), rows)
+    asked_at = float(entry["asked_at"])
+    if not math.isfinite(asked_at):
+        raise ValueError
+    return ModelList(str(entry["address"]), asked_at, rows)
 
 
 def _row(name: object, context: Any, tokens_in: Any, tokens_out: Any) -> ModelRow:

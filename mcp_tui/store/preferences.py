@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
-from typing import Any
 
+from mcp_tui.config.state_file import StateFile, plain, readable_members
 from mcp_tui.core.json_values import as_text
 
 
+def _decode(data: bytes, lost: list[str]) -> dict[str, object]:
+    return readable_members(json.loads(data), plain, lost)  # also what a newer program keeps
+
+
 class Preferences:
-    """A small JSON object on disk. An unreadable file counts as empty and is replaced by the next `set`."""
+    """Read once, when it is made. Several dashboards may set different ones."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._values: dict[str, Any] = {}
-        try:
-            loaded: Any = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
-            return
-        if isinstance(loaded, dict):
-            self._values = loaded
+        self._file = StateFile[dict[str, object]](
+            path, {}, _decode, lambda values: json.dumps(values, indent=1).encode()
+        )
+        self._values = self._file.read()
 
     def text(self, name: str) -> str:
         """ "" when it was never set or is no text."""
         return as_text(self._values.get(name))
 
     def set(self, name: str, value: str) -> None:
-        """Written at once and atomically, readable by the person alone. OSError when the disk refuses."""
-        self._values[name] = value
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=".preferences-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(self._values, file, indent=1)
-        Path(temporary).replace(self._path)
+        """Blocks: written at once, readable by the person alone. AppError when the disk refuses."""
+        self._values = {**self._values, name: value}
+        self._file.change(lambda values: {**values, name: value})

@@ -221,16 +221,16 @@ class McpTuiApp(App[None]):
 
         def chosen(name: str | None) -> None:
             if name is not None:
-                self._remember("theme", name)
+                self.run_worker(self._remember("theme", name), group="preferences")
 
         self._load_themes()
         self.push_screen(ThemePicker(sorted(self.themes)), chosen)
 
-    def _remember(self, name: str, value: str) -> None:
+    async def _remember(self, name: str, value: str) -> None:
         try:
-            self._preferences.set(name, value)
-        except OSError as error:
-            self.notify(safe.clean_line(f"Not remembered: {error}"), severity="warning", markup=False)
+            await asyncio.to_thread(self._preferences.set, name, value)
+        except AppError as error:
+            self.notify(safe.clean_line(f"Not remembered: {error.info.detail}"), severity="warning", markup=False)
 
     # What the engine tells
 

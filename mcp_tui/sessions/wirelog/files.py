@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from mcp_tui.config import paths
+from mcp_tui.config.save import private_folder
 
 MAX_FILE_BYTES = 20 << 20
 """Of one file; a server has two: the newest messages, and the ones before."""
@@ -112,7 +113,7 @@ class Appender:
         while True:
             handle = self._handle
             if handle is None:
-                self._files.current.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                private_folder(self._files.current.parent)
                 handle = os.open(self._files.current, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 self._handle = handle
             fcntl.flock(handle, fcntl.LOCK_EX)

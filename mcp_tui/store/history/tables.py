@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from mcp_tui.config.save import private_file
 from mcp_tui.store.database import BUSY_TIMEOUT_S, open_private, transaction
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,6 @@ def open_history(path: Path) -> sqlite3.Connection:
 
     A damaged file raises sqlite3.DatabaseError: whoever writes decides what becomes of it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists() or not path.stat().st_size:
         _begin(path)
     connection = open_private(path, "", keep_damaged=True)
@@ -106,7 +106,7 @@ def open_history(path: Path) -> sqlite3.Connection:
 
 def _begin(path: Path) -> None:
     """An empty file that gives room back when runs are deleted: only possible before anything is in it."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    private_file(path)
     with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
         try:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")

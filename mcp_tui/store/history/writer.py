@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.store.database import is_damage, transaction
+from mcp_tui.store.database import is_damage, set_database_aside, transaction
 from mcp_tui.store.history.events import EventReader
 from mcp_tui.store.history.records import Opening, RunStatus, SavedColumn
 from mcp_tui.store.history.removal import prune
@@ -32,7 +32,6 @@ MAX_WAITING_BYTES = 64 * 1024 * 1024
 PRUNE_EVERY_S = 300.0
 _ID_TRIES = 3
 _RECOVERED_AT_ONCE = 200
-_SIDE_FILES = ("", "-wal", "-shm")
 
 
 class HistoryWriter:
@@ -220,22 +219,13 @@ class HistoryWriter:
 
     def _set_aside(self, error: BaseException) -> bool:
         """The damaged file stays beside, for whoever can repair it; the runs that go on begin in a new one."""
-        target = next(
-            name
-            for number in range(1, 1000)
-            if not (name := self.path.with_name(f"{self.path.name}.damaged{'' if number == 1 else number}")).exists()
-        )
         try:
-            for side in _SIDE_FILES:
-                file = self.path.with_name(self.path.name + side)
-                if file.exists():
-                    file.replace(target.with_name(target.name + side))
+            target = set_database_aside(self.path, error)
         except OSError as fault:
             self._tell_lasting(fault)
             return False
         for track in self._waiting:
             track.begin_anew()
-        logger.warning("%s is damaged: %s", self.path, error)
         self._tell("History damaged", f"{error}: it is kept as {target.name}, and a new one was begun", "")
         return True
 

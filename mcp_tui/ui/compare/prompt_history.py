@@ -3,71 +3,68 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
-from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.config.state_file import StateFile, readable, text
+from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 
 MAX_PROMPTS = 500
 MAX_PROMPT_CHARS = 100_000
 MAX_FILE_BYTES = 8_000_000
 
+_Prompts: TypeAlias = tuple[str, ...]
+
 
 class PromptHistory:
     """All file work runs on a thread. Faults are returned as ErrorInfo: a history is never worth a crash.
 
-    Appending is one write of one line, so two programs at once do not spoil each other's.
+    What other dashboards sent joins in when this one keeps a prompt.
     """
 
     def __init__(self, path: Path | None) -> None:
         """path None: nothing is kept."""
-        self._path = path
-        self._prompts: list[str] = []
-        self._lines = 0
-        self._writing = asyncio.Lock()
+        self._file = _file(path) if path is not None else None
+        self._stored: _Prompts = ()
+        self._unsaved: _Prompts = ()
+        self._turn = asyncio.Lock()
 
     @property
     def prompts(self) -> tuple[str, ...]:
-        return tuple(self._prompts)
+        return (*self._stored, *self._unsaved)[-MAX_PROMPTS:]
 
     async def load(self) -> ErrorInfo | None:
         """Read the file; what cannot be understood is left out and told."""
-        if self._path is None:
+        if self._file is None:
             return None
-        try:
-            prompts, bad, lines = await asyncio.to_thread(_read, self._path)
-        except OSError as error:
-            return _fault("Prompt history not read", f"{self._path}: {error.strerror or error}")
-        # What was sent while the file was read is newer.
-        self._prompts = [*prompts, *self._prompts][-MAX_PROMPTS:]
-        self._lines = lines
-        if bad:
+        async with self._turn:
+            try:
+                loaded = await asyncio.to_thread(self._file.load)
+            except OSError as error:
+                return _fault("Prompt history not read", f"{self._file.path}: {error.strerror or error}")
+            self._stored = loaded.value
+        if bad := len(loaded.lost):
             noun = "line" if bad == 1 else "lines"
-            return _fault("Prompt history damaged", f"{bad} {noun} of {self._path} could not be read and were left out")
+            told = f"{bad} {noun} of {self._file.path} could not be read and were left out"
+            return _fault("Prompt history damaged", told)
         return None
 
     async def add(self, prompt: str) -> ErrorInfo | None:
         """Keep a prompt that was sent; the same one twice in a row counts once."""
         prompt = prompt[:MAX_PROMPT_CHARS]
-        if not prompt.strip() or (self._prompts and self._prompts[-1] == prompt):
+        if not prompt.strip() or self.prompts[-1:] == (prompt,):
             return None
-        self._prompts = [*self._prompts, prompt][-MAX_PROMPTS:]
-        if self._path is None:
+        self._unsaved = (*self._unsaved, prompt)[-MAX_PROMPTS:]
+        if self._file is None:
             return None
-        async with self._writing:
+        async with self._turn:
+            new = self._unsaved
             try:
-                if self._lines >= 2 * MAX_PROMPTS:
-                    await asyncio.to_thread(_rewrite, self._path, tuple(self._prompts))
-                    self._lines = len(self._prompts)
-                else:
-                    await asyncio.to_thread(_append, self._path, prompt)
-                    self._lines += 1
-            except OSError as error:
-                return _fault("Prompt history not saved", f"{self._path}: {error.strerror or error}")
+                self._stored = await asyncio.to_thread(_joined, self._file, new)
+            except AppError as error:
+                return _fault("Prompt history not saved", error.info.detail)
+            self._unsaved = self._unsaved[len(new) :]
         return None
 
 
@@ -75,74 +72,36 @@ def _fault(title: str, detail: str) -> ErrorInfo:
     return ErrorInfo(title, detail, "the prompts of this session are still there (↑)", ErrorKind.INTERNAL, "history")
 
 
-def _read(path: Path) -> tuple[list[str], int, int]:
-    """(prompts, damaged lines, lines)."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            start = max(0, file.tell() - MAX_FILE_BYTES)
-            file.seek(start)
-            lines = file.read().splitlines()
-    except FileNotFoundError:
-        return [], 0, 0
-    if start:
-        lines = lines[1:]
-    prompts: list[str] = []
-    bad = 0
-    for line in lines:
-        if not line.strip():
-            continue
-        prompt = _decoded(line)
-        if prompt is None:
-            bad += 1
-        else:
-            prompts.append(prompt)
-    return prompts[-MAX_PROMPTS:], bad, len(lines)
+def _file(path: Path) -> StateFile[_Prompts]:
+    return StateFile(path, (), _decode, _encode, max_bytes=MAX_FILE_BYTES, lines=True)
 
 
-def _decoded(line: bytes) -> str | None:
-    try:
-        entry: Any = json.loads(line.decode("utf-8"))
-        prompt: Any = entry["prompt"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return prompt if isinstance(prompt, str) and prompt.strip() else None
+def _joined(file: StateFile[_Prompts], new: _Prompts) -> _Prompts:
+    file.change(lambda stored: (*stored, *new)[-MAX_PROMPTS:])
+    return file.read()
 
 
-def _line(prompt: str) -> bytes:
-    # ASCII only: a lone surrogate of a paste survives, and a cut file damages one line at most.
-    return (json.dumps({"prompt": prompt}) + "\n").encode("ascii")
+def _decode(data: bytes, lost: list[str]) -> _Prompts:
+    lines = [line for line in data.splitlines() if line.strip()]
+    return tuple(readable(lines, _prompt, lost)[-MAX_PROMPTS:])
 
 
-def _append(path: Path, prompt: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.fchmod(descriptor, 0o600)
-        line = _line(prompt)
-        if _ends_inside_a_line(path):
-            line = b"\n" + line
-        os.write(descriptor, line)
-    finally:
-        os.close(descriptor)
+def _prompt(line: bytes) -> str:
+    prompt = text(json.loads(line)["prompt"])
+    if not prompt.strip():
+        raise ValueError
+    return prompt
 
 
-def _ends_inside_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        if file.seek(0, os.SEEK_END) == 0:
-            return False
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
-
-
-def _rewrite(path: Path, prompts: tuple[str, ...]) -> None:
-    """Whole file, put in place at once."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(_line(prompt) for prompt in prompts)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
+def _encode(prompts: _Prompts) -> bytes:
+    """As many of the newest as will be read."""
+    lines: list[bytes] = []
+    room = MAX_FILE_BYTES
+    for prompt in reversed(prompts):
+        # ASCII only: a lone surrogate of a paste survives, and a cut file damages one line at most.
+        line = (json.dumps({"prompt": prompt}) + "\n").encode("ascii")
+        room -= len(line)
+        if room < 0:
+            break
+        lines.append(line)
+    return b"".join(reversed(lines))

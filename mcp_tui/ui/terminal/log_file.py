@@ -7,6 +7,7 @@ from collections import deque
 from pathlib import Path
 
 from mcp_tui.config import paths
+from mcp_tui.config.save import private_folder
 
 MAX_BYTES = 1_000_000
 EARLY_RECORDS = 1_000
@@ -35,7 +36,7 @@ class EarlyLog(logging.Handler):
         from logging.handlers import RotatingFileHandler
 
         path = log_path()
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(path.parent)
         file = RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=1, delay=True)
         file.setLevel(logging.WARNING)
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -177,6 +177,7 @@ def test_export_writes_the_lines_as_they_are(folder: Path, tmp_path: Path) -> No
     write(folder, lines)
     index = indexed(folder)
     path = tmp_path / "out.jsonl"
+    path.touch(0o644)
     assert export([index.row(1), index.row(2)], path) == (2, 0)
     assert path.read_bytes() == lines[1] + lines[2]
     assert path.stat().st_mode & 0o777 == 0o600
