@@ -21,7 +21,11 @@ KEY = "sk-very-secret-1234567890"
 @pytest.fixture
 def ring(monkeypatch: pytest.MonkeyPatch) -> Ring:
     ring = Ring()
-    monkeypatch.setattr(keys_module, "_load_keyring", lambda: ring)
+
+    def found(*, least: float) -> Ring:
+        return ring
+
+    monkeypatch.setattr(keys_module, "system_keyring", found)
     return ring
 
 

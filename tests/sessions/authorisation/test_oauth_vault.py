@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mcp_tui.core.errors import AppError
-from mcp_tui.sessions.authorisation.vault import SERVICE, Grant, Keyring, Vault, default_vault, off_loop, system_keyring
+from mcp_tui.config.keyring import Backend, system_keyring
+from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.sessions.authorisation import vault as vault_module
+from mcp_tui.sessions.authorisation.vault import SERVICE, Grant, Vault, default_vault, off_loop
 
 GRANT = Grant(
     "fp", "https://as", {"access_token": "t0ps3cret"}, 12.5, {"a": 1}, None, {"https://as": {"client_id": "c"}}
@@ -42,8 +44,13 @@ class FakeKeyring:
         del self.kept[service, username]
 
 
-def vault(path: Path, ring: Keyring | None = None, *, file_only: bool = False) -> Vault:
-    return Vault(path / "tokens", file_only=file_only, keyring=lambda: ring)
+def vault(path: Path, ring: Backend | None = None, *, file_only: bool = False) -> Vault:
+    def backend() -> Backend:
+        if ring is None:
+            raise AppError("No keyring", kind=ErrorKind.AUTH, code="no_keyring")
+        return ring
+
+    return Vault(path / "tokens", file_only=file_only, keyring=backend)
 
 
 def same(a: Grant | None, b: Grant) -> bool:
@@ -152,7 +159,9 @@ def test_backends_that_keep_nothing_are_no_keyring(monkeypatch: pytest.MonkeyPat
     try:
         for backend in (null.Keyring(), fail.Keyring()):
             keyring.set_keyring(backend)
-            assert system_keyring() is None
+            with pytest.raises(AppError) as caught:
+                system_keyring()
+            assert caught.value.info.code == "no_keyring"
     finally:
         keyring.set_keyring(before)
 
@@ -163,12 +172,31 @@ def test_the_default_place_is_the_data_directory(private_environment: Path) -> N
     assert store.file("s", URL).is_relative_to(private_environment / ".local/share/mcp-tui")
 
 
-async def test_a_keyring_that_never_answers_is_given_up() -> None:
+def test_a_keyring_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vault_module, "KEYRING_TIMEOUT_S", 0.05)
+    ring, gate = FakeKeyring(), threading.Event()
+    vault(tmp_path, ring).write("s", URL, GRANT)
+
+    def hang(*_: str) -> None:
+        gate.wait(30)
+
+    monkeypatch.setattr(ring, "get_password", hang)
+    for work in (vault(tmp_path, ring).read, vault(tmp_path, ring).delete):
+        with pytest.raises(AppError) as caught:
+            work("s", URL)
+        assert caught.value.info.code == "keyring_timeout"
+    vault(tmp_path, ring).write("s", URL, GRANT)
+    gate.set()
+    assert same(vault(tmp_path, file_only=True).read("s", URL), GRANT), "the file takes what the keyring does not"
+
+
+async def test_a_disk_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vault_module, "_STORE_TIMEOUT_S", 0.05)
     gate = threading.Event()
     with pytest.raises(AppError) as caught:
-        await off_loop(gate.wait, timeout_s=0.05)
+        await off_loop(gate.wait)
     gate.set()
-    assert caught.value.info.title == "The keyring does not answer"
+    assert caught.value.info.title == "The disk does not answer"
 
 
 async def test_blocking_work_leaves_the_loop_free() -> None:
