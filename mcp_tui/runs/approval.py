@@ -6,16 +6,21 @@ import asyncio
 import hashlib
 import itertools
 import json
+import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from mcp_tui.config.save import LOCK_S
 from mcp_tui.config.schema import ServerSpec
-from mcp_tui.core.errors import ErrorInfo, ErrorKind
+from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import ApprovalPolicy, ApprovalQuestion, Decision, ToolInfo
+from mcp_tui.core.threads import off_loop
 from mcp_tui.core.types import JsonObject
 from mcp_tui.store.approvals import KeptApprovals
+
+logger = logging.getLogger(__name__)
 
 
 class Ruling(Enum):
@@ -121,6 +126,12 @@ class ApprovalDesk:
         self._clock = clock
         self._pending: dict[str, _Pending] = {}
         self._remembered: dict[tuple[str, str], ToolInfo] = {}
+        """Until the program ends, or until it stands in the file."""
+        self._taken_back: set[tuple[str, str]] = set()
+        """Asks although it may still stand in the file."""
+        self._disk = asyncio.Lock()
+        """One after the other, as the person said them."""
+        self._saving: set[asyncio.Task[None]] = set()
         self._ids = itertools.count(1)
         self._listeners: dict[int, Callable[[], None]] = {}
         self._listener_ids = itertools.count()
@@ -154,6 +165,8 @@ class ApprovalDesk:
             self._remembered[(tool.server, tool.name)] = tool
         if decision is Decision.KEEP:
             self._keep(tool)
+        if lasting:
+            self._taken_back.discard((tool.server, tool.name))
         self._settle(pending, allowed=decision is not Decision.DENY, arguments=arguments)
         if lasting:
             for other in [p for p in self._pending.values() if self.remembers(p.question.tool)]:
@@ -161,21 +174,48 @@ class ApprovalDesk:
         self._changed()
 
     def _keep(self, tool: ToolInfo) -> None:
-        program = self._programs.get(tool.server)
-        if self._kept is None or program is None:
+        kept, program, key = self._kept, self._programs.get(tool.server), (tool.server, tool.name)
+        if kept is None or program is None:
             return
-        try:
-            self._kept.keep(tool.server, tool.name, tool.digest, program)
-        except OSError as error:
-            self._not_written(error, "The approval counts until you quit")
 
-    def _not_written(self, error: OSError, hint: str) -> None:
-        if self._notice is not None and self._kept is not None:
-            self._notice(ErrorInfo("Approvals could not be saved", f"{self._kept.path}: {error}", hint))
+        def written() -> None:
+            # From now on the file says so, or another dashboard that takes it back.
+            if self._remembered.get(key) is tool:
+                del self._remembered[key]
+
+        self._save(lambda: kept.keep(*key, tool.digest, program), written, "The approval counts until you quit")
+
+    def _save(self, work: Callable[[], object], written: Callable[[], None], hint: str) -> None:
+        async def save() -> None:
+            async with self._disk:
+                try:
+                    await asyncio.to_thread(work)
+                except AppError as error:
+                    if self._notice is not None:
+                        self._notice(ErrorInfo("Approvals could not be saved", error.info.detail, hint))
+                else:
+                    written()
+                    self._changed()
+
+        task = asyncio.get_running_loop().create_task(save(), name="approvals")
+        self._saving.add(task)
+        task.add_done_callback(self._saving.discard)
+
+    async def saved(self) -> None:
+        """Returns when what the person said is on disk, or was refused, or the disk does not answer."""
+        if self._saving:
+            await asyncio.wait(self._saving, timeout=2 * LOCK_S)
+
+    async def refresh(self) -> None:
+        """Take over what was said in other dashboards. AppError when the disk does not answer."""
+        if self._kept is not None and not self._headless:
+            async with self._disk:
+                await off_loop(self._kept.refresh, LOCK_S)
 
     def remembered(self) -> tuple[RememberedTool, ...]:
         """Tools that run without asking as long as their definition is the one the person said so to."""
-        kept = {(one.server, one.tool): one for one in (self._kept.all() if self._kept is not None else ())}
+        known = self._kept.all() if self._kept is not None else ()
+        kept = {key: one for one in known if (key := (one.server, one.tool)) not in self._taken_back}
         session = [RememberedTool(*key, since=None, current=True) for key in self._remembered if key not in kept]
         return (
             *session,
@@ -186,25 +226,28 @@ class ApprovalDesk:
         )
 
     def remembers(self, tool: ToolInfo) -> bool:
-        """True when "always" was said to exactly this definition."""
-        known = self._remembered.get((tool.server, tool.name))
+        """True when "always" was said to exactly this definition, as far as `refresh` has heard."""
+        key = (tool.server, tool.name)
+        known = self._remembered.get(key)
         if known is not None and known.digest == tool.digest:
             return True
-        if self._kept is None or self._headless:
+        if self._kept is None or self._headless or key in self._taken_back:
             return False
         program = self._programs.get(tool.server)
         return program is not None and self._kept.knows(tool.server, tool.name, tool.digest, program)
 
     def forget(self, server: str, tool: str) -> None:
         """Ask again for this tool from now on."""
-        known = self._remembered.pop((server, tool), None) is not None
-        if self._kept is not None:
-            try:
-                known |= self._kept.forget(server, tool)
-            except OSError as error:
-                self._not_written(error, "It asks again until you quit")
-        if known:
-            self._changed()
+        key, kept = (server, tool), self._kept
+        self._remembered.pop(key, None)
+        if kept is not None:
+            self._taken_back.add(key)
+
+            def written() -> None:
+                self._taken_back.discard(key)
+
+            self._save(lambda: kept.forget(*key), written, "It asks again until you quit")
+        self._changed()
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` on the loop after questions or remembered tools changed, once per burst."""
@@ -217,18 +260,27 @@ class ApprovalDesk:
         return undo
 
     async def request(
-        self, policy: ApprovalPolicy, tool: ToolInfo, arguments: JsonObject, applicant: Applicant
+        self,
+        policy: ApprovalPolicy,
+        tool: ToolInfo,
+        arguments: JsonObject,
+        applicant: Applicant,
+        *,
+        waits: Callable[[], None] = lambda: None,
     ) -> Approval:
-        """Decide about one call; waits for the person when the policy asks.
+        """Decide about one call; `waits` is called before it waits for the person, when the policy asks.
 
         Cancelling withdraws the column from the question, and the question when no other column waits.
         """
-        decided = self._ruling(policy, tool)
+        decided = self._ruling(policy, tool, remembered=False)
+        if decided is not Ruling.RUN:
+            decided = self._ruling(policy, tool, remembered=await self._remembers_now(tool))
         if decided is Ruling.RUN:
             return Approval(True, arguments)
         if decided is Ruling.DENY:
             self._report_denied(policy, tool, applicant)
             return Approval(False, arguments)
+        waits()
         pending = self._join(tool, arguments, applicant)
         waiter = _Waiter(applicant, asyncio.get_running_loop().create_future())
         pending.waiters.append(waiter)
@@ -241,18 +293,19 @@ class ApprovalDesk:
                 pending.waiters.remove(waiter)
                 self._rename(pending)
 
-    def asks(self, policy: ApprovalPolicy, tool: ToolInfo) -> bool:
-        """Whether request() would wait for a person."""
-        return self._ruling(policy, tool) is Ruling.ASK
+    async def _remembers_now(self, tool: ToolInfo) -> bool:
+        """Also what was said in other dashboards until now."""
+        try:
+            await self.refresh()
+        except AppError as error:
+            logger.warning("remembered approvals do not count: %s", error)
+            known = self._remembered.get((tool.server, tool.name))
+            return known is not None and known.digest == tool.digest
+        return self.remembers(tool)
 
-    def _ruling(self, policy: ApprovalPolicy, tool: ToolInfo) -> Ruling:
-        return ruling(
-            policy,
-            tool,
-            remembered=self.remembers(tool),
-            headless=self._headless,
-            trusted=tool.server in self._trusted,
-        )
+    def _ruling(self, policy: ApprovalPolicy, tool: ToolInfo, *, remembered: bool) -> Ruling:
+        trusted = tool.server in self._trusted
+        return ruling(policy, tool, remembered=remembered, headless=self._headless, trusted=trusted)
 
     def _join(self, tool: ToolInfo, arguments: JsonObject, applicant: Applicant) -> _Pending:
         """The question to wait for: one per identical call, but two calls of one column are two questions."""

@@ -135,6 +135,7 @@ class Engine:
         async with contextlib.AsyncExitStack() as stack:
             self._stores.attend()
             stack.push_async_callback(self._stores.aclose)
+            stack.push_async_callback(self.approvals.saved)
             # Connecting takes longest: it starts first and goes on beside everything below. Only where the
             # demo server may be needed, that is known after looking for local models.
             undecided = self.demo_server and not self.options.demo

@@ -130,16 +130,21 @@ class TurnCalls:
         self._succeeded(position, result, shared=shared, edited=approval.arguments if approval.edited else None)
 
     async def _approved(self, id_: str, tool: ToolInfo, arguments: JsonObject) -> tuple[Approval, ToolInfo]:
+        asked = 0
+
+        def waits() -> None:
+            nonlocal asked
+            asked = 1
+            self._change(id_, status=CallStatus.WAITING)
+            self._count_question(1)
+
         while True:
-            asks = self._scene.desk.asks(self._scene.spec().approval, tool)
-            if asks:
-                self._change(id_, status=CallStatus.WAITING)
-                self._count_question(1)
             try:
-                approval = await self._scene.desk.request(self._scene.spec().approval, tool, arguments, self._applicant)
+                policy = self._scene.spec().approval
+                approval = await self._scene.desk.request(policy, tool, arguments, self._applicant, waits=waits)
             finally:
-                if asks:
-                    self._count_question(-1)
+                self._count_question(-asked)
+                asked = 0
             now = self._scene.toolbox.current(tool)
             if not approval.asked or not approval.allowed or now is None or now.digest == tool.digest:
                 return approval, tool

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeAlias
 
-from mcp_tui.core.json_values import is_list, is_object
-
-logger = logging.getLogger(__name__)
+from mcp_tui.config.state_file import StateFile, readable, text
+from mcp_tui.core.json_values import amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +28,29 @@ class KeptApproval:
     """Seconds since the epoch."""
 
 
-class KeptApprovals:
-    """Read when first asked for. Two dashboards may share the file: each change is made to what stands in it now.
+_Kept: TypeAlias = dict[tuple[str, str], KeptApproval]
+_LAST_SECOND = 1e11
+"""Of the times that a calendar can show."""
 
-    A file that cannot be read counts as empty, so that every tool asks; the next `keep` replaces it.
+
+class KeptApprovals:
+    """Several dashboards share the file: what one of them says counts in the others after their next `refresh`.
+
+    A file or an entry that cannot be read does not count, so that the tool asks.
     """
 
     def __init__(self, path: Path, *, now: Callable[[], float] = time.time) -> None:
         self.path = path
         self._now = now
-        self._known: dict[tuple[str, str], KeptApproval] | None = None
+        self._file = StateFile[_Kept](path, {}, _decode, _encode)
+        self._known: _Kept | None = None
+
+    def refresh(self) -> None:
+        """Take over what stands in the file now. Blocks; cheap when nobody changed it."""
+        self._known = self._file.read()
 
     def all(self) -> tuple[KeptApproval, ...]:
+        """As of the last `refresh`; the first time the file is read."""
         return tuple(self._loaded().values())
 
     def knows(self, server: str, tool: str, digest: str, program: str) -> bool:
@@ -51,59 +58,35 @@ class KeptApprovals:
         return known is not None and (known.digest, known.program) == (digest, program)
 
     def keep(self, server: str, tool: str, digest: str, program: str) -> None:
-        """OSError when the disk refuses; it counts until then all the same."""
+        """Blocks. AppError when the disk refuses: then it is not kept."""
         approval = KeptApproval(server, tool, digest, program, self._now())
-        self._known = self._read() | {(server, tool): approval}
-        self._write()
+        self._file.change(lambda kept: {**kept, (server, tool): approval})
+        self.refresh()
 
     def forget(self, server: str, tool: str) -> bool:
-        """False when it was not kept. OSError when the disk refuses."""
-        self._known = self._read()
-        if self._known.pop((server, tool), None) is None:
-            return False
-        self._write()
-        return True
+        """False when it was not kept. Blocks. AppError when the disk refuses."""
+        changed = self._file.change(lambda kept: {key: one for key, one in kept.items() if key != (server, tool)})
+        self.refresh()
+        return changed
 
-    def _loaded(self) -> dict[tuple[str, str], KeptApproval]:
+    def _loaded(self) -> _Kept:
         if self._known is None:
-            self._known = self._read()
-        return self._known
-
-    def _read(self) -> dict[tuple[str, str], KeptApproval]:
-        try:
-            loaded: object = json.loads(self.path.read_text("utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            logger.warning("%s: %s; every tool asks again", self.path, error)
-            return {}
-        entries: object = loaded.get("approvals") if is_object(loaded) else None
-        if not is_list(entries):
-            return {}
-        kept = (_approval(entry) for entry in entries)
-        return {(one.server, one.tool): one for one in kept if one is not None}
-
-    def _write(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".approvals-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({"approvals": [asdict(one) for one in self._loaded().values()]}, file, indent=1)
-            Path(temporary).replace(self.path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            self.refresh()
+        return self._known or {}
 
 
-def _approval(entry: object) -> KeptApproval | None:
-    """None for an entry somebody damaged: that tool asks again."""
-    if not is_object(entry):
-        return None
-    names = ("server", "tool", "digest", "program")
-    if not all(isinstance(entry.get(name), str) for name in names):
-        return None
-    since = entry.get("since")
+def _encode(kept: _Kept) -> bytes:
+    # ASCII: names may hold lone surrogates.
+    return json.dumps({"approvals": [asdict(one) for one in kept.values()]}, indent=1).encode("ascii")
+
+
+def _decode(data: bytes, lost: list[str]) -> _Kept:
+    return {(one.server, one.tool): one for one in readable(json.loads(data)["approvals"], _approval, lost)}
+
+
+def _approval(entry: dict[str, Any]) -> KeptApproval:
+    since = amount(entry.get("since")) or 0.0
     return KeptApproval(
-        *(cast("str", entry[name]) for name in names),
-        since=float(since) if isinstance(since, int | float) else 0.0,
+        *(text(entry[name]) for name in ("server", "tool", "digest", "program")),
+        since=since if since < _LAST_SECOND else 0.0,
     )

@@ -210,6 +210,7 @@ class Stage:
         for task in self._tasks:
             task.cancel()
         await self._group.__aexit__(kind, error, trace)
+        await self.desk.saved()
 
     def model(self, name: str, *scripts: Script) -> FakeProvider:
         provider = FakeProvider(name, self.clock, *scripts)

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mcp_tui.config import save
 from mcp_tui.config.schema import Origin, ServerSpec
 from mcp_tui.core.state import ApprovalPolicy, CallStatus, ColumnStatus, Decision
+from mcp_tui.runs import approval
 from mcp_tui.runs.approval import Ruling, program_of, ruling
 from mcp_tui.runs.run import Run
 from mcp_tui.store.approvals import KeptApprovals
+from tests.runs import approval_peer
 from tests.runs.doubles import Stage, asks, result_texts, says, tool, within
 
 ASK, READONLY = ApprovalPolicy.ASK, ApprovalPolicy.READONLY
@@ -329,6 +334,7 @@ async def test_an_approval_that_cannot_be_saved_counts_until_the_end_and_is_told
         run = await started(stage, "a")
         stage.desk.answer(stage.desk.pending()[0].id, Decision.KEEP)
         await within(run.wait())
+        await stage.desk.saved()
         assert stage.desk.remembers(tool("t"))
         assert "counts until you quit" in stage.notices[0].hint
 
@@ -342,3 +348,111 @@ def test_another_program_under_the_same_name_is_another_program(change: dict[str
     spec = ServerSpec("s", Origin("test"), command="c", entry=entry if "entry" in change else None)
     assert program_of(spec) != program_of(replace(spec, **change))
     assert program_of(spec) == program_of(replace(spec, env={"URL": "expanded"}, trusted=True, call_timeout_s=1))
+
+
+async def test_what_another_dashboard_says_counts_from_the_next_call_on(tmp_path: Path) -> None:
+    path = tmp_path / "approvals.json"
+    async with Stage(kept=KeptApprovals(path)) as one, Stage(kept=KeptApprovals(path)) as two:
+        for stage in (one, two):
+            stage.servers.add(tool("t"))
+            stage.model("a", *[asks(("t", {})), says("A")] * 4)
+        run = await started(one, "a")
+        one.desk.answer(one.desk.pending()[0].id, Decision.KEEP)
+        await within(run.wait())
+        await one.desk.saved()
+        for stage in (two, one):
+            run = stage.run("a", approval=ASK)
+            run.send("Go")
+            await within(run.wait())
+            assert [record.status for record in stage.records("c1")] == [CallStatus.OK]
+        two.desk.forget("s", "t")
+        await two.desk.saved()
+        for stage in (one, two):
+            run = await started(stage, "a")
+            assert run.status("c1") is ColumnStatus.APPROVAL
+            stage.desk.answer(stage.desk.pending()[0].id, Decision.DENY)
+            await within(run.wait())
+        assert one.desk.remembered() == two.desk.remembered() == ()
+
+
+async def test_until_you_quit_is_a_word_of_this_dashboard_alone(tmp_path: Path) -> None:
+    path = tmp_path / "approvals.json"
+    async with Stage(kept=KeptApprovals(path)) as one, Stage(kept=KeptApprovals(path)) as two:
+        one.servers.add(tool("t"))
+        one.model("a", asks(("t", {})), says("A"))
+        run = await started(one, "a")
+        one.desk.answer(one.desk.pending()[0].id, Decision.ALWAYS)
+        await within(run.wait())
+        two.desk.forget("s", "t")
+        await two.desk.saved()
+        await two.desk.refresh()
+        await one.desk.refresh()
+        assert one.desk.remembers(tool("t"))
+        assert not two.desk.remembers(tool("t"))
+
+
+async def test_an_approval_that_cannot_be_taken_back_on_disk_asks_until_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(save, "LOCK_S", 0.05)
+    path = tmp_path / "approvals.json"
+    KeptApprovals(path).keep("s", "t", "d1", "program")
+    async with Stage(kept=KeptApprovals(path)) as stage:
+        assert stage.desk.remembers(tool("t"))
+        with save.locked(path):
+            stage.desk.forget("s", "t")
+            await stage.desk.saved()
+        assert "asks again until you quit" in stage.notices[0].hint
+        assert "is in use" in stage.notices[0].detail
+        await stage.desk.refresh()
+        assert not stage.desk.remembers(tool("t"))
+        assert stage.desk.remembered() == ()
+
+
+async def test_a_disk_that_does_not_answer_makes_every_tool_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(approval, "LOCK_S", 0.05)
+    gate = threading.Event()
+    kept = KeptApprovals(tmp_path / "approvals.json")
+    kept.keep("s", "t", "d1", "program")
+    async with Stage(kept=kept) as stage:
+        stage.servers.add(tool("t"))
+        stage.model("a", asks(("t", {})), says("A"))
+        monkeypatch.setattr(kept, "refresh", lambda: gate.wait(30))
+        run = await started(stage, "a")
+        assert run.status("c1") is ColumnStatus.APPROVAL
+        gate.set()
+        stage.desk.answer(stage.desk.pending()[0].id, Decision.DENY)
+        await within(run.wait())
+
+
+async def test_two_processes_agree_about_what_runs_without_asking() -> None:
+    peer = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.runs.approval_peer", stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert peer.stdin is not None and peer.stdout is not None
+    stdin, stdout = peer.stdin, peer.stdout
+
+    async def there(word: str = "") -> str:
+        if word:
+            stdin.write(f"{word}\n".encode())
+        return (await asyncio.wait_for(stdout.readline(), 60)).decode().strip()
+
+    try:
+        assert await there() == "ready"
+        async with approval_peer.new_engine() as here:
+            assert await approval_peer.call(here) == "asked"
+            assert await there(Decision.KEEP) == "asked"
+            assert await approval_peer.call(here) == "ran", "given there"
+            here.approvals.forget("demo", "t")
+            await here.approvals.saved()
+            assert await there(Decision.ONCE) == "asked", "taken back here"
+            assert await approval_peer.call(here, Decision.KEEP) == "asked"
+            assert await there(Decision.ONCE) == "ran"
+            assert await there("forget") == "forgotten"
+            assert await approval_peer.call(here) == "asked"
+    finally:
+        stdin.close()
+        await asyncio.wait_for(peer.wait(), 60)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mcp_tui.core.errors import AppError
 from mcp_tui.store.approvals import KeptApprovals
 
 
@@ -55,6 +56,6 @@ def test_a_damaged_file_makes_every_tool_ask_and_is_replaced(path: Path, text: s
 
 def test_a_disk_that_refuses_is_told_and_leaves_nothing_behind(path: Path) -> None:
     path.mkdir(parents=True)
-    with pytest.raises(OSError, match="approvals"):
+    with pytest.raises(AppError, match="approvals"):
         KeptApprovals(path).keep("s", "t", "d", "p")
     assert [entry.name for entry in path.parent.iterdir()] == ["approvals.json"]

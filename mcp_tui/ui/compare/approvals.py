@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from mcp_tui.core.errors import AppError
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.row_list import RowList, fill
@@ -70,6 +71,16 @@ class ApprovalsScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self._list.focus()
         self._show()
+        self.run_worker(self._look(), group="approvals")
+
+    async def _look(self) -> None:
+        """What was said in other dashboards."""
+        try:
+            await self._desk.refresh()
+        except AppError as error:
+            self.notify(clean_line(error.info.line()), severity="warning", markup=False)
+        else:
+            self._show()
 
     def _show(self) -> None:
         key = self._list.current_key

@@ -29,6 +29,7 @@ async def test_d_lets_a_tool_ask_again(tmp_path: Path) -> None:
         assert [one.server for one in approvals.remembered()] == ["fs"]
         await s.press("d", "d")
         assert "every tool asks" in s.shown()
+        await approvals.saved()
         assert KeptApprovals(tmp_path / "approvals.json").all() == ()
         await s.press("escape")
         assert s.top is s.screen
