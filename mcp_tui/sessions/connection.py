@@ -32,9 +32,9 @@ from mcp_tui.sessions.advice.likely_fix import Advice, LastWords, likely_fix, si
 from mcp_tui.sessions.advice.neighbours import neighbours_fix
 from mcp_tui.sessions.announcements import Feeds
 from mcp_tui.sessions.authorisation.authoriser import Authoriser
-from mcp_tui.sessions.calling.deadline import Deadline
 from mcp_tui.sessions.calling.kept_reads import KeptReads
 from mcp_tui.sessions.changes import Changes
+from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.dialogs import Dialogs
 from mcp_tui.sessions.health import PROBE_MISSES, Health
 from mcp_tui.sessions.listing import ALL_KINDS, Kind, Lists

@@ -23,8 +23,8 @@ from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.advice.diagnosis import cut, http_fault, leaves, request_error
 from mcp_tui.sessions.announcements import Feeds
 from mcp_tui.sessions.calling.argument_check import check_arguments
-from mcp_tui.sessions.calling.deadline import Deadline
 from mcp_tui.sessions.connection import MAX_CONCURRENT, Connection
+from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.dialogs import MAX_REQUIRED
 from mcp_tui.sessions.transport.exchange import Exchange
 

@@ -15,9 +15,9 @@ from mcp_tui.core.tasks import TaskInfo
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.calling.argument_check import check_arguments
 from mcp_tui.sessions.calling.calls import Request, Source, perform
-from mcp_tui.sessions.calling.deadline import Deadline
 from mcp_tui.sessions.calling.progress import ProgressFeed
 from mcp_tui.sessions.connection import Connection
+from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.tasks.follow import TaskFollow, expired
 from mcp_tui.sessions.tasks.messages import OpenResult, StartRequest, TaskSupport, created_task
 from mcp_tui.sessions.transport.exchange import CURRENT, Exchange

@@ -13,8 +13,8 @@ from mcp_tui.core.state import CallResult, Progress
 from mcp_tui.core.tasks import TaskInfo, TaskStatus
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.calling.calls import Source
-from mcp_tui.sessions.calling.deadline import Deadline
 from mcp_tui.sessions.calling.progress import ProgressFeed
+from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.tasks.follow import ANSWER_S, Refusal, TaskFollow, ask_about, cancel_task, expired
 from mcp_tui.sessions.tasks.messages import TaskSupport
 

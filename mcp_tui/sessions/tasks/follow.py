@@ -23,9 +23,9 @@ from mcp_tui.core.tasks import TaskInfo, TaskStatus
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.advice.diagnosis import cut, leaves
 from mcp_tui.sessions.calling.calls import Source, lost, until_clear
-from mcp_tui.sessions.calling.deadline import Deadline
 from mcp_tui.sessions.calling.progress import ProgressFeed
 from mcp_tui.sessions.connection import Connection
+from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.tasks.messages import ListRequest, OpenResult, TaskRequest, TaskSupport
 
 _log = logging.getLogger(__name__)

@@ -17,10 +17,10 @@ from pydantic import ValidationError
 from mcp_tui.core.json_values import as_text
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.size_estimate import estimated_size
-from mcp_tui.sessions.tasks.tap import TaskTap
 from mcp_tui.sessions.transport.exchange import CURRENT, Exchange
 from mcp_tui.sessions.transport.probe import Probe
 from mcp_tui.sessions.transport.repair import LISTS, repaired_page
+from mcp_tui.sessions.transport.task_tap import TaskTap
 from mcp_tui.sessions.wirelog.log import Recorder
 
 _UNREAD_CHARS = 200
