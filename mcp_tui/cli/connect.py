@@ -137,8 +137,8 @@ async def connected(
     sign_in: a server with an `auth` entry may open the browser where there is one; its address goes to stderr.
     """
     from mcp_tui.cli.sign_in import announced, policy
+    from mcp_tui.sessions.authorisation.policy import SignInPolicy
     from mcp_tui.sessions.manager import SessionManager
-    from mcp_tui.sessions.sign_in import SignInPolicy
 
     rules = policy() if sign_in else SignInPolicy()
     asks = rules.automatic != "ordered" and any(spec.auth is not None for spec in specs)

@@ -31,7 +31,7 @@ async def follow(settings: Settings, name: str, uri: str, timeout_s: float | Non
         usable(manager, name)
         changed = asyncio.Event()
         undo = manager.subscribe(changed.set)
-        manager.live.follow(name, uri)
+        manager.follow(name, uri)
         last = ""
         heard = -1
         try:
@@ -63,4 +63,4 @@ async def follow(settings: Settings, name: str, uri: str, timeout_s: float | Non
             return
         finally:
             undo()
-            manager.live.unfollow(name, uri)
+            manager.unfollow(name, uri)

@@ -107,20 +107,20 @@ def tasks(
 async def _list(settings: Settings, name: str, wanted: str | None, *, cancel: bool) -> tuple[TaskInfo, ...]:
     async with connected(chosen(load_config(settings, ask_for=name.__eq__), name)) as manager:
         usable(manager, name)
-        found = await manager.live.tasks(name)
+        found = await manager.list_tasks(name)
         if wanted is None:
             return found
         info = one_of(found, wanted)
         if cancel:
-            await manager.live.cancel_task(name, info.id)
+            await manager.cancel_task(name, info.id)
         return tuple(task for task in manager.server(name).tasks if task.id == info.id)
 
 
 async def _wait(settings: Settings, name: str, wanted: str, timeout_s: float | None) -> CallResult:
     async with connected(chosen(load_config(settings, ask_for=name.__eq__), name)) as manager:
         usable(manager, name)
-        info = one_of(await manager.live.tasks(name), wanted)
-        return await manager.live.task_result(name, info.id, timeout_s=timeout_s, on_progress=ProgressLine())
+        info = one_of(await manager.list_tasks(name), wanted)
+        return await manager.task_result(name, info.id, timeout_s=timeout_s, on_progress=ProgressLine())
 
 
 def one_of(found: tuple[TaskInfo, ...], wanted: str) -> TaskInfo:
@@ -171,9 +171,9 @@ def show_result(settings: Settings, server: str, tool: str, result: CallResult) 
 
 async def listen_to_log(manager: SessionManager, server: str, level: str) -> None:
     """Print what it logs from now on; a server that does not log is a warning."""
-    manager.live.hear(server, print_log)
+    manager.hear_log(server, print_log)
     try:
-        await manager.live.set_log_level(server, level)
+        await manager.set_log_level(server, level)
     except AppError as error:
         warn(error.info)
 

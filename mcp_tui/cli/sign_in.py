@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from mcp_tui.cli.output import notice
-from mcp_tui.sessions.sign_in import ATTENDED_TIMEOUT_S, UNATTENDED_TIMEOUT_S, SignInPolicy
+from mcp_tui.sessions.authorisation.policy import ATTENDED_TIMEOUT_S, UNATTENDED_TIMEOUT_S, SignInPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from mcp_tui import __version__
+from mcp_tui import USER_AGENT
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.provider_error import ErrorBody, ProviderError, Subject, error_body, error_info
@@ -217,7 +217,7 @@ class Connection:
                 verify = False if plain else await asyncio.to_thread(httpx.create_ssl_context)
                 self._client = httpx.AsyncClient(
                     headers={
-                        "user-agent": f"mcp-tui/{__version__}",
+                        "user-agent": USER_AGENT,
                         # A compressing proxy would hold tokens back.
                         "accept-encoding": "identity",
                         **self._headers,

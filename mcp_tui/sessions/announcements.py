@@ -26,7 +26,7 @@ class Feeds:
         self.subscriptions = Subscriptions(changed)
         self.output_checks = OutputChecks()
         self.log_level = spec.log_level
-        """What the server is asked to log; "" asks for nothing. Changed while the program runs by `Live`."""
+        """What the server is asked to log; "" asks for nothing. `SessionManager.set_log_level` changes it."""
         self._spec = spec
         self._memory = memory
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 import anyio
 import mcp_types as types
@@ -19,10 +18,8 @@ from mcp_types import CONNECTION_CLOSED, METHOD_NOT_FOUND
 
 from mcp_tui.sessions.advice.diagnosis import cut
 from mcp_tui.sessions.backoff import STABLE_S, backoff_s
+from mcp_tui.sessions.link import Link
 from mcp_tui.sessions.listing import ALL_KINDS, Kind
-
-if TYPE_CHECKING:
-    from mcp_tui.sessions.connection import Connection
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +29,7 @@ _LONGEST_PAUSE_S = 5.0
 
 
 class Changes:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Link) -> None:
         self._connection = connection
         self._kinds: set[Kind] = set()
         self._poked = anyio.Event()

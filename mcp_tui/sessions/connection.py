@@ -27,21 +27,23 @@ from mcp_tui import __version__
 from mcp_tui.config.schema import ServerSpec, Transport
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.state import Catalog, CrashCard, ServerFacts
-from mcp_tui.sessions.advice.diagnosis import DENIED, Fault, Remedy, connect_fault, cut, http_fault, place
+from mcp_tui.sessions.advice.diagnosis import connect_fault, cut, http_fault, place
 from mcp_tui.sessions.advice.likely_fix import Advice, LastWords, likely_fix, silence_fix
 from mcp_tui.sessions.advice.neighbours import neighbours_fix
 from mcp_tui.sessions.announcements import Feeds
-from mcp_tui.sessions.authorisation.authoriser import Authoriser
 from mcp_tui.sessions.calling.kept_reads import KeptReads
 from mcp_tui.sessions.changes import Changes
 from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.dialogs import Dialogs
+from mcp_tui.sessions.fault import Fault, Remedy
 from mcp_tui.sessions.health import PROBE_MISSES, Health
+from mcp_tui.sessions.link import Observer
 from mcp_tui.sessions.listing import ALL_KINDS, Kind, Lists
 from mcp_tui.sessions.request_desk import Answering
 from mcp_tui.sessions.resource_watch import ResourceWatch, ask_for_log
 from mcp_tui.sessions.roots import Roots
 from mcp_tui.sessions.tasks.messages import TasksExtension
+from mcp_tui.sessions.tokens import DENIED, Tokens
 from mcp_tui.sessions.transport.client import TruthfulClient
 from mcp_tui.sessions.transport.exchange import CURRENT, Exchange, Recording, exchanging
 from mcp_tui.sessions.transport.processes import ProcessGroups
@@ -64,18 +66,14 @@ _SLOW_FIX = "Is it busy, or behind something that holds requests back? Else rais
 MAX_CONCURRENT = 64
 
 
-class Host(Protocol):
-    """Who runs the connection. All calls come on the event loop and return at once."""
+class Host(Observer, Protocol):
+    """Who runs the connection."""
 
     def became_ready(self, connection: Connection) -> None: ...
 
     def was_lost(self, connection: Connection, fault: Fault) -> None: ...
 
     def listed(self, catalog: Catalog) -> None: ...
-
-    def degraded(self, reason: ErrorInfo | None) -> None: ...
-
-    def changed(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ class Connection:
         groups: ProcessGroups,
         feeds: Feeds | None = None,
         recorder: Recorder | None = None,
-        authoriser: Authoriser | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         self.spec = spec
         self.feeds = feeds or Feeds(spec, host.changed)
@@ -126,7 +124,7 @@ class Connection:
         self.line = Line(spec, transport, tap, stderr, groups, recorder=recorder)
         self.line.http.on_refused = self._http_refused
         self.line.http.on_broken = self._http_broken
-        self.line.http.authoriser = authoriser
+        self.line.http.tokens = tokens
         self.line.http.pausing = self._person_asked
         self.line.http.on_unauthorised = lambda error: self.lose(error.fault)
         self._changes = Changes(self)

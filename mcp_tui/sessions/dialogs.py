@@ -8,14 +8,13 @@ import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
 
 import anyio
 import mcp_types as types
 from mcp.client.session import ClientRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_REQUEST
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from mcp_tui.core.errors import AppError
 from mcp_tui.core.server_requests import DECLINED, REJECTED_MESSAGE, USER_REJECTED, Reply, RequestKind, ServerRequest
@@ -234,8 +233,8 @@ class Dialogs:
         )
 
 
-def _wire(params: Any) -> JsonObject:
+def _wire(params: BaseModel) -> JsonObject:
     """As it came, except for what the SDK does not know."""
-    wire = cast(JsonObject, params.model_dump(mode="json", by_alias=True, exclude_unset=True))
+    wire = params.model_dump(mode="json", by_alias=True, exclude_unset=True)
     wire.pop("_meta", None)
     return wire

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.types import JsonObject
+from mcp_tui.sessions.fault import Fault
 from mcp_tui.sessions.known_servers import Memory, identity
 
 if TYPE_CHECKING:
-    from mcp_tui.sessions.advice.diagnosis import Fault
     from mcp_tui.sessions.connection import Connection, Ending, Mode
 
 KEPT_S = 14 * 86_400.0

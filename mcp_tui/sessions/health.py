@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING
 
 import anyio
 from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
-from mcp_tui.sessions.advice.diagnosis import Fault
+from mcp_tui.sessions.fault import Fault
+from mcp_tui.sessions.link import Link
 from mcp_tui.sessions.transport.exchange import exchanging
 from mcp_tui.sessions.wirelog.cause import causing
-
-if TYPE_CHECKING:
-    from mcp_tui.sessions.connection import Connection
 
 PROBE_TIMEOUT_S = 10.0
 PROBE_MISSES = 3
@@ -25,7 +22,7 @@ PROBE_MISSES = 3
 class Health:
     """Probes at the entry's interval and when asked; any answer will do, also an error."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Link) -> None:
         self._connection = connection
         self._suspected = anyio.Event()
         self._checked = anyio.Event()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import warnings
+from contextvars import ContextVar
 
-from mcp_tui.sessions.supervisor import NOTICES
+from mcp_tui.sessions.transport.stderr import Notices
 
 _LOGGERS = ("client", "mcp", "httpx2", "httpcore2")
 _KNOWN = (
@@ -16,6 +17,9 @@ _KNOWN = (
     "Session termination failed",  # of a server that is gone anyway
 )
 _MAX_CHARS = 300
+
+NOTICES: ContextVar[Notices | None] = ContextVar("notices", default=None)
+"""Of the server whose task (or a task started from it) is running: where the SDK's log records go."""
 
 
 class _ToNotices(logging.Handler):

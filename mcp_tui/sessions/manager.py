@@ -7,23 +7,26 @@ import difflib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType, TracebackType
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.imports import load
 from mcp_tui.core.state import CallResult, Progress, ServerSnapshot
+from mcp_tui.core.tasks import LogLine, SubscriptionInfo, TaskInfo
 from mcp_tui.core.types import JsonObject
+from mcp_tui.sessions.authorisation.policy import SignInPolicy
 from mcp_tui.sessions.known_servers import Memory
-from mcp_tui.sessions.live import Live
 from mcp_tui.sessions.logs import SdkLogs
 from mcp_tui.sessions.request_desk import Answering
-from mcp_tui.sessions.sign_in import SignInPolicy
 from mcp_tui.sessions.supervisor import Supervisor
 from mcp_tui.sessions.suspension import Suspension
 from mcp_tui.sessions.transport.processes import ProcessGroups
 from mcp_tui.sessions.wirelog.log import WireLog
+
+if TYPE_CHECKING:
+    from mcp_tui.sessions.sdk import Sdk
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ SHUTDOWN_S = 6.0
 """Every server closes on its own within about 4.5 s, all at once; what is left then is killed."""
 BURST_S = 0.05
 """Listeners hear of changes at most this often."""
+LIST_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class SessionManager:
         self._groups = ProcessGroups()
         self._logs = SdkLogs()
         self._tasks: dict[asyncio.Task[None], Supervisor] = {}
-        self._sdk: asyncio.Future[ModuleType] | None = None
+        self._sdk: asyncio.Future[type[Sdk]] | None = None
         self._listeners: list[Callable[[], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._burst: asyncio.Handle | None = None
@@ -81,7 +85,6 @@ class SessionManager:
         self.suspension = Suspension(self._woke)
         self._watching: asyncio.Task[None] | None = None
         self.memory = Memory()
-        self.live = Live(self._supervisor, self._load)
         for spec in specs:
             self._supervisors[spec.name] = self._new_supervisor(spec)
 
@@ -173,14 +176,17 @@ class SessionManager:
                 tasks = {task for task in tasks if not task.done()}
         return cancelled
 
-    async def _load(self) -> ModuleType:
-        """The modules that need the SDK, imported once, in a thread: the import takes over a second."""
+    async def _load(self) -> type[Sdk]:
+        """What needs the SDK, imported once, in a thread: the import takes over a second."""
         if self._sdk is not None and self._sdk.done():
             return self._sdk.result()
         if self._sdk is None:
-            loop = asyncio.get_running_loop()
-            self._sdk = loop.run_in_executor(None, load, "mcp_tui.sessions.sdk")
+            self._sdk = asyncio.get_running_loop().run_in_executor(None, lambda: load("mcp_tui.sessions.sdk").Sdk)
         return await asyncio.shield(self._sdk)
+
+    async def _reach(self, server: str) -> tuple[Supervisor, type[Sdk]]:
+        """For a request; an unknown server is told without waiting."""
+        return self._supervisor(server), await self._load()
 
     # ------------------------------------------------------------------ state
 
@@ -269,8 +275,7 @@ class SessionManager:
         (JSON-RPC error), "outcome_unknown" (the connection, or the task, was lost after sending), "needs_auth",
         "http_NNN", "no_tasks", "task_cancelled", "result_lost" (a task completed, but its result is gone).
         """
-        source = self._supervisor(server)
-        sdk: Any = self._sdk.result() if self._sdk is not None and self._sdk.done() else await self._load()
+        source, sdk = await self._reach(server)
         return await sdk.call_tool(
             source, tool, arguments, timeout_s=timeout_s, on_progress=on_progress, as_task=as_task, detach=detach
         )
@@ -282,19 +287,15 @@ class SessionManager:
 
         cached: one read before will do for as long as the server said so (`ttlMs`) and announces no change.
         """
-        source = self._supervisor(server)
-        sdk: Any = await self._load()
-        limit = source.spec.call_timeout_s if timeout_s is None else timeout_s
-        return await sdk.read_resource(source, uri, timeout_s=limit, cached=cached)
+        source, sdk = await self._reach(server)
+        return await sdk.read_resource(source, uri, timeout_s=timeout_s, cached=cached)
 
     async def get_prompt(
         self, server: str, name: str, arguments: Mapping[str, str], *, timeout_s: float | None = None
     ) -> JsonObject:
         """The prompts/get result with wire keys: {"description", "messages": [...]}."""
-        source = self._supervisor(server)
-        sdk: Any = await self._load()
-        limit = source.spec.call_timeout_s if timeout_s is None else timeout_s
-        return await sdk.get_prompt(source, name, arguments, timeout_s=limit)
+        source, sdk = await self._reach(server)
+        return await sdk.get_prompt(source, name, arguments, timeout_s=timeout_s)
 
     async def complete(
         self,
@@ -309,18 +310,60 @@ class SessionManager:
 
         Empty when the server has no completions.
         """
-        source = self._supervisor(server)
-        sdk: Any = await self._load()
+        source, sdk = await self._reach(server)
         return await sdk.complete(source, ref, argument, context, timeout_s=timeout_s)
 
     async def send_raw(
         self, server: str, method: str, params: JsonObject | None, *, timeout_s: float | None = None
     ) -> JsonObject:
         """A request as it stands, one of `resending.RESENDABLE`; the result with its wire keys. Never repeated."""
-        source = self._supervisor(server)
-        sdk: Any = await self._load()
-        limit = source.spec.call_timeout_s if timeout_s is None else timeout_s
-        return await sdk.send_raw(source, method, params, timeout_s=limit)
+        source, sdk = await self._reach(server)
+        return await sdk.send_raw(source, method, params, timeout_s=timeout_s)
+
+    # ------------------------------------------------------------------ tasks
+
+    async def list_tasks(self, server: str, *, timeout_s: float = LIST_TIMEOUT_S) -> tuple[TaskInfo, ...]:
+        """The tasks of the server with their newest state: all it names, else those we know of."""
+        source, sdk = await self._reach(server)
+        return await sdk.list_tasks(source, timeout_s=timeout_s)
+
+    async def task_result(
+        self,
+        server: str,
+        task_id: str,
+        *,
+        timeout_s: float | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> CallResult:
+        """Wait for a task, whoever started it. Giving up waiting leaves it running."""
+        source, sdk = await self._reach(server)
+        return await sdk.task_result(source, task_id, timeout_s=timeout_s, on_progress=on_progress)
+
+    async def cancel_task(self, server: str, task_id: str) -> None:
+        """Ask the server to stop it. `rejected` when it will not; whoever waits for the task hears how it ends."""
+        source, sdk = await self._reach(server)
+        await sdk.cancel_task(source, task_id)
+
+    # ------------------------------------------------------------------ what a server tells by itself
+
+    def follow(self, server: str, uri: str) -> SubscriptionInfo:
+        """Have changes of a resource announced until `unfollow`, also over reconnects. Each call counts."""
+        return self._supervisor(server).feeds.subscriptions.follow(uri)
+
+    def unfollow(self, server: str, uri: str) -> None:
+        self._supervisor(server).feeds.subscriptions.unfollow(uri)
+
+    async def set_log_level(self, server: str, level: str) -> None:
+        """From now on, until the program ends. `bad_level`, or `rejected` with what the server says.
+
+        2026-07-28: it goes with every request from now on; nothing is sent now.
+        """
+        source, sdk = await self._reach(server)
+        await sdk.set_log_level(source, level)
+
+    def hear_log(self, server: str, heard: Callable[[LogLine], None] | None) -> None:
+        """Each message the server logs, at once (its stderr excluded). None ends it."""
+        self._supervisor(server).feeds.log.heard = heard
 
     # ------------------------------------------------------------------ orders
 
@@ -379,7 +422,7 @@ class SessionManager:
 
     def cancel_sign_in(self, name: str) -> None:
         """End a sign-in that waits for the browser; the server then needs one again."""
-        self._supervisor(name).cancel_sign_in()
+        self._supervisor(name).sign_in.cancel()
 
     def finish_sign_in(self, name: str, address: str) -> bool:
         """The address a browser on another machine ended on (http://127.0.0.1...). False: none is waited for."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING
 
 import anyio
 import mcp_types as types
@@ -16,10 +15,8 @@ from pydantic import ValidationError
 from mcp_tui.core.tasks import LOG_LEVELS
 from mcp_tui.sessions.advice.diagnosis import cut
 from mcp_tui.sessions.backoff import STABLE_S, backoff_s
+from mcp_tui.sessions.link import Link
 from mcp_tui.sessions.wirelog.cause import causing
-
-if TYPE_CHECKING:
-    from mcp_tui.sessions.connection import Connection
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +29,7 @@ class ResourceWatch:
     """`follow` runs as long as the connection is ready. Each resource has a task of its own: one that is refused
     harms no other, and 2026-07-28 needs a stream for each set anyway."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Link) -> None:
         self._connection = connection
         self._subscriptions = connection.feeds.subscriptions
 
@@ -151,7 +148,7 @@ def _said(error: MCPError | ValidationError) -> str:
     return f"{cut(error.message)} ({error.code})" if isinstance(error, MCPError) else "malformed answer"
 
 
-async def ask_for_log(connection: Connection) -> None:
+async def ask_for_log(connection: Link) -> None:
     """Before 2026-07-28 the level is set once for the connection; a server that refuses is a notice."""
     level = connection.feeds.log_level
     logs = connection.client.server_capabilities.logging is not None
@@ -160,12 +157,12 @@ async def ask_for_log(connection: Connection) -> None:
     if not logs:
         connection.notices.add("log_level is set for this server, but it does not say that it logs.")
         return
-    refused = await set_log_level(connection, level)
+    refused = await send_log_level(connection, level)
     if refused:
         connection.notices.add(f"The server did not take the log level {level}: {refused}.")
 
 
-async def set_log_level(connection: Connection, level: str) -> str:
+async def send_log_level(connection: Link, level: str) -> str:
     """logging/setLevel; why it failed, or ""."""
     if level not in LOG_LEVELS:
         return f"there is no level {level}"

@@ -7,9 +7,12 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mcp_tui.core.tasks import LOG_LEVELS, STDERR, LogLine
+
+if TYPE_CHECKING:
+    from mcp_types import LoggingMessageNotificationParams
 
 MAX_LINES = 1_000
 MAX_LINE_CHARS = 4_000
@@ -31,8 +34,8 @@ class ServerLog:
     def lines(self) -> tuple[LogLine, ...]:
         return tuple(self._lines)
 
-    async def received(self, params: Any) -> None:
-        """The SDK's logging callback; `params` is its LoggingMessageNotificationParams."""
+    async def received(self, params: LoggingMessageNotificationParams) -> None:
+        """The SDK's logging callback."""
         self.message(str(params.level), params.logger, params.data)
 
     def message(self, level: str, logger: str | None, data: object) -> None:

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.text import clean_line
+from mcp_tui.sessions.authorisation.policy import SignInPolicy
+from mcp_tui.sessions.tokens import Tokens
 
 if TYPE_CHECKING:
-    from mcp_tui.sessions.authorisation.authoriser import Authoriser
-
-ATTENDED_TIMEOUT_S = 300.0
-UNATTENDED_TIMEOUT_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class SignInPolicy:
-    """automatic: which servers open the browser by themselves when they want a sign-in.
-
-    `ordered`: none, only `SessionManager.sign_in` does. `entries`: those with an `auth` entry. `all`.
-    attended: somebody sees the URL, and can open it where no browser can be started.
-    """
-
-    automatic: Literal["ordered", "entries", "all"] = "ordered"
-    attended: bool = True
-    timeout_s: float = ATTENDED_TIMEOUT_S
+    from mcp_tui.sessions.sdk import Sdk
 
 
 class Owner(Protocol):
@@ -66,31 +51,31 @@ class SignIn:
         self._owner = owner
         self._warn = warn
         self._ordered = False
-        self._authoriser: Authoriser | None = None
+        self._tokens: Tokens | None = None
 
     @property
     def signed_in(self) -> bool:
-        return self._authoriser is not None and self._authoriser.signed_in
+        return self._tokens is not None and self._tokens.signed_in
 
     # ------------------------------------------------------------------ for the supervisor
 
-    def connecting(self, sdk: Any) -> Authoriser | None:
-        """The authoriser of the next connection; None where it needs none. `sdk`: the loaded `sessions.sdk`."""
-        authoriser = self._made(sdk)
-        if authoriser is not None:
-            authoriser.connecting()
-        return authoriser
+    def connecting(self, sdk: type[Sdk]) -> Tokens | None:
+        """Those of the next connection; None where it needs none."""
+        tokens = self._made(sdk)
+        if tokens is not None:
+            tokens.connecting()
+        return tokens
 
-    def _made(self, sdk: Any) -> Authoriser | None:
-        if self._authoriser is None and signs_in(self._spec):
-            self._authoriser = sdk.new_authoriser(self._spec, self._policy, self)
-        return self._authoriser
+    def _made(self, sdk: type[Sdk]) -> Tokens | None:
+        if self._tokens is None and signs_in(self._spec):
+            self._tokens = sdk.new_authoriser(self._spec, self._policy, self)
+        return self._tokens
 
     def reconfigured(self, spec: ServerSpec) -> None:
         """The entry changed: another URL, client or header has other tokens."""
         self.cancel()
         self._spec = spec
-        self._authoriser = None
+        self._tokens = None
 
     def order(self, *, usable: bool) -> None:
         """A person wants to sign in. AppError when that makes no sense; the connection is to be made anew then."""
@@ -98,24 +83,24 @@ class SignIn:
         if not signs_in(self._spec):
             what = "a local process" if self._spec.transport == "stdio" else "used with the header of its entry"
             raise AppError("Nothing to sign in to", f"{name} is {what}", kind=ErrorKind.USAGE, code="no_sign_in")
-        if usable and self._authoriser is not None and not self._authoriser.want_sign_in():
+        if usable and self._tokens is not None and not self._tokens.want_sign_in():
             hint = "Sign out first to use another account"
             raise AppError("Already signed in", f"{name} can be used", hint, kind=ErrorKind.USAGE, code="signed_in")
         self._ordered = True
 
     def cancel(self) -> None:
         self._ordered = False
-        if self._authoriser is not None:
-            self._authoriser.cancel()
+        if self._tokens is not None:
+            self._tokens.cancel()
 
     def deliver(self, address: str) -> bool:
-        return self._authoriser is not None and self._authoriser.deliver(address)
+        return self._tokens is not None and self._tokens.deliver(address)
 
-    async def forget(self, sdk: Any) -> None:
+    async def forget(self, sdk: type[Sdk]) -> None:
         self.cancel()
-        authoriser = self._made(sdk)
-        if authoriser is not None:
-            await authoriser.forget()
+        tokens = self._made(sdk)
+        if tokens is not None:
+            await tokens.forget()
 
     def ended(self) -> None:
         """The connection is made or has failed: the order is carried out."""

@@ -6,9 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
 from dataclasses import replace
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from mcp_tui.config import mask
@@ -16,28 +14,28 @@ from mcp_tui.config.schema import NEEDS_TRUST, ServerSpec, Transport
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import Catalog, CatalogDiff, CrashCard, ServerFacts, ServerSnapshot, ServerStatus
 from mcp_tui.sessions.announcements import Feeds
+from mcp_tui.sessions.authorisation.policy import SignInPolicy
 from mcp_tui.sessions.backoff import FailureCount, backoff_s
 from mcp_tui.sessions.catalog import catalog_diff
 from mcp_tui.sessions.era import EraGuide
+from mcp_tui.sessions.fault import Fault, Remedy
 from mcp_tui.sessions.known_servers import Memory
+from mcp_tui.sessions.logs import NOTICES
 from mcp_tui.sessions.request_desk import Answering
 from mcp_tui.sessions.restarts import Restarts, restart_reason
-from mcp_tui.sessions.sign_in import SignIn, SignInPolicy
+from mcp_tui.sessions.sign_in import SignIn
 from mcp_tui.sessions.transport.processes import ProcessGroups
 from mcp_tui.sessions.transport.stderr import Notices, StderrTail
 from mcp_tui.sessions.wirelog.lifecycle import Lifecycle
 from mcp_tui.sessions.wirelog.log import WireLog
 
 if TYPE_CHECKING:
-    from mcp_tui.sessions.advice.diagnosis import Fault
     from mcp_tui.sessions.connection import Connection, Ending
+    from mcp_tui.sessions.sdk import Sdk
 
 _log = logging.getLogger(__name__)
 _LONGEST_RETRY_AFTER_S = 300.0
 _BRIEF_S = 1.0
-
-NOTICES: ContextVar[Notices | None] = ContextVar("notices", default=None)
-"""Of the server whose task (or a task started from it) is running: where the SDK's log records go."""
 
 
 class Supervisor:
@@ -48,7 +46,7 @@ class Supervisor:
         spec: ServerSpec,
         *,
         changed: Callable[[], None],
-        load: Callable[[], Awaitable[ModuleType]],
+        load: Callable[[], Awaitable[type[Sdk]]],
         answering: Answering | None = None,
         groups: ProcessGroups,
         wire_log: WireLog | None = None,
@@ -207,10 +205,7 @@ class Supervisor:
             self.sign_in.order(usable=self.connection is not None)
             self.retry()
 
-    def cancel_sign_in(self) -> None:
-        self.sign_in.cancel()
-
-    async def sign_out(self, sdk: ModuleType) -> None:
+    async def sign_out(self, sdk: type[Sdk]) -> None:
         await self.sign_in.forget(sdk)
         self.changed()
         if self._enabled:
@@ -330,7 +325,7 @@ class Supervisor:
         self.feeds.recall()
         if self.spec.transport == "stdio":
             self._stderr.clear()
-        connection: Connection = sdk.Connection(
+        connection = sdk.Connection(
             self.spec,
             self._transport,
             self._era.mode,
@@ -341,11 +336,11 @@ class Supervisor:
             groups=self._groups,
             feeds=self.feeds,
             recorder=self._lifecycle.connecting(self._transport),
-            authoriser=self.sign_in.connecting(sdk),
+            tokens=self.sign_in.connecting(sdk),
         )
         self._connection = connection
         try:
-            ending: Ending = await connection.run()
+            ending = await connection.run()
             child = connection.line.child
             reason = ending.fault.info if ending.fault is not None else None
             self._era.ended(connection)
@@ -355,7 +350,7 @@ class Supervisor:
             self._connection = None
             self.changed()
 
-    async def _loaded(self) -> ModuleType | None:
+    async def _loaded(self) -> type[Sdk] | None:
         """The SDK, or None when something else was ordered in the seconds its import takes."""
         load = asyncio.ensure_future(self._load())
         wake = asyncio.ensure_future(self._wake.wait())
@@ -377,10 +372,9 @@ class Supervisor:
             return
         planned, self._planned_at = self._planned_at, None
         given_up = self._failures.failed(lasted_s=ending.ready_s, crashed=ending.crashed)
-        remedy = fault.remedy.value
-        if remedy == "auth":
+        if fault.remedy is Remedy.AUTH:
             self._set(ServerStatus.NEEDS_AUTH, fault.info)
-        elif remedy == "person":
+        elif fault.remedy is Remedy.PERSON:
             self._set(ServerStatus.FAILED, fault.info)
         elif given_up:
             why = fault.info
@@ -455,10 +449,9 @@ class Supervisor:
         if connection is not self._connection or not self._enabled or self._closing:
             return
         self._lifecycle.lost(fault.info)
-        remedy = fault.remedy.value
-        if remedy == "auth":
+        if fault.remedy is Remedy.AUTH:
             self._set(ServerStatus.NEEDS_AUTH, fault.info)
-        elif remedy == "person":
+        elif fault.remedy is Remedy.PERSON:
             self._set(ServerStatus.FAILED, fault.info)
         elif fault.harmless:
             self._set(ServerStatus.CONNECTING, fault.info)

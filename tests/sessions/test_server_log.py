@@ -57,21 +57,21 @@ async def test_without_a_level_nothing_is_asked_for(era: Era, tmp_path: Path) ->
 async def test_the_level_is_changed_while_the_server_runs(era: Era) -> None:
     async with connected(era, "stdio") as manager:
         heard: list[LogLine] = []
-        manager.live.hear("one", heard.append)
-        await manager.live.set_log_level("one", "debug")
+        manager.hear_log("one", heard.append)
+        await manager.set_log_level("one", "debug")
         assert manager.server("one").log_level == "debug"
         await manager.call_tool("one", "log", {"level": "debug", "data": "hello"})
         await until_true(lambda: bool(heard))
         assert said(heard[0]) == ("debug", "peer", "hello")
         with pytest.raises(AppError, match="there is no level 'loud'"):
-            await manager.live.set_log_level("one", "loud")
+            await manager.set_log_level("one", "loud")
 
 
 async def test_a_level_set_by_hand_holds_after_a_reconnect(tmp_path: Path) -> None:
     log = tmp_path / "log"
     async with SessionManager([live_stdio("legacy", log=str(log))]) as manager:
         await until_status(manager, ServerStatus.READY)
-        await manager.live.set_log_level("one", "warning")
+        await manager.set_log_level("one", "warning")
         manager.retry("one")
         await until(manager, lambda one: one.reconnects == 1 and one.status.usable)
         await until_true(lambda: len(log_of(log, "logging/setLevel")) == 2)
@@ -82,7 +82,7 @@ async def test_a_server_that_does_not_log_says_so() -> None:
         server = await until(manager, lambda one: bool(one.warnings))
         assert server.warnings == ("log_level is set for this server, but it does not say that it logs.",)
         with pytest.raises(AppError, match="does not say that it logs"):
-            await manager.live.set_log_level("one", "debug")
+            await manager.set_log_level("one", "debug")
 
 
 async def test_lines_of_stderr_stand_in_the_same_log() -> None:

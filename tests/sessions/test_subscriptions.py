@@ -34,7 +34,7 @@ async def touch(manager: SessionManager, text: str, uri: str = A) -> None:
 @every_way
 async def test_a_change_of_a_followed_resource_is_announced(era: Era, way: Way) -> None:
     async with connected(era, way) as manager:
-        assert manager.live.follow("one", A).state is SubscriptionState.WAITING
+        assert manager.follow("one", A).state is SubscriptionState.WAITING
         assert (await until_live(manager)).updates == 0
         await touch(manager, "two")
         server = await until(manager, lambda one: info(one).updates == 1)
@@ -48,13 +48,13 @@ async def test_a_change_of_a_followed_resource_is_announced(era: Era, way: Way) 
 @every_way
 async def test_what_nobody_follows_any_more_is_not_announced(era: Era, way: Way) -> None:
     async with connected(era, way) as manager:
-        manager.live.follow("one", A)
-        manager.live.follow("one", A)
-        manager.live.follow("one", B)
+        manager.follow("one", A)
+        manager.follow("one", A)
+        manager.follow("one", B)
         await until_live(manager, B)
-        manager.live.unfollow("one", A)
+        manager.unfollow("one", A)
         assert [one.uri for one in manager.server("one").subscriptions] == [A, B], "somebody else still follows it"
-        manager.live.unfollow("one", A)
+        manager.unfollow("one", A)
         assert [one.uri for one in manager.server("one").subscriptions] == [B]
         await touch(manager, "two", A)
         await touch(manager, "two", B)
@@ -65,9 +65,9 @@ async def test_an_older_server_is_told_when_nobody_follows_any_more(tmp_path: Pa
     log = tmp_path / "log"
     async with SessionManager([live_stdio("legacy", log=str(log))]) as manager:
         await until_status(manager, ServerStatus.READY)
-        manager.live.follow("one", A)
+        manager.follow("one", A)
         await until_live(manager)
-        manager.live.unfollow("one", A)
+        manager.unfollow("one", A)
         await until_true(lambda: bool(log_of(log, "resources/unsubscribe")))
         assert log_of(log, "resources/subscribe")[0]["params"]["uri"] == A
         assert log_of(log, "resources/unsubscribe")[0]["params"]["uri"] == A
@@ -76,8 +76,8 @@ async def test_an_older_server_is_told_when_nobody_follows_any_more(tmp_path: Pa
 @both_eras
 async def test_a_refused_resource_says_why_and_harms_no_other(era: Era) -> None:
     async with connected(era, "stdio", refuse_uri=A) as manager:
-        manager.live.follow("one", A)
-        manager.live.follow("one", B)
+        manager.follow("one", A)
+        manager.follow("one", B)
         await until_live(manager, B)
         server = await until(manager, lambda one: info(one).state is SubscriptionState.REFUSED)
         assert info(server).note in ("No such resource (-32002)", "the server does not announce changes of it")
@@ -86,7 +86,7 @@ async def test_a_refused_resource_says_why_and_harms_no_other(era: Era) -> None:
 @both_eras
 async def test_a_server_that_announces_nothing_is_not_asked_to(era: Era) -> None:
     async with connected(era, "stdio", no_subscribe=True) as manager:
-        manager.live.follow("one", A)
+        manager.follow("one", A)
         server = await until(manager, lambda one: info(one).state is SubscriptionState.REFUSED)
         assert info(server).note == "this server does not announce changes of single resources"
 
@@ -95,7 +95,7 @@ async def test_a_server_that_announces_nothing_is_not_asked_to(era: Era) -> None
 @pytest.mark.usefixtures("quick_backoff")
 async def test_a_followed_resource_counts_as_changed_after_a_reconnect(era: Era) -> None:
     async with connected(era, "stdio") as manager:
-        manager.live.follow("one", A)
+        manager.follow("one", A)
         await until_live(manager)
         pid = manager.server("one").pid
         assert pid is not None
@@ -117,7 +117,7 @@ async def test_a_stream_of_changes_that_drops_is_opened_again(how: str, monkeypa
     monkeypatch.setattr("mcp_tui.sessions.resource_watch.backoff_s", soon)
     async with LiveHttp(modern=True) as peer, SessionManager([live_http(peer, "modern")]) as manager:
         await until_status(manager, ServerStatus.READY)
-        manager.live.follow("one", A)
+        manager.follow("one", A)
         await until_live(manager)
         if how == "cut":
             peer.drop_streams()
@@ -132,7 +132,7 @@ async def test_a_stream_of_changes_that_drops_is_opened_again(how: str, monkeypa
 
 async def test_a_resource_followed_while_disconnected_waits_for_the_connection() -> None:
     async with SessionManager([live_stdio("legacy")]) as manager:
-        manager.live.follow("one", A)
+        manager.follow("one", A)
         assert info(manager.server("one")).state is SubscriptionState.WAITING
         await until_live(manager)
 

@@ -18,7 +18,7 @@ import anyio
 import httpx
 import tenacity
 
-from mcp_tui import __version__
+from mcp_tui import USER_AGENT
 from mcp_tui.core.json_values import is_list, is_object, objects
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
@@ -65,7 +65,7 @@ class GitHub:
 
     def __init__(self, settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.settings = settings
-        headers = {"User-Agent": f"mcp-tui/{__version__}", "X-GitHub-Api-Version": "2022-11-28"}
+        headers = {"User-Agent": USER_AGENT, "X-GitHub-Api-Version": "2022-11-28"}
         if settings.token:
             headers["Authorization"] = f"Bearer {settings.token}"
         self._http = httpx.AsyncClient(

@@ -8,8 +8,6 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum
 from http import HTTPStatus
 from pathlib import Path
 from typing import cast
@@ -37,40 +35,17 @@ from mcp_tui.core.server_requests import REJECTED_MESSAGE, USER_REJECTED
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.advice.missing_command import not_executable_fix, not_found_fix
 from mcp_tui.sessions.advice.versions import version_detail
+from mcp_tui.sessions.fault import Fault, Remedy
 from mcp_tui.sessions.transport.environment import child_environment
 from mcp_tui.sessions.transport.exchange import Exchange
 
 _MAX_TEXT = 2_000
-DENIED = "mcp_tui_denied"
-"""Key in a response's extensions: the ErrorInfo that says why there is no access token."""
 _NO_REASON = "Server returned an error response"
 """What the SDK says of an HTTP error without a JSON-RPC error in it."""
 _REDIRECT = re.compile(r"Redirect to (\S+) not followed")
 _INPUTS = frozenset({"elicitation/create", "sampling/createMessage", "roots/list"})
 """What an `input_required` result may ask for (2026-07-28)."""
 _TRY_LATER = frozenset({408, 409, 423, 425, 429})
-
-
-class Remedy(Enum):
-    """What can help a connection that failed."""
-
-    RETRY = "retry"
-    PERSON = "person"
-    """Nothing changes by itself: command not found, bad URL, not an MCP server."""
-    AUTH = "auth"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    info: ErrorInfo
-    remedy: Remedy = Remedy.RETRY
-    retry_after_s: float | None = None
-    refused: bool = False
-    """HTTP said no to this kind of request: the other HTTP transport may be the right one."""
-    harmless: bool = False
-    """Nothing is wrong with the server: connect again at once."""
-    closed: bool = False
-    """The connection simply ended; the process' own words say more."""
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

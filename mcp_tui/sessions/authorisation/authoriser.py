@@ -8,8 +8,7 @@ driven step by step instead, beside the connection, and only while a token is be
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,11 +26,10 @@ from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 
 from mcp_tui.config.authorisation import AuthSettings
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
-from mcp_tui.sessions.advice.diagnosis import Fault, Remedy
 from mcp_tui.sessions.authorisation.browser import Browser
 from mcp_tui.sessions.authorisation.callback import Answer, Callback
 from mcp_tui.sessions.authorisation.dpop import Proofs, unbound
-from mcp_tui.sessions.authorisation.errors import AuthorisationError, failed, host_of, said
+from mcp_tui.sessions.authorisation.errors import failed, host_of, said
 from mcp_tui.sessions.authorisation.flows import BrowserFlow, LastingFlow, new_flow
 from mcp_tui.sessions.authorisation.keeper import Keeper
 from mcp_tui.sessions.authorisation.oauth_http import (
@@ -41,10 +39,11 @@ from mcp_tui.sessions.authorisation.oauth_http import (
     error_word,
     refused,
 )
+from mcp_tui.sessions.authorisation.policy import SignInPolicy
 from mcp_tui.sessions.authorisation.vault import Vault, off_loop
-from mcp_tui.sessions.sign_in import SignInPolicy
+from mcp_tui.sessions.fault import Fault, Remedy
+from mcp_tui.sessions.tokens import AuthorisationError, Pausing, Send, Tokens
 
-Send = Callable[[httpx2.Request], Awaitable[httpx2.Response]]
 _EXPIRED = 1.0
 """An expiry long past; 0 would mean that it never expires."""
 _REFUSAL_BYTES = 64 << 10
@@ -73,7 +72,7 @@ class Host(Protocol):
     def warn(self, sentence: str) -> None: ...
 
 
-class Authoriser:
+class Authoriser(Tokens):
     """Lives as long as its server's supervisor, over all connections. Everything runs on one event loop."""
 
     def __init__(
@@ -124,7 +123,6 @@ class Authoriser:
 
     @property
     def refusal(self) -> ErrorInfo | None:
-        """What a 401 means after all that was done about it; None when a sign-in would help."""
         if not self.signed_in:
             return None
         detail = f"{host_of(self._url)} answers HTTP 401 to the token its own authorization server gave"
@@ -132,28 +130,23 @@ class Authoriser:
         return ErrorInfo("The server does not accept the sign-in", detail, hint, ErrorKind.AUTH, "token_refused")
 
     def connecting(self) -> None:
-        """A new connection: another process may have signed in or renewed the tokens meanwhile."""
         self._fresh = False
 
     def want_sign_in(self) -> bool:
-        """A person asks to sign in although the server can be used. False when there is nothing more to get."""
         if self._wanted is None and not self.signed_in:
             self._wanted = httpx2.Response(401, request=httpx2.Request("POST", self._url))
         return self._wanted is not None
 
     def cancel(self) -> None:
-        """Ends a sign-in, whether it waits for the browser or for the authorization server."""
         self._running.cancel()
 
     def deliver(self, address: str) -> bool:
-        """The address the browser ended on, for a browser on another machine. False when nothing waits for it."""
         if self._callback is None:
             return False
         self._callback.deliver(address)
         return True
 
     async def forget(self) -> None:
-        """Sign out: tokens and registrations go, here and in the store. AppError when the store refuses."""
         async with self._lock:
             await off_loop(lambda: self._vault.delete(self._server, self._url))
             self._keeper = Keeper(self._vault, self._server, self._url, self._settings.fingerprint(), self._host.warn)
@@ -165,9 +158,7 @@ class Authoriser:
 
     # ------------------------------------------------------------------ one request
 
-    async def send(
-        self, request: httpx2.Request, send: Send, pausing: Callable[[], AbstractContextManager[None]]
-    ) -> httpx2.Response:
+    async def send(self, request: httpx2.Request, send: Send, pausing: Pausing) -> httpx2.Response:
         """Send it with a token. AuthorisationError when one is needed and cannot be got.
 
         A refusal that a person could cure comes back as it is while nobody may be asked. `pausing` stops the clocks
@@ -210,7 +201,7 @@ class Authoriser:
             self._proofs.sign(request, token)
         return token
 
-    async def _prepare(self, pausing: Callable[[], AbstractContextManager[None]]) -> None:
+    async def _prepare(self, pausing: Pausing) -> None:
         context = self._flow.context
         stale = context.current_tokens is not None and not context.is_token_valid() and context.can_refresh_token()
         asked = self._wanted is not None and self._host.may_ask
@@ -239,9 +230,7 @@ class Authoriser:
             self._proofs = _proofs(self._keeper.grant.key_pem, self._proofs)
             self._keeper.key_pem = self._proofs.key_pem
 
-    async def _renew(
-        self, used: str | None, refusal: httpx2.Response, pausing: Callable[[], AbstractContextManager[None]]
-    ) -> bool:
+    async def _renew(self, used: str | None, refusal: httpx2.Response, pausing: Pausing) -> bool:
         """True: there is another token than `used`, send again. False: the refusal stands."""
         async with self._lock:
             if self._token() not in (None, used):
@@ -281,7 +270,7 @@ class Authoriser:
 
     # ------------------------------------------------------------------ a whole flow
 
-    async def _run(self, refusal: httpx2.Response, pausing: Callable[[], AbstractContextManager[None]]) -> None:
+    async def _run(self, refusal: httpx2.Response, pausing: Pausing) -> None:
         self._flow.stepping_up = refusal.status_code == 403
         if not isinstance(self._flow, BrowserFlow):
             await self._drive(refusal)

@@ -11,7 +11,8 @@ from types import TracebackType
 from urllib.parse import parse_qsl, urlsplit
 
 from mcp_tui.config.authorisation import LOOPBACK
-from mcp_tui.sessions.authorisation.errors import AuthorisationError, failed, said
+from mcp_tui.sessions.authorisation.errors import failed, said
+from mcp_tui.sessions.tokens import AuthorisationError
 
 _HEAD_LIMIT = 32 << 10
 _READ_S = 15.0

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-import httpx2
-
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.text import clean_line
-from mcp_tui.sessions.advice.diagnosis import Fault, Remedy
+from mcp_tui.sessions.fault import Fault, Remedy
+from mcp_tui.sessions.tokens import AuthorisationError
 
 _MAX_SAID = 300
-
-
-class AuthorisationError(Exception):
-    """No token could be got. `refusal` is the server's answer that asked for one, when there is one."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.info.line())
-        self.fault = fault
-        self.refusal: httpx2.Response | None = None
-
-    @property
-    def info(self) -> ErrorInfo:
-        return self.fault.info
 
 
 def failed(title: str, detail: str, hint: str = "", *, code: str = "sign_in_failed") -> AuthorisationError:

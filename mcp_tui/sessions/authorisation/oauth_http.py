@@ -13,10 +13,11 @@ from mcp.client.auth.utils import (
 from mcp.shared.auth import OAuthMetadata, ProtectedResourceMetadata
 from pydantic import ValidationError
 
+from mcp_tui import USER_AGENT
 from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
-from mcp_tui.sessions.authorisation.errors import AuthorisationError, failed, host_of, said, unreachable
-from mcp_tui.sessions.transport.http_client import USER_AGENT
+from mcp_tui.sessions.authorisation.errors import failed, host_of, said, unreachable
+from mcp_tui.sessions.tokens import AuthorisationError
 
 TIMEOUT = httpx2.Timeout(20.0)
 WHOLE_ANSWER_S = 30.0

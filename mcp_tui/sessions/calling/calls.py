@@ -58,6 +58,10 @@ class Source(Protocol):
         """The one that is usable now."""
         ...
 
+    def changed(self) -> None:
+        """Something of it is to be shown anew."""
+        ...
+
     async def usable(self) -> Connection:
         """Waits while connecting or backing off. AppError when nothing happens without a person."""
         ...
@@ -73,11 +77,14 @@ class Request:
     """May it be sent again although it may have run?"""
 
 
-async def perform(source: Source, request: Request, timeout_s: float) -> tuple[Exchange, float, str]:
+async def perform(source: Source, request: Request, timeout_s: float | None) -> tuple[Exchange, float, str]:
     """Send it, over reconnects if it provably was not sent, until answered or `timeout_s` unpaused seconds passed.
 
-    Returns the exchange (its `raw` is the result), the milliseconds of the last try, and a warning or "".
+    None: as long as the entry allows a call. Returns the exchange (its `raw` is the result), the milliseconds of the
+    last try, and a warning or "".
     """
+    if timeout_s is None:
+        timeout_s = source.spec.call_timeout_s
     exchange: Exchange | None = None
     replays = 0
     waits_for: Literal["connection", "turn", "answer"] = "connection"
@@ -206,7 +213,7 @@ def _unconnected(source: Source, request: Request, timeout_s: float, *, lost: bo
     return AppError(request.title, detail, why.hint if why else "", kind=ErrorKind.UNREACHABLE, code=code)
 
 
-async def read_resource(source: Source, uri: str, *, timeout_s: float, cached: bool = False) -> JsonObject:
+async def read_resource(source: Source, uri: str, *, timeout_s: float | None, cached: bool = False) -> JsonObject:
     """cached: what was read before will do for as long as the server said so."""
     title = f"{source.spec.name}: reading {uri[:200]} failed"
     check_arguments(title, {"uri": uri})
@@ -226,7 +233,7 @@ async def read_resource(source: Source, uri: str, *, timeout_s: float, cached: b
     return exchange.raw
 
 
-async def get_prompt(source: Source, name: str, arguments: Mapping[str, str], *, timeout_s: float) -> JsonObject:
+async def get_prompt(source: Source, name: str, arguments: Mapping[str, str], *, timeout_s: float | None) -> JsonObject:
     title = f"{source.spec.name}: prompt {name[:200]} failed"
     check_arguments(title, {"name": name, "arguments": dict(arguments)})
 

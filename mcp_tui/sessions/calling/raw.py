@@ -23,7 +23,7 @@ class _AnyResult(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-async def send_raw(source: Source, method: str, params: JsonObject | None, *, timeout_s: float) -> JsonObject:
+async def send_raw(source: Source, method: str, params: JsonObject | None, *, timeout_s: float | None) -> JsonObject:
     """The raw result. `_meta` keys of the protocol itself are set by the connection, whatever `params` says.
 
     AppError "rejected" has the server's own JSON-RPC error, "bad_arguments" what cannot be sent. Never repeated by

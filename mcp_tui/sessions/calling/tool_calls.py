@@ -65,7 +65,6 @@ async def call_tool(
     """
     title = f"{source.spec.name}: {name[:200]} failed"
     check_arguments(title, arguments)
-    limit_s = source.spec.call_timeout_s if timeout_s is None else timeout_s
     task_limit_s = source.spec.task_timeout_s if timeout_s is None else timeout_s
     feed = ProgressFeed(on_progress) if on_progress is not None else None
     asked: list[ToolInfo] = []
@@ -83,7 +82,7 @@ async def call_tool(
     request = Request(title, "tools/call", send, lambda: source.spec.trusted and bool(asked) and _harmless(asked[0]))
     began = time.monotonic()
     try:
-        exchange, duration_ms, warning = await perform(source, request, limit_s)
+        exchange, duration_ms, warning = await perform(source, request, timeout_s)
         raw, task = exchange.raw, None
         if (created := created_task(raw)) is not None:
             task = source.feeds.tasks.saw(created, tool=name, followed=not detach)

@@ -81,13 +81,15 @@ async def _refreshed(source: Source, task_id: str, deadline: Deadline) -> JsonOb
 
 
 async def task_outcome(
-    source: Source, task_id: str, *, timeout_s: float, on_progress: Callable[[Progress], None] | None
+    source: Source, task_id: str, *, timeout_s: float | None, on_progress: Callable[[Progress], None] | None
 ) -> CallResult:
     """Follow a task, whoever started it, and give its result. At the deadline it is left running.
 
-    AppError codes as of `TaskFollow`, and "timeout".
+    None: as long as the entry allows a task. AppError codes as of `TaskFollow`, and "timeout".
     """
     title = f"{source.spec.name}: task {task_id[:80]} has no result"
+    if timeout_s is None:
+        timeout_s = source.spec.task_timeout_s
     began = time.monotonic()
     feed = ProgressFeed(on_progress) if on_progress is not None else None
     try:

@@ -27,7 +27,6 @@ from mcp_tui.core.tasks import TaskInfo, TaskStatus
 from mcp_tui.core.types import JsonObject
 
 EXTENSION = "io.modelcontextprotocol/tasks"
-RELATED = "io.modelcontextprotocol/related-task"
 MAX_MESSAGE = 500
 _MAX_ID = 1_000
 

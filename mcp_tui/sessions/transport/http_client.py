@@ -10,26 +10,22 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import httpx2
 from mcp_types import CONNECTION_CLOSED
 
-from mcp_tui import __version__
+from mcp_tui import USER_AGENT
 from mcp_tui.core.json_values import is_object
-from mcp_tui.sessions.advice.diagnosis import DENIED, Remedy
-from mcp_tui.sessions.authorisation.errors import AuthorisationError
+from mcp_tui.sessions.fault import Remedy
+from mcp_tui.sessions.tokens import DENIED, AuthorisationError, Pausing, Tokens
 from mcp_tui.sessions.transport.exchange import CURRENT, Exchange
 from mcp_tui.sessions.wirelog.log import Recorder
 
-if TYPE_CHECKING:
-    from mcp_tui.sessions.authorisation.authoriser import Authoriser
-
-USER_AGENT = f"mcp-tui/{__version__}"
 MAX_JSON_BYTES = 256 << 20
 MAX_SSE_EVENT_BYTES = 64 << 20
 _TIMEOUT = httpx2.Timeout(30.0, read=None)  # waiting for an answer is limited by each call's own deadline
@@ -63,9 +59,8 @@ class HttpWatch:
     sse: bool = False
     """Legacy SSE: the session is the event stream's, without a header to say so."""
     recorder: Recorder | None = None
-    authoriser: Authoriser | None = None
-    pausing: Callable[[], AbstractContextManager[None]] = nullcontext
-    """Stops the clock of the connect while a person signs in."""
+    tokens: Tokens | None = None
+    pausing: Pausing = nullcontext
     on_unauthorised: Callable[[AuthorisationError], None] = lambda error: None
     """No access token could be got, and the connection is of no use without."""
 
@@ -83,13 +78,13 @@ class WatchedClient(httpx2.AsyncClient):
         async def send(request: httpx2.Request) -> httpx2.Response:
             return await self._exchanged(request, options)
 
-        authoriser = self._watch.authoriser
+        tokens = self._watch.tokens
         try:
-            if authoriser is None:
+            if tokens is None:
                 response = await send(request)
             else:
-                response = await authoriser.send(request, send, self._watch.pausing)
-                if response.status_code == 401 and (refusal := authoriser.refusal) is not None:
+                response = await tokens.send(request, send, self._watch.pausing)
+                if response.status_code == 401 and (refusal := tokens.refusal) is not None:
                     response.extensions[DENIED] = refusal
                     if (exchange := CURRENT.get()) is not None:
                         exchange.denied = refusal

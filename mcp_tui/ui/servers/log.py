@@ -137,7 +137,7 @@ class LogScreen(ModalScreen[None]):
 
     async def _set_level(self, level: str) -> None:
         try:
-            await self._manager.live.set_log_level(self._name, level)
+            await self._manager.set_log_level(self._name, level)
         except AppError as error:
             text = clean_line(error.info.line())
             host(self).notify(text, severity="error", markup=False)

@@ -123,7 +123,7 @@ class TasksScreen(ModalScreen[None]):
     async def _ask(self, name: str) -> str:
         """Why a server's tasks could not be had; empty when they could, or it has none."""
         try:
-            await self._manager.live.tasks(name)
+            await self._manager.list_tasks(name)
         except AppError as error:
             return "" if error.info.code in _NO_TASKS else error.info.line()
         return ""
@@ -153,7 +153,7 @@ class TasksScreen(ModalScreen[None]):
     async def _cancel(self, task: TaskInfo) -> None:
         self.note.update(safe.label("Asking the server to stop it …"))
         try:
-            await self._manager.live.cancel_task(task.server, task.id)
+            await self._manager.cancel_task(task.server, task.id)
         except AppError as error:
             self.note.update(safe.label(error.info.line()))
         else:

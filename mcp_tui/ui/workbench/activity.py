@@ -65,7 +65,7 @@ class LiveItems:
 
     async def _stop(self, sessions: SessionManager, server: str, task_id: str) -> None:
         try:
-            await sessions.live.cancel_task(server, task_id)
+            await sessions.cancel_task(server, task_id)
         except AppError as error:
             self._bench.say(f"{error.info.line()}. esc again stops waiting for it.", "bad")
 
@@ -78,10 +78,10 @@ class LiveItems:
             return
         if item.key in self._heard:
             del self._heard[item.key]
-            sessions.live.unfollow(item.key.server, item.key.name)
+            sessions.unfollow(item.key.server, item.key.name)
             self._bench.say("Changes are not followed any more.")
             return
-        info = sessions.live.follow(item.key.server, item.key.name)
+        info = sessions.follow(item.key.server, item.key.name)
         self._heard[item.key] = info.updates
         self._bench.say("")
         if not item.outcomes:

@@ -91,7 +91,7 @@ async def _call(
     manager: SessionManager, key: ItemKey, outcome: Outcome, progressed: Callable[[Progress], None]
 ) -> CallResult:
     if outcome.task_id:
-        return await manager.live.task_result(key.server, outcome.task_id, on_progress=progressed)
+        return await manager.task_result(key.server, outcome.task_id, on_progress=progressed)
     return await manager.call_tool(
         key.server, key.name, outcome.arguments, on_progress=progressed, as_task=outcome.as_task
     )

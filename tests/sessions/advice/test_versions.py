@@ -24,7 +24,7 @@ async def _works(manager: SessionManager, version: str) -> None:
     assert (server.facts.protocol_version, server.facts.era) == (version, era_of(version))
     assert text_of((await manager.call_tool("one", "plain", {})).raw) == "called plain"
     assert (await manager.read_resource("one", "file:///a.txt"))["contents"][0]["text"] == "one"
-    manager.live.follow("one", "file:///a.txt")
+    manager.follow("one", "file:///a.txt")
     assert await manager.complete("one", {"type": "ref/prompt", "name": "x"}, ("a", "b")) == ()
 
 

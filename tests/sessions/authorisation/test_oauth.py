@@ -23,8 +23,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
+from mcp_tui.sessions.authorisation.authoriser import Authoriser
+from mcp_tui.sessions.authorisation.policy import SignInPolicy
 from mcp_tui.sessions.manager import SessionManager
-from mcp_tui.sessions.sign_in import SignInPolicy
 from tests.sessions.conftest import http, until, until_status, until_true
 from tests.sessions.oauth_peer import OAuthPeer
 
@@ -650,8 +651,8 @@ async def test_nothing_secret_is_shown_logged_or_written_elsewhere(
         with pytest.raises(AppError) as caught:
             await manager.call_tool("one", "write", {})
         shown += [str(caught.value), repr(manager._supervisors)]  # pyright: ignore[reportPrivateUsage]  every repr counts
-        authoriser = manager._supervisors["one"].sign_in._authoriser  # pyright: ignore[reportPrivateUsage]  ditto
-        assert authoriser is not None
+        authoriser = manager._supervisors["one"].sign_in._tokens  # pyright: ignore[reportPrivateUsage]  ditto
+        assert isinstance(authoriser, Authoriser)
         shown += [repr(authoriser), repr(authoriser._keeper), repr(authoriser._keeper.grant)]  # pyright: ignore[reportPrivateUsage]  ditto
     tokens = private_environment / ".local/share/mcp-tui/tokens"
     for file in private_environment.rglob("*"):

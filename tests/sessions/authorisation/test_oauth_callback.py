@@ -10,8 +10,9 @@ import pytest
 
 from mcp_tui.sessions.authorisation.browser import Browser
 from mcp_tui.sessions.authorisation.callback import Callback
-from mcp_tui.sessions.authorisation.errors import AuthorisationError, failed
+from mcp_tui.sessions.authorisation.errors import failed
 from mcp_tui.sessions.authorisation.oauth_http import check_url
+from mcp_tui.sessions.tokens import AuthorisationError
 
 
 async def get(url: str, *, host: str | None = None, verb: str = "GET") -> str:

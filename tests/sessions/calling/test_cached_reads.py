@@ -24,7 +24,7 @@ async def test_a_fresh_read_is_used_again_until_the_server_announces_a_change() 
         await manager.read_resource("one", A)
         assert len(peer.received("resources/read")) == 2, "a person who reads wants the newest"
 
-        manager.live.follow("one", A)
+        manager.follow("one", A)
         await until_live(manager)
         await manager.call_tool("one", "touch", {"uri": A, "text": "two"})
         await until(manager, lambda server: server.subscriptions[0].updates == 1)

@@ -182,7 +182,7 @@ async def test_cancelling_the_call_cancels_the_task_once(era: Era, way: Way, tmp
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        (task,) = await manager.live.tasks("one")
+        (task,) = await manager.list_tasks("one")
         assert (task.status, task.followed, task.note) == (TaskStatus.CANCELLED, False, "asked to stop")
 
 
@@ -191,7 +191,7 @@ async def test_a_task_cancelled_from_beside_ends_the_call_that_waits_for_it(era:
     async with connected(era, "stdio") as manager:
         call = asyncio.create_task(manager.call_tool("one", "long", {"seconds": 60, "id": "t1"}))
         await until(manager, lambda server: bool(server.tasks))
-        await manager.live.cancel_task("one", "t1")
+        await manager.cancel_task("one", "t1")
         with pytest.raises(AppError) as caught:
             await call
         assert caught.value.info.code == "task_cancelled"
@@ -205,7 +205,7 @@ async def test_a_refused_cancel_is_said_and_the_task_goes_on(era: Era) -> None:
         )
         await until(manager, lambda server: bool(server.tasks))
         with pytest.raises(AppError, match="it is too late"):
-            await manager.live.cancel_task("one", "t1")
+            await manager.cancel_task("one", "t1")
         assert text_of((await call).raw) == "job done"
 
 
@@ -214,7 +214,7 @@ async def test_a_server_without_cancel_says_so() -> None:
         started = await manager.call_tool("one", "long", {"seconds": 60}, detach=True)
         assert started.task is not None
         with pytest.raises(AppError, match="offers no way to cancel"):
-            await manager.live.cancel_task("one", started.task.id)
+            await manager.cancel_task("one", started.task.id)
 
 
 @both_eras
@@ -309,25 +309,25 @@ async def test_a_task_can_be_started_and_left_and_its_result_fetched_later(era: 
         assert started.raw == {}
         assert started.task is not None
         assert not started.task.status.ended
-        listed = await manager.live.tasks("one")
+        listed = await manager.list_tasks("one")
         assert [task.id for task in listed] == [started.task.id]
-        result = await manager.live.task_result("one", started.task.id)
+        result = await manager.task_result("one", started.task.id)
         assert text_of(result.raw) == "job done"
         with pytest.raises(AppError, match="Task not found"):
-            await manager.live.task_result("one", "nothing")
+            await manager.task_result("one", "nothing")
 
 
 async def test_all_tasks_an_older_server_names_are_listed_over_its_pages() -> None:
     async with connected("legacy", "stdio") as manager:
         for number in range(5):
             await manager.call_tool("one", "long", {"seconds": 60, "id": f"t{number}"}, detach=True)
-        assert [task.id for task in await manager.live.tasks("one")] == [f"t{number}" for number in range(5)]
+        assert [task.id for task in await manager.list_tasks("one")] == [f"t{number}" for number in range(5)]
 
 
 async def test_a_server_without_tasks_has_no_list_of_them() -> None:
     async with connected("legacy", "stdio", no_tasks=True) as manager:
         with pytest.raises(AppError, match="does not offer tasks") as caught:
-            await manager.live.tasks("one")
+            await manager.list_tasks("one")
         assert caught.value.info.code == "no_tasks"
 
 
@@ -340,7 +340,7 @@ async def test_a_task_that_was_left_running_is_known_after_a_restart() -> None:
             known = await until(manager, lambda one: bool(one.tasks) and one.status.usable)
             assert (known.tasks[0].id, known.tasks[0].tool) == ("t1", "long")
             assert known.tasks[0].note == "from an earlier start, not asked for yet"
-            result = await manager.live.task_result("one", "t1")
+            result = await manager.task_result("one", "t1")
             assert text_of(result.raw) == "job done"
         async with SessionManager([live_http(server, "modern")]) as manager:
             assert (await until_status(manager, ServerStatus.READY)).tasks == ()
@@ -350,7 +350,7 @@ async def test_two_who_wait_for_one_task_both_hear_of_its_end() -> None:
     async with connected("modern", "stdio", poll_ms=60_000, notify=True) as manager:
         call = asyncio.create_task(manager.call_tool("one", "long", {"seconds": 0.5, "id": "t1"}, timeout_s=20))
         await until(manager, lambda server: bool(server.tasks))
-        other = await manager.live.task_result("one", "t1", timeout_s=20)
+        other = await manager.task_result("one", "t1", timeout_s=20)
         assert text_of((await call).raw) == text_of(other.raw) == "job done"
 
 

@@ -43,11 +43,10 @@ TASKS = (
 
 
 class LiveManager(ManagerDouble):
-    """A manager with a snapshot that tests change; `live` is the same object."""
+    """A manager with a snapshot that tests change."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.live = self
         self.followed: list[str] = []
         self.unfollowed: list[str] = []
         self.cancelled_tasks: list[str] = []
@@ -82,7 +81,7 @@ class LiveManager(ManagerDouble):
     def unfollow(self, server: str, uri: str) -> None:
         self.unfollowed.append(uri)
 
-    async def tasks(self, server: str, *, timeout_s: float = 30.0) -> tuple[TaskInfo, ...]:
+    async def list_tasks(self, server: str, *, timeout_s: float = 30.0) -> tuple[TaskInfo, ...]:
         self.asked.append(server)
         return ()
 

@@ -1,0 +1,69 @@
+"""A connection, as those see it that keep it alive and up to date: `health`, `changes`, `resource_watch`."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mcp_tui.config.schema import ServerSpec
+from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.sessions.announcements import Feeds
+from mcp_tui.sessions.dialogs import Dialogs
+from mcp_tui.sessions.fault import Fault
+from mcp_tui.sessions.listing import Kind
+from mcp_tui.sessions.transport.client import TruthfulClient
+from mcp_tui.sessions.transport.exchange import Exchange
+from mcp_tui.sessions.transport.stderr import Notices
+
+
+class Observer(Protocol):
+    """Who is told how it is. All calls come on the event loop and return at once."""
+
+    def degraded(self, reason: ErrorInfo | None) -> None: ...
+
+    def changed(self) -> None: ...
+
+
+class Link(Protocol):
+    spec: ServerSpec
+    feeds: Feeds
+    client: TruthfulClient
+    dialogs: Dialogs
+    notices: Notices
+    latency_ms: float | None
+
+    @property
+    def host(self) -> Observer: ...
+
+    @property
+    def modern(self) -> bool: ...
+
+    @property
+    def usable(self) -> bool: ...
+
+    @property
+    def ended(self) -> bool: ...
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that wait for their answer or turn."""
+        ...
+
+    def suspect(self) -> None:
+        """Something went wrong on it: probe now."""
+        ...
+
+    def lose(self, fault: Fault) -> None:
+        """It is of no more use; the first reason stands."""
+        ...
+
+    def broken(self, error: BaseException, exchange: Exchange) -> bool:
+        """Is it the connection, rather than an answer to this request?"""
+        ...
+
+    def failed(self, error: BaseException, exchange: Exchange) -> None:
+        """A request of our own showed that it is broken."""
+        ...
+
+    async def refresh(self, kinds: frozenset[Kind]) -> ErrorInfo | None:
+        """Fetch lists again, past every cache; the reason when that did not work."""
+        ...
