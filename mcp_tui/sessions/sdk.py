@@ -10,10 +10,10 @@ from mcp_tui.sessions.authorisation.vault import default_vault
 from mcp_tui.sessions.calling.calls import complete, get_prompt, read_resource
 from mcp_tui.sessions.calling.log_level import set_log_level
 from mcp_tui.sessions.calling.raw import send_raw
-from mcp_tui.sessions.calling.tool_calls import call_tool
 from mcp_tui.sessions.connection import Connection
 from mcp_tui.sessions.logs import quiet_deprecations
 from mcp_tui.sessions.tasks.desk import cancel_known_task, list_tasks, task_outcome
+from mcp_tui.sessions.tool_calls import call_tool
 from mcp_tui.sessions.transport.decoding import hasten_http
 
 quiet_deprecations()
