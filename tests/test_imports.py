@@ -31,6 +31,23 @@ for package in (mcp_tui.core, mcp_tui.config, mcp_tui.sessions, mcp_tui.provider
 """
 
 
+_ALL_BUT_THE_DATABASE_SERVER = """
+import pkgutil, importlib
+import mcp_tui
+for module in pkgutil.walk_packages(mcp_tui.__path__, "mcp_tui."):
+    name = module.name
+    if not name.startswith("mcp_tui.servers.database.") or name.endswith(("__main__", ".settings")):
+        importlib.import_module(name)
+"""
+
+
+def test_only_the_database_server_loads_what_databases_need() -> None:
+    loaded = _loaded_after(_ALL_BUT_THE_DATABASE_SERVER)
+    assert {"textual", "mcp", "httpx"} <= loaded, "the statement must really load the rest"
+    assert not loaded & {"sqlalchemy", "psycopg"}
+    assert {"sqlalchemy", "psycopg"} <= _loaded_after("import mcp_tui.servers.database.postgresql")
+
+
 def test_engine_loads_neither_textual_nor_rich() -> None:
     loaded = _loaded_after(_WHOLE_ENGINE)
     assert "mcp" in loaded, "the statement must really load the engine"

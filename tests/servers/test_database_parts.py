@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_tui.servers.database import scanner, settings
+from mcp_tui.servers.database import scanner
 from mcp_tui.servers.database.faults import DatabaseError
 from mcp_tui.servers.database.settings import SettingsError, target_of
 from mcp_tui.servers.database.values import MAX_CELL, duration, encoded, exact_json, parameters
@@ -173,17 +173,3 @@ def test_every_spelling_of_postgresql_is_taken(scheme: str) -> None:
     assert PASSWORD not in repr(target)
     spellings = f"{PASSWORD} p%40ss%2Fw%3Ard%20100%25 p%40ss%2Fw%3Ard+100%25"
     assert target.without_secrets(spellings) == "*** *** ***"
-
-
-@pytest.mark.parametrize(("missing", "url"), [("sqlalchemy", "sqlite:///x.db"), ("psycopg", "postgresql://h/db")])
-def test_missing_extra_is_told_with_the_command_that_installs_it(
-    monkeypatch: pytest.MonkeyPatch, missing: str, url: str
-) -> None:
-    real = settings.importlib.util.find_spec
-
-    def find(name: str, package: str | None = None) -> Any:
-        return None if name == missing else real(name, package)
-
-    monkeypatch.setattr(settings.importlib.util, "find_spec", find)
-    with pytest.raises(SettingsError, match=re.escape("pip install 'mcp-tui[database]'")):
-        target_of({"DATABASE_URL": url})

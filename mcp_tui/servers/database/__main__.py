@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 
 from mcp_tui.servers import hosting
 from mcp_tui.servers.client_snippets import Variable
-from mcp_tui.servers.database.settings import INSTALL, Limits, SettingsError, target_of
+from mcp_tui.servers.database.settings import Limits, SettingsError, target_of
 
-_DESCRIPTION = f"""One database over MCP, SQLite or PostgreSQL: its tables, columns, keys and indexes as resources,
+_DESCRIPTION = """One database over MCP, SQLite or PostgreSQL: its tables, columns, keys and indexes as resources,
 read-only queries as tools. Read-only is enforced by the database itself: a file opened for reading, a read-only
-transaction. Needs the extra: {INSTALL}
+transaction.
 
 environment:
   DATABASE_URL  sqlite:///FILE, or postgresql://USER:PASSWORD@HOST:PORT/NAME"""

@@ -1,11 +1,10 @@
 """Which database, and what one call may cost.
 
-Imports SQLAlchemy on use only: without the extra the server says how to get it.
+Imports SQLAlchemy on use only: `--help` and a missing address answer without it.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 Kind = Literal["sqlite", "postgresql"]
 _MIN_SECRET = 4
 """A shorter text would be found in any sentence; the drivers do not print passwords, this is for what they miss."""
-INSTALL = "pip install 'mcp-tui[database]'"
 _EXAMPLES = "sqlite:///shop.db, or postgresql://USER:PASSWORD@HOST/NAME"
 
 
@@ -55,12 +53,10 @@ class Target:
 
 
 def target_of(environment: Mapping[str, str]) -> Target:
-    """From DATABASE_URL; SettingsError when it is missing, wrong, or its driver is not installed."""
+    """From DATABASE_URL; SettingsError when it is missing or wrong."""
     text = environment.get("DATABASE_URL", "").strip()
     if not text:
         raise SettingsError(f"DATABASE_URL is not set; for example {_EXAMPLES}")
-    if importlib.util.find_spec("sqlalchemy") is None:
-        raise SettingsError(f"the database server needs SQLAlchemy: {INSTALL}")
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -93,9 +89,7 @@ def _sqlite(url: URL) -> Target:
 
 
 def _postgresql(url: URL) -> Target:
-    if importlib.util.find_spec("psycopg") is None:
-        raise SettingsError(f"PostgreSQL needs psycopg: {INSTALL}")
-    # Whatever driver the URL names: this is the one of the extra.
+    # Whatever driver the URL names: this is the one that is installed.
     url = url.set(drivername="postgresql+psycopg")
     password = url.password
     shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
