@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from array import array
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from mcp_tui.sessions.wirelog.export import export
 from mcp_tui.sessions.wirelog.feed import WireFeed
 from mcp_tui.sessions.wirelog.file_reader import Segment, WireTail
 from mcp_tui.sessions.wirelog.files import LogFiles
-from mcp_tui.sessions.wirelog.index import WireIndex
+from mcp_tui.sessions.wirelog.index import IndexSnapshot, WireIndex
 from mcp_tui.sessions.wirelog.query import Query
 from tests.sessions.wirelog.records import T0, call, line, write
 
@@ -246,13 +247,22 @@ async def test_a_filter_goes_on_with_what_comes(folder: Path) -> None:
         assert feed.numbers == range(12)
 
 
-async def test_a_newer_filter_wins(folder: Path) -> None:
+async def test_a_newer_filter_wins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(folder)
     feed = WireFeed(folder, poll_s=30)
+    newer_came = threading.Event()
+    search = IndexSnapshot.search
+
+    def held(index: IndexSnapshot, query: Query, *, stopped: Callable[[], bool]) -> array[int] | None:
+        assert query != Query.parse("text:notes") or newer_came.wait(30)
+        return search(index, query, stopped=stopped)
+
+    monkeypatch.setattr(IndexSnapshot, "search", held)
     async with following(feed):
         first = asyncio.ensure_future(feed.filter("text:notes"))
         await asyncio.sleep(0)
         assert await feed.filter("wipe")
+        newer_came.set()
         assert not await first
         assert list(feed.numbers) == [2, 3]
 
