@@ -17,6 +17,7 @@ from mcp_tui.cli.options import Settings, run_options, settings_of
 from mcp_tui.cli.output import notice, print_json, warn
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import ApprovalPolicy
+from mcp_tui.core.streams import lead_nowhere
 
 if TYPE_CHECKING:
     from mcp_tui.cli.eval_text import Lines
@@ -265,5 +266,5 @@ def _write_junit(results: Results, file: Path) -> None:
 
 def _without_reader(evaluation: Evaluation) -> None:
     """stdout leads nowhere from here on; what was not begun has not passed."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    lead_nowhere(sys.stdout)
     evaluation.stop("nobody reads the report any more")

@@ -167,10 +167,10 @@ def failed(error: BaseException, *, as_json: bool) -> int:
     from mcp_tui.cli.failures import describe, is_broken_pipe
     from mcp_tui.cli.output import print_error
     from mcp_tui.core.errors import EXIT_CODES
+    from mcp_tui.core.streams import lead_nowhere
 
     if is_broken_pipe(error):
-        # The reader had enough: stdout goes nowhere, so that the interpreter's last flush stays quiet too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        lead_nowhere(sys.stdout)  # the reader had enough
         return 0
     info = describe(error)
     print_error(info, as_json=as_json)

@@ -14,6 +14,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from mcp_tui.core.streams import lead_nowhere
+
 _GONE = frozenset({errno.EIO, errno.EPIPE, errno.ENXIO, errno.EBADF, errno.ENODEV})
 
 
@@ -24,7 +26,7 @@ class TerminalOutput:
         """lost: called once, on the thread that writes."""
         self._file = file
         self._lost = lost
-        self._gone = False
+        self.gone = False
 
     def write(self, text: str) -> int:
         self._try(lambda: self._file.write(text))
@@ -34,14 +36,14 @@ class TerminalOutput:
         self._try(self._file.flush)
 
     def _try(self, action: Callable[[], object]) -> None:
-        if self._gone:
+        if self.gone:
             return
         try:
             action()
         except OSError as error:
             if error.errno not in _GONE:
                 raise
-            self._gone = True
+            self.gone = True
             self._lost()
 
     def __getattr__(self, name: str) -> Any:
@@ -55,11 +57,14 @@ def watched_terminal() -> Generator[None]:
     if original is None:
         yield
         return
-    sys.__dict__["__stderr__"] = TerminalOutput(original, _hang_up)
+    output = TerminalOutput(original, _hang_up)
+    sys.__dict__["__stderr__"] = output
     try:
         yield
     finally:
         sys.__dict__["__stderr__"] = original
+        if output.gone:
+            lead_nowhere(original)  # a last flush that fails would change the exit code
 
 
 def _hang_up() -> None:
