@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
+from mcp_tui.core.text import json_escaped
+
 MAX_FORGIVING_CHARS = 2_000_000
 """Longer texts are read strictly only: the forgiving reader is pure Python."""
 MAX_DEPTH = 200
@@ -320,11 +322,8 @@ class _Reader:
 
 
 def dump(value: Any, *, indent: int | None = 2) -> str:
-    """JSON text of a decoded value, characters as they are (a lone surrogate escaped, so that it survives)."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False)
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        return json.dumps(value, indent=indent, ensure_ascii=True)
-    return text
+    """JSON text of a decoded value: characters as they are, but those that a reader cannot see as escapes."""
+    return json_escaped(json.dumps(value, indent=indent, ensure_ascii=False))
 
 
 def dump_start(value: Any, *, max_chars: int) -> tuple[str, bool]:

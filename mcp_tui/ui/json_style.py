@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mcp_tui.core.text import replace_hidden
+
 KINDS = ("key", "string", "number", "literal")
 MAX_LINE_CHARS = 4_000
 """Longer lines stay plain."""
@@ -32,12 +34,6 @@ def json_spans(line: str) -> Iterator[tuple[int, int, str]]:
             yield *match.span(), kind
 
 
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e0fff]"
-)
-
-
 def visible(line: str) -> str:
-    """One character for each, so that a cursor stays where it is: what a terminal would obey becomes `�`."""
-    return _UNSAFE.sub("\ufffd", line)
+    """One character for each, so that a cursor stays where it is: `�` for what is hidden (see `core.text`)."""
+    return replace_hidden(line.replace("\n", "\ufffd"), lambda character: "\ufffd")
