@@ -9,7 +9,7 @@ from mcp_tui.cli.output import milliseconds, print_error, say, styled, table, wa
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.events import CallChanged, ColumnEvent, StatusChanged, StepStarted, TextAppended
 from mcp_tui.core.state import CallRecord, ColumnStatus
-from mcp_tui.core.text import StreamCleaner
+from mcp_tui.core.text import StreamCleaner, marked_name
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.export.figures import FIGURE_HEADERS, MARKS, arguments_text, figures, remarks
 
@@ -141,7 +141,8 @@ def new_listener(columns: Sequence[tuple[str, str]]) -> Silent:
 
 def record_text(call: CallRecord) -> str:
     """`server.tool {"a": 1} ✓ 12 ms shared`"""
-    name = f"{call.server}.{call.tool}" if call.server else call.tool
+    tool = marked_name(call.tool)
+    name = f"{marked_name(call.server)}.{tool}" if call.server else tool
     arguments = arguments_text(call.arguments, call.arguments_raw)
     reason = call.error.line() if call.error is not None else ""
     parts = (name, arguments, MARKS.get(call.status, call.status.value), milliseconds(call.duration_ms),

@@ -7,13 +7,13 @@ A turn has the fields of `compare --json`. A comparison that was not saved has `
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast, get_args
 
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.json_text import dump
 from mcp_tui.core.plain import PlainError, from_plain
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.registry import ModelRef
@@ -98,7 +98,7 @@ def _writer(format_: Format) -> Callable[[JsonObject], str]:
         from mcp_tui.runs.export.html import html
 
         return html
-    return lambda document: json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return lambda document: dump(document) + "\n"
 
 
 def _spec(column: SavedColumn) -> ColumnSpec:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mcp_tui.core.media import milliseconds_text
 from mcp_tui.core.state import CallStatus
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import clean_line, mark_json, marked_name
 from mcp_tui.core.types import JsonObject
 
 FIGURE_HEADERS = ("MODEL", "STATUS", "FIRST", "TIME", "TOK/S", "IN", "OUT", "COST", "STEPS", "CALLS")
@@ -23,16 +23,19 @@ _MAX_ARGUMENTS = 100
 
 def call_text(call: JsonObject, *, arguments: bool = True) -> str:
     """`server.tool {"a": 1} ✓ 12 ms shared` of a call in the `compare --json` object."""
-    name = f"{call['server']}.{call['tool']}" if call["server"] else str(call["tool"])
+    tool = marked_name(str(call["tool"]))
+    name = f"{marked_name(call['server'])}.{tool}" if call["server"] else tool
     mark = MARKS.get(CallStatus(call["status"]), str(call["status"]))
     shown = arguments_text(call["arguments"], "") if arguments else ""
     parts = (name, shown, mark, milliseconds_text(call["duration_ms"]), "shared" if call["shared"] else "")
-    return clean_line(" ".join(part for part in parts if part))
+    return " ".join(part for part in parts if part)
 
 
 def arguments_text(arguments: JsonObject | None, raw: str) -> str:
+    """Marked, of long ones the beginning: what a call carried and nobody could see is no secret."""
     text = json.dumps(arguments, ensure_ascii=False) if arguments else raw if arguments is None else ""
-    return text if len(text) <= _MAX_ARGUMENTS else f"{text[:_MAX_ARGUMENTS]}…"
+    shown = mark_json(text[: 8 * _MAX_ARGUMENTS]).text.replace("\n", " ↵ ")
+    return shown if len(shown) <= _MAX_ARGUMENTS else f"{shown[:_MAX_ARGUMENTS]}…"
 
 
 def figures(response: JsonObject) -> list[str]:

@@ -6,12 +6,13 @@ scripts and every request.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from mcp_tui.core import markdown
+from mcp_tui.core.json_text import dump
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.export.figures import FIGURE_HEADERS, call_text, figures, remarks
@@ -120,7 +121,7 @@ def _response(response: JsonObject, render: Callable[[str], str]) -> Iterator[st
 
 
 def _call(call: JsonObject) -> str:
-    parts = [f"<pre>{_block(json.dumps(call['arguments'], indent=2, ensure_ascii=False))}</pre>"]
+    parts = [f"<pre>{_block(dump(call['arguments']))}</pre>"]
     result = cast("JsonObject | None", call.get("result"))
     if result:
         parts.append(f"<pre>{_block(result_text(result, MAX_RESULT_CHARS))}</pre>")
@@ -138,10 +139,7 @@ def _block(text: str) -> str:
 
 def _renderer() -> Callable[[str], str]:
     """CommonMark and tables, without HTML; nothing is loaded, links name their target and lead nowhere else."""
-    from markdown_it import MarkdownIt
-
-    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "typographer": False})
-    parser.enable(["table", "strikethrough"])
+    parser = markdown.parser()
 
     # markdown-it's plain defaults allow data: images and any scheme it does not know.
     parser.validateLink = lambda url: urlsplit(url).scheme.lower() in _SCHEMES if _has_scheme(url) else False  # pyright: ignore[reportAttributeAccessIssue]  meant to be replaced

@@ -6,11 +6,12 @@ or a quote stays in its line.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
+from html import unescape
 from typing import Any, cast
 
+from mcp_tui.core.json_text import dump
 from mcp_tui.core.json_values import as_list, as_object
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
@@ -22,6 +23,7 @@ MAX_RESULT_CHARS = 4_000
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 _HTML = re.compile(r"<(?=[A-Za-z/!?])")
+_REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _CODE = re.compile(r"(`+)")
 
 
@@ -82,7 +84,7 @@ def result_text(result: JsonObject, limit: int = MAX_RESULT_CHARS) -> str:
         text: object = block.get("text")
         parts.append(text if isinstance(text, str) else f"[{block.get('type', 'content')}]")
     if not parts and "structuredContent" in result:
-        parts.append(json.dumps(result["structuredContent"], indent=2, ensure_ascii=False))
+        parts.append(dump(result["structuredContent"]))
     whole = clean("\n".join(parts))
     return whole if len(whole) <= limit else f"{whole[:limit]}\n… {len(whole) - limit:,} more characters"
 
@@ -127,18 +129,23 @@ def _without_html(lines: list[str]) -> list[str]:
                     continue
                 out.append(pieces[at])
             else:
-                out.append(_HTML.sub("&lt;", pieces[at]))
+                out.append(_HTML.sub("&lt;", _without_references(pieces[at])))
             at += 1
         done.append("".join(out))
     return "".join(done).split("\n") if lines else []
 
 
+def _without_references(text: str) -> str:
+    """Without the references that a reader of Markdown turns into what `clean` removes; others stay as written."""
+    return _REFERENCE.sub(lambda found: found[0] if clean(unescape(found[0])) else "", text)
+
+
 def _inline(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", clean_line(text))
+    return _SPECIAL.sub(r"\\\1", _without_references(clean_line(text)))
 
 
 def _cell(text: str) -> str:
-    return clean_line(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    return _without_references(clean_line(text)).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
 def _code(text: str) -> str:

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from mcp_tui.core import json_text
 from mcp_tui.core.media import duration_text
 from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import clean_line, marked_line, marked_name
 from mcp_tui.ui.compare.conversation import comparable_cost
 from mcp_tui.ui.status import Tone, column_state, money
 from mcp_tui.ui.stream.metrics_line import replayed_text
@@ -179,7 +179,8 @@ def _call_rows(columns: Sequence[ColumnView]) -> list[Row]:
         seen: Counter[tuple[int, str]] = Counter()
         mine: dict[tuple[int, str, int], CallRecord] = {}
         for call in column.calls:
-            name = clean_line(f"{call.server}.{call.tool}" if call.server else call.tool)
+            tool = marked_name(call.tool)
+            name = f"{marked_name(call.server)}.{tool}" if call.server else tool
             key = (call.step, name, seen[call.step, name])
             seen[call.step, name] += 1
             mine[key] = call
@@ -223,9 +224,9 @@ def _call_cells(calls: Sequence[CallRecord | None]) -> tuple[Cell, ...]:
 
 def _arguments(call: CallRecord) -> str:
     if call.arguments is None:
-        return clean_line(call.arguments_raw)
+        return marked_line(call.arguments_raw)
     pairs = (
         f"{name}={value if isinstance(value, str) else json_text.dump(value, indent=None)}"
         for name, value in sorted(call.arguments.items())
     )
-    return clean_line(" ".join(pairs))
+    return marked_line(" ".join(pairs))

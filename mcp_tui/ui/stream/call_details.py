@@ -12,13 +12,12 @@ from rich.cells import cell_len
 
 from mcp_tui.core import media
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.core.json_text import dump_start
+from mcp_tui.core.json_text import dump, dump_start
 from mcp_tui.core.json_values import as_object, is_object
 from mcp_tui.core.state import CallRecord, CallStatus
-from mcp_tui.core.text import clean, clean_line
+from mcp_tui.core.text import clean, clean_line, json_escaped, marked
 from mcp_tui.core.types import JsonObject
-from mcp_tui.ui.stream.code_body import CodeBody
-from mcp_tui.ui.stream.code_rows import CodeRows
+from mcp_tui.ui.stream.code_body import CodeBody, CodeRows
 from mcp_tui.ui.stream.rows import Palette, Row, prefix, wrap
 from mcp_tui.ui.terminal.pictures import CellRow
 
@@ -58,7 +57,7 @@ def _details(call: CallRecord, width: int, palette: Palette, limit: int, picture
     if call.arguments is None:
         if call.status is not CallStatus.STREAMING:
             yield _heading("arguments (not valid JSON: never sent)", palette)
-        yield from _text(call.arguments_raw, width, palette, limit)
+        yield from _text(marked(call.arguments_raw[: limit * ROW_CHARACTERS]), width, palette, limit)
     elif call.arguments:
         yield from _json(call.arguments, width, palette, limit)
     else:
@@ -106,12 +105,12 @@ def _json(value: Any, width: int, palette: Palette, limit: int) -> list[Row]:
     """On one line where it fits."""
     text, complete = dump_start(value, max_chars=MAX_JSON_CHARACTERS)
     if complete:
-        short = clean_line(json.dumps(value, ensure_ascii=False))
+        short = dump(value, indent=None)
         if cell_len(short) <= width - 2:
             return CodeRows(CodeBody("json", [short]), width, palette).rows()
     else:
         text += "\n… cut here"
-    whole = clean(text)
+    whole = json_escaped(text)
     lines = packed(whole.split("\n", 20 * limit)[: 20 * limit])[: limit + 1]
     lines = [line[: limit * ROW_CHARACTERS] for line in lines]
     return CodeRows(CodeBody("json", lines, whole=whole), width, palette).rows()

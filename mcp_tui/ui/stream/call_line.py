@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from mcp_tui.core.state import CallRecord, CallStatus
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import clean_line, mark_json, marked_line, marked_name
 from mcp_tui.ui.stream.rows import BOLD, Palette, Row, Span, shorten, width_of
 from mcp_tui.ui.widgets import glyphs
 
@@ -40,7 +40,7 @@ def call_row(call: CallRecord, width: int, palette: Palette, now: float, *, fold
     """`now` is on the clock of `call.started_at`."""
     fold = f"{glyphs.FOLDED if folded else glyphs.UNFOLDED} "
     state = state_spans(call, palette, now)
-    server, tool = clean_line(call.server), clean_line(call.tool)
+    server, tool = marked_name(call.server), marked_name(call.tool)
     name_width = cell_len(server) + cell_len(tool) + (1 if server else 0)
     room = width - cell_len(fold) - width_of(state) - 2
     if room < min(name_width, 12):
@@ -114,12 +114,12 @@ def state_style(status: CallStatus, palette: Palette) -> Style:
 
 
 def argument_text(call: CallRecord) -> str:
-    """The arguments, the telling one first, or what the tool reports while it runs. One cleaned line."""
+    """The arguments, the telling one first, or what the tool reports while it runs. One line."""
     if call.status is CallStatus.RUNNING and call.progress is not None and call.progress.message:
         return clean_line(call.progress.message[:LONGEST_ARGUMENT])
     if call.arguments is None:
-        return clean_line(call.arguments_raw[-LONGEST_ARGUMENT:])
-    return clean_line("  ".join(f"{key}={_value(value)}" for key, value in _ordered(call.arguments)))
+        return marked_line(call.arguments_raw[-LONGEST_ARGUMENT:])
+    return "  ".join(f"{marked_name(key)}={_value(value)}" for key, value in _ordered(call.arguments))
 
 
 def _ordered(arguments: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -129,5 +129,5 @@ def _ordered(arguments: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _value(value: Any) -> str:
     if isinstance(value, str):
-        return value[:LONGEST_ARGUMENT]
-    return json.dumps(value, ensure_ascii=False)[:LONGEST_ARGUMENT]
+        return marked_line(value[:LONGEST_ARGUMENT])
+    return mark_json(json.dumps(value, ensure_ascii=False)[:LONGEST_ARGUMENT]).text

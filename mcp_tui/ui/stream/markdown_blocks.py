@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
+from mcp_tui.core import markdown
 from mcp_tui.ui.stream.code_body import CodeBody, language_of
 from mcp_tui.ui.stream.markdown_containers import TAB_STOP, Container, Frame, item
 
@@ -101,11 +102,8 @@ def prepare() -> None:
 
 @cache
 def _parser() -> MarkdownIt:
-    # Late: the first frame shows no Markdown.
-    from markdown_it import MarkdownIt
-
     # Definitions of references stay in view: they say where a link leads, and `[^1]: see` is none. See `_define`.
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("reference")
+    return markdown.parser().disable("reference")
 
 
 _TABLE_HEAD_LINES = 2
