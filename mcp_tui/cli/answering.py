@@ -10,7 +10,7 @@ import click
 from mcp_tui.cli.elicit import responder
 from mcp_tui.core.errors import AppError
 from mcp_tui.core.server_requests import DECLINED, Reply, RequestKind, ServerRequest
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_line
 
 if TYPE_CHECKING:
     from mcp_tui.providers.registry import ModelRef
@@ -56,19 +56,19 @@ class ModelAnswers:
         if self._source is None:
             raise AppError("Sampling", "the models are not ready yet")
         engine, ref = self._source
-        server = clean_line(request.server)
+        server = marked_line(request.server)
         try:
             answer = await engine.sampler.generate(request, ref)
             if answer.incomplete is not None:
                 raise AppError.of(answer.incomplete)
         except AppError as error:
-            self._notice(f"{server} asks {ref}: no answer: {clean_line(error.info.line())}")
+            self._notice(f"{server} asks {ref}: no answer: {marked_line(error.info.line())}")
             raise
         figures = answer.figures
         cost = "" if figures.cost_usd is None else f", {'~' if figures.cost_is_estimate else ''}${figures.cost_usd:.4f}"
         self._notice(f"{server} asks {ref}: answered{cost}")
         for note in answer.notes:
-            self._notice(f"{ref}: {clean_line(note)}")
+            self._notice(f"{ref}: {marked_line(note)}")
         return Reply("accept", answer.result)
 
 
@@ -87,7 +87,7 @@ def answering(elicit: str | None, sample: Sample | None, notice: Callable[[str],
         if request.kind is RequestKind.SAMPLING:
             if sample is not None:
                 return await sample(request)
-            notice(f"{clean_line(request.server)} asks a model: declined (--sampling MODEL answers it)")
+            notice(f"{marked_line(request.server)} asks a model: declined (--sampling MODEL answers it)")
             return DECLINED
         result = respond(request.server, request.params)
         return Reply(result["action"], result.get("content"))

@@ -20,7 +20,7 @@ from mcp_tui.cli.sign_in import announced, attended, policy
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.names import closest
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_line
 from mcp_tui.sessions.sign_in import brings_answer, signs_in
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _unknown(name: str, config: Config, known: tuple[str, ...]) -> AppError:
     if near is not None:
         hint = f"did you mean {near}? {hint}"
     detail = f"{name!r} is not configured as a server, and is no provider"
-    return AppError("Unknown name", detail, clean_line(hint), kind=ErrorKind.USAGE, code="unknown_name")
+    return AppError("Unknown name", detail, marked_line(hint), kind=ErrorKind.USAGE, code="unknown_name")
 
 
 def _server(settings: Settings, config: Config, server: str, *, logout: bool, timeout_s: float | None) -> int:

@@ -13,7 +13,7 @@ from mcp_tui.cli.options import Settings, json_option, settings_of
 from mcp_tui.cli.output import notice, print_json, say, warn
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.json_values import as_object, is_object
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_line
 from mcp_tui.core.types import JsonObject
 
 _EXAMPLE = "for example: mcp-tui config add time -- uvx mcp-server-time"
@@ -91,7 +91,7 @@ def remove(context: click.Context, name: str) -> int:
     if settings.json:
         print_json({"removed": [name], "file": str(paths.servers_file())})
     else:
-        say(clean_line(f"removed {name} from {paths.shown(paths.servers_file())}"))
+        say(marked_line(f"removed {name} from {paths.shown(paths.servers_file())}"))
     return 0
 
 
@@ -103,7 +103,7 @@ def _report(settings: Settings, what: str, name: str, entry: JsonObject) -> None
     if settings.json:
         print_json({what: [name], "file": str(file)})
     else:
-        say(clean_line(f"{what} {name} in {paths.shown(file)}"))
+        say(marked_line(f"{what} {name} in {paths.shown(file)}"))
     for place in plain_secrets(entry):
         text = "is stored in plain text, readable by you alone; '${VARIABLE}' would keep it out of the file"
         notice(f"`{place}` of {name} {text}")

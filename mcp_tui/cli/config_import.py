@@ -14,7 +14,7 @@ from mcp_tui.cli.options import json_option, settings_of
 from mcp_tui.cli.output import error_object, notice, print_json, say, styled, table, warn
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.names import known_names_hint
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_line
 
 if TYPE_CHECKING:
     from mcp_tui.config.clients.findings import FileFinding, Finding, Findings
@@ -54,7 +54,7 @@ def import_servers(
     if copied:
         from mcp_tui.config import paths
 
-        say(clean_line(f"copied into {paths.shown(paths.servers_file())}: {', '.join(copied)}"))
+        say(marked_line(f"copied into {paths.shown(paths.servers_file())}: {', '.join(copied)}"))
     elif not (write or names):
         _print(found, config)
     return 0
@@ -121,7 +121,7 @@ def _passed_over(finding: Finding, *, first_of_client: bool) -> ErrorInfo:
     name, origin = finding.spec.name, finding.spec.origin
     detail = f"{origin.label} differs from {finding.duplicate_of}, which comes first, and is not copied"
     hint = f"`mcp-tui config import {origin.client} {name} --replace` takes it instead" if first_of_client else ""
-    return ErrorInfo(clean_line(f"Server {name}"), clean_line(detail), clean_line(hint))
+    return ErrorInfo(marked_line(f"Server {name}"), marked_line(detail), marked_line(hint))
 
 
 def _refusal(finding: Finding) -> ErrorInfo | None:
@@ -143,14 +143,14 @@ def _as_json(found: Findings, config: Config, copied: Sequence[str]) -> dict[str
                 "scope": finding.spec.origin.scope,
                 "source": finding.spec.origin.label,
                 "transport": finding.spec.transport,
-                "target": clean_line(finding.target),
+                "target": marked_line(finding.target),
                 "disabled": finding.spec.disabled,
                 "trusted": finding.trusted,
                 "duplicate_of": finding.duplicate_of or None,
                 "identical": finding.identical if finding.duplicate_of else None,
                 "configured": _configured(finding, config),
                 "problem": error_object(finding.problem) if finding.problem is not None else None,
-                "notes": [clean_line(note) for note in finding.notes],
+                "notes": [marked_line(note) for note in finding.notes],
             }
             for finding in found.servers
         ],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_tui.cli.output import say, styled
 from mcp_tui.config import mask
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_line
 from mcp_tui.core.types import JsonObject
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def print_model_sections(value: JsonObject) -> None:
             say(styled(f"[{section}]", bold=True))
             for name, entry in value[section].items():
                 source = styled(f"# {entry['source']}", dim=True)
-                say(f"{clean_line(_key(name))} = {clean_line(toml(entry[item]))}  {source}")
+                say(f"{marked_line(_key(name))} = {marked_line(toml(entry[item]))}  {source}")
             say()
     for name, entry in value["prices"].items():
         source = styled(f"# {entry['source']}", dim=True)

@@ -11,7 +11,7 @@ import click
 from mcp_tui.cli.options import json_option, settings_of
 from mcp_tui.cli.output import print_json, say, styled
 from mcp_tui.core.errors import AppError, ErrorKind
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_line
 
 if TYPE_CHECKING:
     from mcp_tui.config.clients.places import ClientFile
@@ -36,9 +36,9 @@ def trust(context: click.Context, files: tuple[str, ...], revoke: bool) -> int:
     for file in done:
         word = "trusted" if file["trusted"] else "not trusted"
         same = "" if file["changed"] else " (as before)"
-        say(f"{styled(word, bold=True)} {clean_line(file['file'])}{same}")
+        say(f"{styled(word, bold=True)} {marked_line(file['file'])}{same}")
         for name, what in file["servers"].items():
-            say(f"  {clean_line(f'{name} {what}')}")
+            say(f"  {marked_line(f'{name} {what}')}")
     return 0
 
 

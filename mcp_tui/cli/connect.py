@@ -18,7 +18,7 @@ from mcp_tui.cli.output import warn
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_line
 
 if TYPE_CHECKING:
     from mcp_tui.config.inputs import Answers
@@ -89,10 +89,10 @@ def _own_signals() -> Generator[None]:
 
 def _prompt(wanted: InputSpec) -> str:
     """On stderr; a password is not shown. "" when the person would not say."""
-    text = clean_line(f"{wanted.description or wanted.id} (for {', '.join(wanted.servers)})")
+    text = marked_line(f"{wanted.description or wanted.id} (for {', '.join(wanted.servers)})")
     if wanted.options:
         choices = click.Choice([*wanted.options, ""])
-        text += clean_line(f" [{', '.join(wanted.options)}]")
+        text += marked_line(f" [{', '.join(wanted.options)}]")
         return str(click.prompt(text, default=wanted.default, type=choices, show_choices=False, err=True))
     shown = bool(wanted.default) and not wanted.password
     return str(click.prompt(text, default=wanted.default, hide_input=wanted.password, show_default=shown, err=True))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from mcp_tui.cli.output import notice, size
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.json_text import dump
 from mcp_tui.core.json_values import as_list, as_object, is_object
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
@@ -42,8 +42,8 @@ def tool_parts(result: JsonObject) -> list[Part]:
     parts = content_parts(as_list(result.get("content")))
     structured = result.get("structuredContent")
     if not parts and structured is not None:
-        text = _pretty(structured)
-        parts.append(Part(clean(text), text.encode("utf-8", "replace")))
+        text = dump(structured)
+        parts.append(Part(text, text.encode()))
     return parts
 
 
@@ -79,7 +79,7 @@ def _block_part(block: JsonObject) -> Part:
             name = clean_line(str(block.get("title") or block.get("name") or "resource"))
             return Part(f"[link {name} <{clean_line(str(block.get('uri', '')))}>]", None)
         case _:
-            return Part(clean(_pretty(block)), None)
+            return Part(dump(block), None)
 
 
 def _resource_part(resource: JsonObject, *, alone: bool) -> Part:
@@ -96,7 +96,3 @@ def _binary(what: str, mime_type: object, encoded: object) -> Part:
     except (binascii.Error, ValueError):
         return Part(f"[{what}: {kind}, not valid base64]", None)
     return Part(f"[{what}: {kind}, {size(len(data))}; --output FILE saves it]", data, binary=True)
-
-
-def _pretty(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)

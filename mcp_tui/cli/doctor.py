@@ -21,7 +21,7 @@ from mcp_tui.cli.output import milliseconds, print_json, say, styled
 from mcp_tui.core import crash_text
 from mcp_tui.core.errors import EXIT_CODES, AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
-from mcp_tui.core.text import clean, clean_line
+from mcp_tui.core.text import hidden, hidden_words, marked, marked_line, marked_name
 
 if TYPE_CHECKING:
     from mcp_tui.config.schema import Config
@@ -31,6 +31,7 @@ _MARKS: dict[Verdict, tuple[str, str]] = {"ok": ("✓ ok  ", "green"), "warn": (
                                           "fail": ("✗ fail", "red")}  # fmt: skip
 _MIN_COLUMNS, _MIN_LINES = 80, 24
 _STDERR_LINES = 12
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,13 @@ def doctor(context: click.Context, server: str | None) -> int:
         return code
     for check in checks:
         mark, colour = _MARKS[check.status]
-        say(f"{styled(mark, fg=colour)}  {styled(check.name, bold=True)}: {clean_line(check.detail)}")
+        say(f"{styled(mark, fg=colour)}  {styled(check.name, bold=True)}: {marked_line(check.detail)}")
         if check.fix:
-            say(f"        → {clean_line(check.fix)}")
+            say(f"        → {marked_line(check.fix)}")
         before = ""
         for name, text in check.more:
             label = "" if name == before else name
-            say(f"        {styled(label, dim=True)}{' ' * (12 - len(label))}{clean(text)}")
+            say(f"        {styled(label, dim=True)}{' ' * (12 - len(label))}{marked(text)}")
             before = name
     return code
 
@@ -244,12 +245,24 @@ def _server_check(server: ServerSnapshot) -> Check:
     detail = f"{said}, {len(catalog.tools)} tools"
     if server.latency_ms is not None:
         detail += f", {milliseconds(server.latency_ms)}"
-    warnings = [*server.warnings, *catalog.warnings]
+    warnings = [*server.warnings, *catalog.warnings, *_hidden(server)]
     if warnings or server.status is ServerStatus.DEGRADED:
         reason = server.reason if server.status is ServerStatus.DEGRADED else None
         problem = "; ".join([*([reason.line()] if reason is not None else []), *warnings])
         return Check(name, "warn", f"{detail}; {problem}")
     return Check(name, "ok", detail)
+
+
+def _hidden(server: ServerSnapshot) -> list[str]:
+    """What holds text that nobody can read, and a model would."""
+    offers = server.catalog
+    items = (*offers.tools, *offers.prompts, *offers.resources, *offers.templates)
+    found = [(marked_name(item.name), item.hidden) for item in items if item.hidden]
+    if server.facts is not None and (count := hidden(server.facts.instructions)):
+        found.insert(0, ("its instructions", count))
+    named = ", ".join(f"{name} ({hidden_words(count)})" for name, count in found[:_NAMED])
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return [f"text that cannot be seen in {named}{more}"] if found else []
 
 
 def _process(server: ServerSnapshot) -> tuple[tuple[str, str], ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from mcp_tui.cli.arguments import parse_json
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.json_values import as_list, as_object, is_list, is_object
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_line
 from mcp_tui.core.types import JsonObject
 
 _FORMATS = {
@@ -37,9 +37,9 @@ def responder(given: str | None, notice: Callable[[str], None]) -> Responder:
         content = value
 
     def answer(server: str, params: JsonObject) -> JsonObject:
-        question = f"{clean_line(server)} asks: {clean_line(str(params.get('message', '')))}"
+        question = f"{marked_line(server)} asks: {marked_line(str(params.get('message', '')))}"
         if params.get("mode") == "url":
-            notice(f"{question} (to open {clean_line(str(params.get('url', '')))}): declined")
+            notice(f"{question} (to open {marked_line(str(params.get('url', '')))}): declined")
             return {"action": "decline"}
         schema = as_object(params.get("requestedSchema"))
         if given is None:

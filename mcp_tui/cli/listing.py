@@ -12,14 +12,15 @@ from mcp_tui.cli.connect import chosen, connected, failure, load_config, shortfa
 from mcp_tui.cli.options import Settings, settings_of, source_options
 from mcp_tui.cli.output import error_object, milliseconds, print_error, print_json, say, size, styled, table, warn
 from mcp_tui.core.errors import EXIT_CODES, ErrorInfo
-from mcp_tui.core.state import ServerSnapshot, ServerStatus, ToolHints
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.state import PromptInfo, ResourceInfo, ServerSnapshot, ServerStatus, TemplateInfo, ToolHints, ToolInfo
+from mcp_tui.core.text import hidden_words, marked_line, marked_name
 from mcp_tui.core.types import JsonObject
 
 _RIGHT_3 = frozenset({3})
 _server_argument = click.argument("server", required=False)
 
 Snapshots = Sequence[ServerSnapshot]
+Item = ToolInfo | ResourceInfo | TemplateInfo | PromptInfo
 
 
 @click.command()
@@ -42,14 +43,14 @@ def servers(context: click.Context) -> int:
             _offer(server),
             milliseconds(server.latency_ms),
             server.source,
-            server.target,
+            marked_line(server.target),
         ]
         for server in snapshots
     ]
     table(("SERVER", "STATE", "OFFERS", "PING", "FROM", "TARGET"), rows, right=_RIGHT_3)
     for server in snapshots:
         if (reason := failure(server) or shortfall(server)) is not None:
-            say(f"  {styled(clean_line(reason.line()), fg='yellow')}")
+            say(f"  {styled(marked_line(reason.line()), fg='yellow')}")
     return 0
 
 
@@ -65,11 +66,11 @@ def tools(context: click.Context, server: str | None) -> int:
     """
 
     def as_json(snapshots: Snapshots) -> JsonObject:
-        return {"tools": [{**t.raw, "server": s.name} for s in snapshots for t in s.catalog.tools]}
+        return {"tools": [_entry(s, t) for s in snapshots for t in s.catalog.tools]}
 
     def as_text(snapshots: Snapshots) -> None:
         rows = [
-            [s.name, t.name, hints_text(t.hints), f"~{t.token_estimate}", t.description or t.title]
+            [s.name, marked_name(t.name), hints_text(t.hints), f"~{t.token_estimate}", _about(t)]
             for s in snapshots
             for t in s.catalog.tools
         ]
@@ -87,8 +88,8 @@ def resources(context: click.Context, server: str | None) -> int:
 
     def as_json(snapshots: Snapshots) -> JsonObject:
         return {
-            "resources": [{**r.raw, "server": s.name} for s in snapshots for r in s.catalog.resources],
-            "resourceTemplates": [{**t.raw, "server": s.name} for s in snapshots for t in s.catalog.templates],
+            "resources": [_entry(s, r) for s in snapshots for r in s.catalog.resources],
+            "resourceTemplates": [_entry(s, t) for s in snapshots for t in s.catalog.templates],
         }
 
     def as_text(snapshots: Snapshots) -> None:
@@ -96,9 +97,9 @@ def resources(context: click.Context, server: str | None) -> int:
         for s in snapshots:
             for r in s.catalog.resources:
                 bytes_text = "" if r.size_bytes is None else size(r.size_bytes)
-                rows.append([s.name, r.uri, r.mime_type or "", bytes_text, r.description or r.title])
+                rows.append([s.name, marked_line(r.uri), r.mime_type or "", bytes_text, _about(r)])
             for t in s.catalog.templates:
-                rows.append([s.name, t.uri_template, t.mime_type or "", "template", t.description or t.title])
+                rows.append([s.name, marked_line(t.uri_template), t.mime_type or "", "template", _about(t)])
         table(("SERVER", "URI", "TYPE", "SIZE", "DESCRIPTION"), rows, right=_RIGHT_3)
 
     return _list(context, server, as_json, as_text)
@@ -112,15 +113,15 @@ def prompts(context: click.Context, server: str | None) -> int:
     """Prompts of all servers, or of SERVER. Exit codes as of `mcp-tui tools`."""
 
     def as_json(snapshots: Snapshots) -> JsonObject:
-        return {"prompts": [{**p.raw, "server": s.name} for s in snapshots for p in s.catalog.prompts]}
+        return {"prompts": [_entry(s, p) for s in snapshots for p in s.catalog.prompts]}
 
     def as_text(snapshots: Snapshots) -> None:
         rows = [
             [
                 s.name,
-                p.name,
-                " ".join(argument.name if argument.required else f"[{argument.name}]" for argument in p.arguments),
-                p.description or p.title,
+                marked_name(p.name),
+                marked_line(" ".join(a.name if a.required else f"[{a.name}]" for a in p.arguments)),
+                _about(p),
             ]
             for s in snapshots
             for p in s.catalog.prompts
@@ -128,6 +129,17 @@ def prompts(context: click.Context, server: str | None) -> int:
         table(("SERVER", "PROMPT", "ARGUMENTS", "DESCRIPTION"), rows)
 
     return _list(context, server, as_json, as_text)
+
+
+def _entry(server: ServerSnapshot, item: Item) -> JsonObject:
+    """The definition as the server sent it, where it is from, and what in it a reader cannot see, if anything."""
+    flag = {"hiddenCharacters": item.hidden} if item.hidden else {}
+    return {**item.raw, "server": server.name, **flag}
+
+
+def _about(item: Item) -> str:
+    flag = f"! {hidden_words(item.hidden)}: " if item.hidden else ""
+    return flag + marked_line(item.description or item.title)
 
 
 def hints_text(hints: ToolHints) -> str:

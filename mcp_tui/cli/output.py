@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
 import unicodedata
@@ -16,7 +15,7 @@ import click
 from mcp_tui.core.errors import EXIT_CODES, ErrorInfo
 from mcp_tui.core.json_values import is_object
 from mcp_tui.core.media import milliseconds_text as milliseconds
-from mcp_tui.core.text import clean, clean_line
+from mcp_tui.core.text import clean, clean_line, json_escaped, marked_line
 
 __all__ = [
     "colour_allowed",
@@ -36,12 +35,9 @@ __all__ = [
     "width_cells",
 ]
 
-# Valid inside JSON strings, but interpreted by terminals; ESC and C0 are always escaped by json.
-_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
 
 def print_json(value: object) -> None:
-    """One JSON document on stdout, UTF-8 in any locale. Lone surrogates and controls are `\\u` escapes."""
+    """One JSON document on stdout, UTF-8 in any locale. What a reader cannot see is a `\\u` escape: nothing is lost."""
     click.echo(_encoded(value, indent=2))
 
 
@@ -55,7 +51,7 @@ def _encoded(value: object, *, indent: int | None) -> bytes:
         text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     except ValueError:
         text = json.dumps(_finite(value), indent=indent, ensure_ascii=False)
-    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text).encode()
+    return json_escaped(text).encode()
 
 
 def _finite(value: object) -> object:
@@ -92,21 +88,21 @@ def say_block(text: str) -> None:
 
 def notice(text: str) -> None:
     """One line on stderr for a person."""
-    click.echo(clean_line(text), err=True, color=colour_allowed(err=True))
+    click.echo(marked_line(text), err=True, color=colour_allowed(err=True))
 
 
 def warn(info: ErrorInfo) -> None:
     """Something is wrong, but the command goes on."""
     head = styled("warning:", fg="yellow", err=True)
-    click.echo(f"{head} {clean_line(info.line())}", err=True, color=colour_allowed(err=True))
+    click.echo(f"{head} {marked_line(info.line())}", err=True, color=colour_allowed(err=True))
 
 
 def error_object(info: ErrorInfo) -> dict[str, Any]:
     """Clean, because scripts print what they get."""
     return {
-        "title": clean_line(info.title),
-        "detail": clean_line(info.detail),
-        "hint": clean_line(info.hint),
+        "title": marked_line(info.title),
+        "detail": marked_line(info.detail),
+        "hint": marked_line(info.hint),
         "kind": info.kind.value,
         "code": info.code,
     }
@@ -119,7 +115,7 @@ def print_error(info: ErrorInfo, *, as_json: bool) -> None:
         click.echo(json.dumps(value), err=True)
         return
     head = styled("error:", fg="red", err=True)
-    click.echo(f"{head} {clean_line(info.line())}", err=True, color=colour_allowed(err=True))
+    click.echo(f"{head} {marked_line(info.line())}", err=True, color=colour_allowed(err=True))
 
 
 def width_cells(text: str) -> int:

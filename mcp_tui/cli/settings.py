@@ -15,7 +15,7 @@ from mcp_tui.cli.config_trust import trust
 from mcp_tui.cli.connect import load_config
 from mcp_tui.cli.options import settings_of, source_options
 from mcp_tui.cli.output import error_object, print_json, say, styled, warn
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_line
 from mcp_tui.core.types import JsonObject
 
 
@@ -76,9 +76,9 @@ def path(context: click.Context) -> int:
         )
         return 0
     for file in files:
-        say(clean_line(str(file)) + ("" if file.exists() else "  " + styled("(not there)", dim=True)))
+        say(marked_line(str(file)) + ("" if file.exists() else "  " + styled("(not there)", dim=True)))
     for name, directory in directories.items():
-        say(f"{clean_line(str(directory))}  {styled(f'({name})', dim=True)}")
+        say(f"{marked_line(str(directory))}  {styled(f'({name})', dim=True)}")
     return 0
 
 
@@ -149,7 +149,7 @@ def _print(value: JsonObject) -> None:
             say(styled(f"[{section}.{name}]", bold=True) + source)
             problem = entry.pop("problem", None)
             for key, item in entry.items():
-                say(f"{clean_line(key)} = {clean_line(toml(item))}")
+                say(f"{marked_line(key)} = {marked_line(toml(item))}")
             if problem is not None:
                 text = " ".join(part for part in (problem["detail"], problem["hint"]) if part)
                 say(styled(f"# problem: {text}", fg="yellow"))
@@ -159,7 +159,7 @@ def _print(value: JsonObject) -> None:
         if value[section]:
             say(styled(f"[{section}]", bold=True))
             for key, item in value[section].items():
-                say(f"{clean_line(key)} = {clean_line(toml(item))}")
+                say(f"{marked_line(key)} = {marked_line(toml(item))}")
             say()
     for lost in value["shadowed"]:
         winner = f" by {lost['used']}" if lost["used"] else ""

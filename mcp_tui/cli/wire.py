@@ -15,7 +15,7 @@ from mcp_tui.cli.options import settings_of
 from mcp_tui.cli.output import milliseconds, notice, say, size, styled, width_cells
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.names import known_names_hint
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import clean_line, json_escaped
 
 if TYPE_CHECKING:
     from mcp_tui.sessions.wirelog.file_reader import Found, WireTail
@@ -27,8 +27,6 @@ _FOLLOW_S = 0.2
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
 _SPAN_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ARROWS = {"sent": "→", "received": "←", "none": "·"}
-# Valid inside JSON strings, but interpreted by terminals; as escapes they mean the same.
-_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def _wants_json(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -178,8 +176,7 @@ class _Shown:
     def _print(self, found: Found) -> None:
         if self._as_json:
             text = found.raw.decode("utf-8", "replace").rstrip("\n")
-            text = _UNSAFE_IN_JSON.sub(lambda unsafe: f"\\u{ord(unsafe.group()):04x}", text)
-            click.echo(text.encode())
+            click.echo(json_escaped(text).encode())
         else:
             self._print_line(found)
 

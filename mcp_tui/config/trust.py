@@ -15,7 +15,7 @@ from mcp_tui.config.entry_reader import usage
 from mcp_tui.config.schema import NEEDS_TRUST, ServerSpec
 from mcp_tui.config.state_file import StateFile, readable_members, text
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_line
 from mcp_tui.core.types import JsonObject
 
 _VERSION = 1
@@ -97,7 +97,7 @@ def needed(spec: ServerSpec, *, changed: bool) -> ErrorInfo:
     hint = f"`mcp-tui config trust {_quoted(path)}` trusts {file} as it is now"
     detail = f"{spec.origin.label}{since} {what}"
     return ErrorInfo(
-        clean_line(f"Server {spec.name}"), clean_line(detail), clean_line(hint), ErrorKind.AUTH, NEEDS_TRUST
+        marked_line(f"Server {spec.name}"), marked_line(detail), marked_line(hint), ErrorKind.AUTH, NEEDS_TRUST
     )
 
 

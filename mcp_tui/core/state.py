@@ -68,6 +68,8 @@ class ToolInfo:
     """sha256 hex of the canonical definition; remembered approvals are bound to it."""
     token_estimate: int
     """About how many tokens the definition costs in a request (estimate: show with `~`)."""
+    hidden: int = 0
+    """Characters of the definition that a reader cannot see, see `core.text`."""
 
     @property
     def task_support(self) -> str:
@@ -86,6 +88,7 @@ class ResourceInfo:
     mime_type: str | None
     size_bytes: int | None
     raw: JsonObject
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class TemplateInfo:
     description: str
     mime_type: str | None
     raw: JsonObject
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class PromptInfo:
     description: str
     arguments: tuple[PromptArgument, ...]
     raw: JsonObject
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)

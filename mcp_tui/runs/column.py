@@ -42,7 +42,7 @@ from mcp_tui.runs.run_context import Deadline, Scene
 from mcp_tui.runs.sharing import SharedCalls
 from mcp_tui.runs.spec import ColumnSpec, ModelChoice
 from mcp_tui.runs.spending import OpenCall, cut_by_limit
-from mcp_tui.runs.toolbox import tool_specs
+from mcp_tui.runs.toolbox import hidden_notes, tool_specs
 from mcp_tui.runs.turn import Turn, conversation
 from mcp_tui.runs.turn_calls import TurnCalls
 from mcp_tui.store.usage import CallStatus
@@ -290,6 +290,8 @@ class Column:
 
     def _request(self, turn: Turn) -> ChatRequest:
         turn.offered = self._scene.toolbox.offered(self._scene.spec(), turn.offered)
+        for text in hidden_notes(turn.offered):
+            self.meter.note(text)
         return ChatRequest(
             model=self.spec.ref.model,
             messages=conversation(self.turns),

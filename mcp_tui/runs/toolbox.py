@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from mcp_tui.core.chat import ToolSpec
+from mcp_tui.core.json_values import as_object, is_list, is_object
 from mcp_tui.core.state import CallResult, Progress, ServerSnapshot, ServerStatus, ToolInfo
+from mcp_tui.core.text import hidden_words, marked_name, without_hidden
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.naming import MAX_LENGTH, ToolNames, legalised
 from mcp_tui.runs.results import encodable
@@ -68,10 +70,57 @@ class Toolbox:
         return None
 
 
+_PROSE = frozenset({"title", "description", "$comment"})
+_VALUES = frozenset({"const", "default", "enum", "examples"})
+_BY_NAME = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"})
+"""What they hold are schemas under names that mean nothing: a property may be called `default`."""
+_NAMED = 3
+
+
 def tool_specs(offered: Offered) -> tuple[ToolSpec, ...]:
+    """As the models get them.
+
+    What a person could not read in a description, no model reads either: it is written for the model alone, and to
+    offer it would send what was never shown. Names of arguments and values of a schema stay as they are, since a call
+    has to carry them; `hidden_notes` tells the person of both, and the wire log has the definition as it came.
+    """
     return tuple(
-        ToolSpec(name, encodable(tool.description), _object_schema(tool.input_schema)) for name, tool in offered.items()
+        ToolSpec(name, encodable(tool.description), _object_schema(tool.input_schema))
+        if not tool.hidden
+        else ToolSpec(name, encodable(without_hidden(tool.description)), _object_schema(_readable(tool.input_schema)))
+        for name, tool in offered.items()
     )
+
+
+def hidden_notes(offered: Offered) -> list[str]:
+    """What a column says about its tools before a model gets them."""
+    flagged = [tool for tool in offered.values() if tool.hidden]
+    if not flagged:
+        return []
+    named = ", ".join(
+        f"{marked_name(tool.server)}.{marked_name(tool.name)} ({hidden_words(tool.hidden)})"
+        for tool in flagged[:_NAMED]
+    )
+    more = f" and {len(flagged) - _NAMED} more" if len(flagged) > _NAMED else ""
+    return [f"tools with text that cannot be seen: {named}{more}; models get their descriptions without it"]
+
+
+def _readable(schema: JsonObject) -> JsonObject:
+    """The schema without hidden characters in what is prose in it."""
+
+    def part(name: str, value: object) -> object:
+        if name in _PROSE and isinstance(value, str):
+            return without_hidden(value)
+        if name in _BY_NAME and is_object(value):
+            return {any_name: readable(inner) for any_name, inner in value.items()}
+        return value if name in _VALUES else readable(value)
+
+    def readable(value: object) -> object:
+        if is_object(value):
+            return {name: part(name, inner) for name, inner in value.items()}
+        return [readable(inner) for inner in value] if is_list(value) else value
+
+    return as_object(readable(schema))
 
 
 def closest(name: str, offered: Offered) -> list[str]:

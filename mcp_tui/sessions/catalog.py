@@ -18,6 +18,7 @@ from mcp_tui.core.state import (
     ToolHints,
     ToolInfo,
 )
+from mcp_tui.core.text import hidden_in
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.transport.exchange import Page
 
@@ -76,6 +77,7 @@ def tool_info(server: str, raw: JsonObject) -> ToolInfo:
         raw=raw,
         digest=digest(raw),
         token_estimate=token_estimate(raw),
+        hidden=hidden_in(raw),
     )
 
 
@@ -90,6 +92,7 @@ def resource_info(server: str, raw: JsonObject) -> ResourceInfo:
         mime_type=_text(raw, "mimeType") or None,
         size_bytes=count(size),
         raw=raw,
+        hidden=hidden_in(raw),
     )
 
 
@@ -102,6 +105,7 @@ def template_info(server: str, raw: JsonObject) -> TemplateInfo:
         description=_text(raw, "description"),
         mime_type=_text(raw, "mimeType") or None,
         raw=raw,
+        hidden=hidden_in(raw),
     )
 
 
@@ -122,6 +126,7 @@ def prompt_info(server: str, raw: JsonObject) -> PromptInfo:
             for argument in arguments
         ),
         raw=raw,
+        hidden=hidden_in(raw),
     )
 
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import clean_line, marked_name
 from mcp_tui.sessions.authorisation.policy import SignInPolicy
 from mcp_tui.sessions.tokens import Tokens
 
@@ -136,5 +136,5 @@ class SignIn:
 
     @staticmethod
     def _reason(url: str, hint: str) -> ErrorInfo:
-        host = clean_line(urlsplit(url).netloc.rpartition("@")[2])[:200]
+        host = marked_name(urlsplit(url).netloc.rpartition("@")[2])
         return ErrorInfo("Sign in with your browser", f"Waiting for {host}", hint, ErrorKind.AUTH, "signing_in")

@@ -71,7 +71,8 @@ def test_text_lists_are_clean(cli: Cli, stub: str, command: str) -> None:
 def test_a_tool_with_a_hostile_name_and_description_is_listed_and_called(cli: Cli, stub: str) -> None:
     listed = cli("tools", "--server", stub)
     assert "a[/x]b" in listed.out
-    assert "steals the clipboard" in listed.out
+    told = "! 4 hidden characters: ⟨U+001B⟩]52;c;cm0gLXJmIH4K⟨U+0007⟩steals⟨U+001B⟩[2J the clipboard⟨U+202E⟩"
+    assert told in listed.out
     called = cli("call", "stub", "a[/x]b", "--server", stub)
     assert (called.code, called.out) == (0, "called a[/x]b\n")
 
@@ -247,7 +248,8 @@ def test_doctor_says_what_to_do(cli: Cli, stub: str) -> None:
     good = cli("doctor", "stub", "--server", stub, "--json")
     assert good.code == 0
     checks = {check["name"]: check for check in good.json["checks"]}
-    assert checks["server stub"]["status"] == "ok"
+    assert checks["server stub"]["status"] == "warn"
+    assert "text that cannot be seen in a[/x]b (4 hidden characters), n⟨U+001B⟩" in checks["server stub"]["detail"]
     assert "8 tools" in checks["server stub"]["detail"]
     bad = cli("doctor", "--server", stub, "--server", "x=/no/such/program")
     assert bad.code == 4

@@ -78,7 +78,7 @@ def test_an_answer_cannot_bring_it_encoded(name: str, pieces: int) -> None:
 
 def response(text: str, **more: object) -> JsonObject:
     usage = {"input_tokens": 1, "output_tokens": 1}
-    words = {"tool_calls": [], "error": None, "reasoning": text}
+    words: JsonObject = {"tool_calls": [], "error": None, "reasoning": text}
     fields: JsonObject = {"model": "m", "status": "ok", "text": text, **words}
     figures = {"usage": usage, "ttft_ms": 1, "duration_ms": 1, "tokens_per_s": 1, "cost_usd": None, "steps": 1}
     return {**fields, **figures, "cost_is_estimate": False, "cached_steps": 0, **more}

@@ -7,18 +7,19 @@ from collections.abc import Callable
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
+from textual.containers import Horizontal, Vertical
+from textual.content import Content, Span
 from textual.message import Message
 from textual.widgets import Static
 
 from mcp_tui.core import json_text
 from mcp_tui.core.state import ApprovalQuestion, Decision
-from mcp_tui.core.text import clean, clean_line
+from mcp_tui.core.text import marked_name
 from mcp_tui.core.types import JsonObject
-from mcp_tui.ui import keys
+from mcp_tui.ui import keys, safe
 from mcp_tui.ui.json_style import json_spans
 from mcp_tui.ui.status import INK, MUTED, hint_mark, hint_words
+from mcp_tui.ui.widgets.reading import Reading
 
 GUARD_S = 0.3
 """Keys this soon after the bar took the focus, or after the question changed, were meant for something else."""
@@ -64,7 +65,7 @@ class ApprovalBar(Vertical, can_focus=True):
         self.display = False
         self._who = Static(classes="who")
         self._arguments = Static(classes="arguments")
-        self._scroll = VerticalScroll(self._arguments, can_focus=False)
+        self._scroll = Reading(self._arguments, can_focus=False)
         self._remember = Static(classes="remember")
         self._keys = Horizontal(classes="keys")
 
@@ -108,17 +109,17 @@ class ApprovalBar(Vertical, can_focus=True):
         if question is None:
             return
         tool = question.tool
-        name = f"{clean_line(tool.server)}.{clean_line(tool.name)}"
+        name = safe.marked_name(tool.server) + "." + safe.marked_name(tool.name)
         _, tone = hint_mark(tool.hints)
         colour = INK[tone]
         position = next(i for i, other in enumerate(self._questions, 1) if other.id == question.id)
         many = f" {position} of {len(self._questions)}" if len(self._questions) > 1 else ""
         self.border_title = Content(f"? Approve a call{many}")
         self.border_subtitle = Content("" if self.has_focus else "F6 to answer")
-        asked = ", ".join(clean_line(label) for label in question.columns)
+        asked = ", ".join(marked_name(label) for label in question.columns)
         self._who.update(
             Content.assemble(
-                (name, "bold"),
+                name.stylize("bold"),
                 "  ",
                 (" · ".join(hint_words(tool.hints)), colour),
                 ("   asked by ", MUTED),
@@ -126,14 +127,17 @@ class ApprovalBar(Vertical, can_focus=True):
             )
         )
         text, whole = json_text.dump_start(question.arguments, max_chars=_MAX_SHOWN_CHARS)
-        shown = clean(text) if question.arguments else "no arguments"
-        if not whole and question.arguments:
-            shown += f"\n… only the first {_MAX_SHOWN_CHARS:,} characters are shown; e shows all"
-        self._arguments.update(_coloured(shown) if question.arguments else Content.styled(shown, MUTED))
+        if not question.arguments:
+            self._arguments.update(Content.styled("no arguments", MUTED))
+        else:
+            shown = _coloured(text)
+            if not whole:
+                shown += f"\n… only the first {_MAX_SHOWN_CHARS:,} characters are shown; e shows all"
+            self._arguments.update(shown)
         self._remember.update(
             Content.assemble(
                 ("a and A remember: ", MUTED),
-                (f"every call of {name} until its definition changes", MUTED),
+                ("every call of " + name + " until its definition changes").stylize(MUTED),
             )
         )
         self._keys.children[-1].display = len(self._questions) > 1
@@ -188,12 +192,12 @@ class ApprovalBar(Vertical, can_focus=True):
 
 
 def _coloured(text: str) -> Content:
-    """JSON text with its keys told from its values."""
-    lines: list[Content] = []
-    for line in text.split("\n"):
-        content = Content(line)
-        for start, end, kind in json_spans(line):
-            if kind == "key":
-                content = content.stylize("$text-primary", start, end)
-        lines.append(content)
-    return Content("\n").join(lines)
+    """JSON text with its keys told from its values, and marks for what cannot be seen."""
+    content = safe.marked_json(text)
+    names: list[Span] = []
+    at = 0
+    for line in content.plain.split("\n"):
+        spans = json_spans(line)
+        names += [Span(at + start, at + end, "$text-primary") for start, end, kind in spans if kind == "key"]
+        at += len(line) + 1
+    return Content(content.plain, [*names, *content.spans])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcp_tui.core.state import ApprovalQuestion
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_name
 from mcp_tui.core.types import JsonObject
 from mcp_tui.ui.forms.json_edit import JsonScreen, Verdict
 from mcp_tui.ui.stylesheets import sheets
@@ -19,7 +19,7 @@ class ArgumentsScreen(JsonScreen[JsonObject]):
         tool = question.tool
         super().__init__(
             question.arguments,
-            title=f"Arguments of {tool.server}.{tool.name}",
+            title=f"Arguments of {marked_name(tool.server)}.{marked_name(tool.name)}",
             keys="^s run once with these · esc back",
         )
         self._schema = tool.input_schema
@@ -37,4 +37,4 @@ def _missing(schema: JsonObject, value: JsonObject) -> list[str]:
     if not isinstance(required, list):
         return []
     names: list[object] = required  # pyright: ignore[reportUnknownVariableType]  a server may send anything
-    return [clean_line(name) for name in names if isinstance(name, str) and name not in value]
+    return [marked_name(name) for name in names if isinstance(name, str) and name not in value]

@@ -41,7 +41,12 @@ class CatalogList(EntryList):
         muted = self.part("row-list--muted")
         if isinstance(item, ToolInfo):
             return self._tool(entry, item, width)
-        return fill(Text(f"  {entry.label}", "" if entry.usable else muted, end=""), Text(_aside(item), muted), width)
+        right = self._flag(item).append(_aside(item), muted)
+        return fill(Text(f"  {entry.label}", "" if entry.usable else muted, end=""), right, width)
+
+    def _flag(self, item: Item) -> Text:
+        """What nobody can read in its definition is said before anything reads it."""
+        return Text("! hidden  " if item.hidden else "", self.part("row-list--warn"), end="")
 
     def _tool(self, entry: Entry, tool: ToolInfo, width: int) -> Text:
         muted = self.part("row-list--muted")
@@ -50,8 +55,10 @@ class CatalogList(EntryList):
         box = ("[x]" if on else "[ ]", self.part("row-list--good") if lit else muted)
         left = Text.assemble(" ", box, " ", (entry.label, "" if lit else muted), end="")
         word, tone = hint_mark(tool.hints)
-        right = Text(word, self.part(f"row-list--{tone}") if lit else muted, end="")
-        right.append(f"{f'~{tokens(entry.tokens)}t':>6}", muted)
+        right = self._flag(tool)
+        right.append(word, self.part(f"row-list--{tone}") if lit else muted)
+        if not tool.hidden:  # its heading has the sum: the name needs the room
+            right.append(f"{f'~{tokens(entry.tokens)}t':>6}", muted)
         return fill(left, right, width)
 
     def action_toggle_entry(self) -> None:

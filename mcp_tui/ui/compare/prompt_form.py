@@ -13,7 +13,8 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Label, Static
 
 from mcp_tui.core.state import PromptInfo
-from mcp_tui.core.text import clean, clean_line
+from mcp_tui.core.text import clean_line, marked_name
+from mcp_tui.ui import safe
 from mcp_tui.ui.stylesheets import sheets
 
 Complete = Callable[[str, str, Mapping[str, str]], Awaitable[tuple[str, ...]]]
@@ -62,18 +63,18 @@ class PromptForm(ModalScreen[dict[str, str] | None]):
 
     def compose(self) -> ComposeResult:
         box = VerticalScroll(can_focus=False)
-        box.border_title = Content(f"/{clean_line(self._prompt.server)}:{clean_line(self._prompt.name)}")
+        box.border_title = Content(f"/{marked_name(self._prompt.server)}:{marked_name(self._prompt.name)}")
         box.border_subtitle = "enter next, then insert · → take suggestion · esc back"
         with box:
             if self._prompt.description:
-                yield Static(Content(clean(self._prompt.description)), classes="intro")
+                yield Static(safe.marked(self._prompt.description), classes="intro")
             for argument, field in zip(self._prompt.arguments, self._fields, strict=True):
                 with Horizontal(classes="field"):
                     mark = "*" if argument.required else " "
-                    yield Label(Content(f"{clean_line(argument.title or argument.name)}{mark}"))
+                    yield Label(safe.marked_name(argument.title or argument.name) + mark)
                     yield field
                 if argument.description:
-                    yield Static(Content(clean_line(argument.description)), classes="about")
+                    yield Static(safe.marked_line(argument.description), classes="about")
             yield self._fault
 
     def on_mount(self) -> None:
@@ -92,7 +93,7 @@ class PromptForm(ModalScreen[dict[str, str] | None]):
             if field.value:
                 values[argument.name] = field.value
             elif argument.required:
-                self._fault.update(Content(f"! {clean_line(argument.title or argument.name)} is required"))
+                self._fault.update(Content(f"! {marked_name(argument.title or argument.name)} is required"))
                 field.focus()
                 return
         self.dismiss(values)

@@ -17,7 +17,7 @@ from textual.widget import Widget
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_name
 from mcp_tui.ui import safe
 from mcp_tui.ui.ink import ink
 from mcp_tui.ui.running_app import host
@@ -45,12 +45,12 @@ class PickScreen(ModalScreen[int | None]):
     def __init__(self, title: str, labels: Sequence[str], current: int | None) -> None:
         super().__init__()
         self._title = title
-        self._labels = [clean_line(label) for label in labels]
+        self._labels = [marked_name(label) for label in labels]
         self._current = current
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = safe.label(self._title)  # pyright: ignore[reportAttributeAccessIssue]  Content is taken as it is
+            box.border_title = safe.marked_name(self._title)  # pyright: ignore[reportAttributeAccessIssue]  Content is taken as it is
             yield Input(placeholder="type to narrow, enter picks", compact=True)
             yield OptionList(markup=False)
 
@@ -117,7 +117,7 @@ class ChoiceLine(Widget, can_focus=True):
     def __init__(self, title: str, labels: Sequence[str], index: int | None, *, empty: str = "not set") -> None:
         super().__init__()
         self._title = title
-        self._labels = [clean_line(label) or '""' for label in labels]
+        self._labels = [marked_name(label) or '""' for label in labels]
         self.index = index
         self.empty = empty
         self._places: list[tuple[int, int, int]] = []

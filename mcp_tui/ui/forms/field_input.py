@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, TextArea
 from textual.widgets.option_list import Option
 
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_name
 from mcp_tui.ui.json_style import visible
 
 
@@ -129,7 +129,7 @@ class Suggestions(OptionList, can_focus=False):
 
     def offer(self, values: Sequence[str]) -> None:
         self._values = tuple(values)
-        self.set_options(Option(Content(clean_line(value) or '""')) for value in values)
+        self.set_options(Option(Content(marked_name(value) or '""')) for value in values)
         self.highlighted = None
         self.set_class(bool(values), "-shown")
 

@@ -20,7 +20,7 @@ from mcp_tui.core.form_fields import ABSENT, Shape
 from mcp_tui.core.form_rows import Row, RowKind, state_words
 from mcp_tui.core.json_text import dump
 from mcp_tui.core.json_values import same
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import concerns, marked_line, marked_name
 from mcp_tui.ui import safe
 from mcp_tui.ui.forms.choice import ChoiceLine
 from mcp_tui.ui.forms.field_input import FieldInput, FieldLines, Suggestions
@@ -90,6 +90,7 @@ class FormRow(Vertical):
                 self.editor = self._editor()
                 yield self.editor
             yield Static(safe.label(self._state()), classes="state")
+        yield Static("", classes="concern")
         yield Static("", classes="error")
         if self._completes and isinstance(self.editor, FieldInput):
             self.editor.suggestions = Suggestions()
@@ -98,10 +99,11 @@ class FormRow(Vertical):
     def on_mount(self) -> None:
         for label in self.query(".name").results(Static):
             label.styles.width = self._label_width
+        self._show_concern()
 
     def _label(self) -> Content:
         row = self.row
-        name = "+ key" if row.kind is RowKind.ADD_KEY else clean_line(row.field.name) or '""'
+        name = "+ key" if row.kind is RowKind.ADD_KEY else marked_name(row.field.name) or '""'
         mark = " *" if row.field.required and row.kind is not RowKind.ADD_KEY else ""
         indent = " " * (row.depth * INDENT)
         room = self._label_width - len(indent) - len(mark) - 1
@@ -110,12 +112,12 @@ class FormRow(Vertical):
 
     def _placeholder(self) -> str:
         place = self.row.field
-        words = [clean_line(place.description).split(" ↵ ")[0], place.limits, place.format]
+        words = [marked_line(place.description).split(" ↵ ")[0], place.limits, place.format]
         if place.default is not ABSENT and self.row.value is ABSENT:
             words.insert(0, f"default {value_to_text(place, place.default)}")
         if not any(words) and place.shape not in (Shape.TEXT, Shape.LINES):
             words.append("any JSON" if place.shape is Shape.JSON else place.shape.value)
-        return " · ".join(clean_line(word) for word in words if word)[:160]
+        return " · ".join(marked_line(word) for word in words if word)[:160]
 
     def _editor(self) -> Widget:
         row, place = self.row, self.row.field
@@ -138,7 +140,7 @@ class FormRow(Vertical):
             editor.add_class("-in-place")
             editor.placeholder = Content(self._placeholder())
             return editor
-        if place.shape is Shape.LINES or self._lines or "\n" in text:
+        if place.shape is Shape.LINES or self._lines or "\n" in text or concerns(text):
             return FieldLines(text, placeholder=self._placeholder())
         secret = place.format == "password" or place.schema.get("writeOnly") is True
         return FieldInput(text, placeholder=self._placeholder(), secret=secret)
@@ -162,9 +164,18 @@ class FormRow(Vertical):
         self.row = row
         for state in self.query(".state").results(Static):
             state.update(safe.label(self._state()))
+        self._show_concern()
         if isinstance(self.editor, HeadLine):
             self.editor.row = row
             self.editor.refresh()
+
+    def _show_concern(self) -> None:
+        """What the input cannot show of its text."""
+        value = self.row.value
+        unseen = concerns(value) if isinstance(value, str) else ""
+        for line in self.query(".concern").results(Static):
+            line.update(Content(f"{' ' * self._label_width}! {unseen}"))
+            line.display = bool(unseen)
 
     def show_error(self, message: str) -> None:
         missing = message == "required"
@@ -261,10 +272,10 @@ class HeadLine(Widget, can_focus=True):
             line.append("+ add an item", muted)
             return line
         line.append(f"{glyphs.UNFOLDED if row.open else glyphs.FOLDED} ")
-        line.append(clean_line(row.field.name), ink(self, "head-line--name"))
+        line.append(marked_name(row.field.name), ink(self, "head-line--name"))
         if row.field.required:
             line.append(" *", ink(self, "head-line--mark"))
-        words = [clean_line(row.field.description).split(" ↵ ")[0], row.field.limits]
+        words = [marked_line(row.field.description).split(" ↵ ")[0], row.field.limits]
         about = " · ".join(word for word in words if word)
         if about:
             line.append(f"  {about}", muted)

@@ -19,7 +19,7 @@ from mcp_tui.core.form_rows import Row
 from mcp_tui.core.json_text import JsonTextError, dump, parse
 from mcp_tui.core.json_values import is_object
 from mcp_tui.core.state import ServerSnapshot
-from mcp_tui.core.text import clean
+from mcp_tui.core.text import mark
 from mcp_tui.core.types import JsonObject
 from mcp_tui.core.validation import Problem
 from mcp_tui.ui import safe
@@ -132,10 +132,10 @@ class FormPane(Vertical):
         definition = item.definition
         self.set_class(False, "-empty")
         title = f"  {definition.title}" if definition.title not in ("", definition.name) else ""
-        self.border_title = safe.label(f"{item.key.server} › {definition.name}{title}")  # pyright: ignore[reportAttributeAccessIssue]  Content is taken as it is
-        self.facts.update(safe.label(facts(definition)))
+        self.border_title = safe.marked_line(f"{item.key.server} › {definition.name}{title}")  # pyright: ignore[reportAttributeAccessIssue]  Content is taken as it is
+        self.facts.update(safe.marked_line(facts(definition)))
         self.facts.display = bool(facts(definition))
-        self.about.show(clean(definition.description))
+        self.about.show(mark(definition.description).text)
         self._say_notice()
         word = runs_word(item.key.kind)
         noun = "This tool takes no arguments" if item.key.kind == "tool" else "Nothing to fill in"
@@ -164,7 +164,7 @@ class FormPane(Vertical):
 
     def say(self, text: str, tone: str = "warn") -> None:
         """One sentence above the arguments; tone: warn, bad or good."""
-        self.notice.update(safe.block(text))
+        self.notice.update(safe.marked(text))
         for known in ("warn", "bad", "good"):
             self.notice.set_class(known == tone, f"-{known}")
         self.notice.display = bool(text)

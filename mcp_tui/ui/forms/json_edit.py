@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -14,8 +15,9 @@ from textual.widgets import Static, TextArea
 
 from mcp_tui.core import json_text
 from mcp_tui.core.json_values import is_object
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import concerns, marked_line
 from mcp_tui.core.types import JsonObject
+from mcp_tui.ui import safe
 from mcp_tui.ui.forms.json_editor import JsonEditor
 
 Accepted = TypeVar("Accepted")
@@ -53,7 +55,7 @@ class JsonScreen(ModalScreen[Accepted | None], Generic[Accepted]):
 
     def compose(self) -> ComposeResult:
         box = Vertical()
-        box.border_title = Content(clean_line(self._title))
+        box.border_title = safe.marked_line(self._title)
         box.border_subtitle = self._keys
         with box:
             yield self._editor
@@ -78,8 +80,11 @@ class JsonScreen(ModalScreen[Accepted | None], Generic[Accepted]):
             self._say(f"! {self.expected}", "-bad")
             return None
         verdict = self.judge(decoded)
+        unseen = concerns(json.dumps(decoded, ensure_ascii=False))
         if verdict.value is None:
             self._say(f"! {verdict.said}", "-bad")
+        elif unseen:
+            self._say(f"! {verdict.said}; holds {unseen}", "-note")
         elif verdict.note:
             self._say(f"! {verdict.said}", "-note")
         elif parsed.repairs:
@@ -90,7 +95,7 @@ class JsonScreen(ModalScreen[Accepted | None], Generic[Accepted]):
 
     def _say(self, text: str, kind: str) -> None:
         self._fault.set_classes(f"fault {kind}")
-        self._fault.update(Content(clean_line(text)))
+        self._fault.update(Content(marked_line(text)))
 
     def action_accept(self) -> None:
         value = self._check()

@@ -14,6 +14,7 @@ from mcp_tui.core.form_rows import FormModel
 from mcp_tui.core.icons import icon_words, ui_resource
 from mcp_tui.core.media import size_text
 from mcp_tui.core.state import Catalog, PromptInfo, ResourceInfo, TemplateInfo, ToolInfo
+from mcp_tui.core.text import hidden_words
 from mcp_tui.core.types import JsonObject
 from mcp_tui.core.validation import Report
 from mcp_tui.ui.status import hint_words
@@ -140,7 +141,12 @@ def takes_arguments(item: OpenItem) -> bool:
 
 
 def facts(definition: Definition) -> str:
-    """One line under the title: hints of a tool, address and type of a resource."""
+    """One line under the title: what is hidden in it, hints of a tool, address and type of a resource."""
+    flag = f"! {hidden_words(definition.hidden)} in its definition" if definition.hidden else ""
+    return " · ".join(word for word in (flag, _facts(definition)) if word)
+
+
+def _facts(definition: Definition) -> str:
     if isinstance(definition, ToolInfo):
         words = list(hint_words(definition.hints))
         if definition.output_schema is not None:

@@ -21,7 +21,7 @@ from mcp_tui.core.argument_document import Path, delete_at, set_at
 from mcp_tui.core.form_fields import ABSENT
 from mcp_tui.core.form_rows import ACTION_WORDS, Action, FormModel, Row, RowKind, visible_place
 from mcp_tui.core.json_values import as_text
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_name
 from mcp_tui.core.validation import Problem
 from mcp_tui.ui import safe
 from mcp_tui.ui.forms.field_row import INDENT, FormRow
@@ -49,7 +49,7 @@ class ActionMenu(ModalScreen[Action | None]):
 
     def compose(self) -> ComposeResult:
         menu = OptionList(*(Option(ACTION_WORDS[action], id=action.value) for action in self._actions), markup=False)
-        menu.border_title = safe.label(self._title)  # pyright: ignore[reportAttributeAccessIssue]  Content is taken as it is
+        menu.border_title = safe.marked_name(self._title)  # pyright: ignore[reportAttributeAccessIssue]  Content is taken as it is
         yield menu
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -113,7 +113,7 @@ class SchemaForm(Vertical):
             yield NoArguments(safe.block(self._empty_text), classes="empty")
             return
         named = [row for row in rows if row.kind not in (RowKind.GROUP, RowKind.ADD_ITEM, RowKind.MORE)]
-        widest = max((row.depth * INDENT + len(clean_line(row.field.name)) + 4 for row in named), default=0)
+        widest = max((row.depth * INDENT + len(marked_name(row.field.name)) + 4 for row in named), default=0)
         narrow = 18 if self.screen.size.width < 100 else MAX_LABEL_CELLS
         width = max(MIN_LABEL_CELLS, min(widest, narrow))
         for row in rows:
@@ -304,4 +304,4 @@ def field_help(row: Row) -> Content:
     kind = place.shape.value if place.shape.value not in ("lines", "variants") else ""
     if place.nullable:
         kind = f"{kind} or null".strip()
-    return safe.label(" · ".join(word for word in (kind, *words) if word))
+    return safe.marked_line(" · ".join(word for word in (kind, *words) if word))

@@ -7,7 +7,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from mcp_tui.core.server_requests import ServerRequest
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_line, marked_name
 from mcp_tui.ui.requests.text import ASKS, gist
 
 
@@ -37,9 +37,9 @@ class RequestBar(Widget, can_focus=False):
         end = f"  {self._key} answers"
         if len(self._requests) > 1:
             end = f"  and {len(self._requests) - 1} more{end}"
-        head = f"{clean_line(first.server)} {ASKS[first.kind]}"
+        head = f"{marked_name(first.server)} {ASKS[first.kind]}"
         room = self.size.width - len(end) - 2
-        said = clean_line(gist(first)[:500])
+        said = marked_line(gist(first)[:500])
         start = Content.assemble(("? ", "$text-warning bold"), (head, "bold"), (f": {said}" if said else "", ""))
         return Content.assemble(start.truncate(max(1, room), ellipsis=True), (end, "$text-accent"))
 

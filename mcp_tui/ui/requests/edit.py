@@ -11,6 +11,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from mcp_tui.core.server_requests import message_fault
+from mcp_tui.core.text import marked_name
 from mcp_tui.core.types import JsonObject
 from mcp_tui.ui import safe
 from mcp_tui.ui.forms.json_edit import JsonScreen, Verdict
@@ -23,7 +24,7 @@ class SamplingPromptScreen(JsonScreen[JsonObject]):
     CSS_PATH = sheets("requests")
 
     def __init__(self, params: JsonObject, server: str) -> None:
-        super().__init__(params, title=f"What {server} asks a model", keys="^s use it · esc back")
+        super().__init__(params, title=f"What {marked_name(server)} asks a model", keys="^s use it · esc back")
 
     def judge(self, value: JsonObject) -> Verdict[JsonObject]:
         if not isinstance(value.get("messages"), list):
@@ -59,7 +60,7 @@ class CannedScreen(ModalScreen[str | None]):
         self._answers = list(answers)
 
     def compose(self) -> ComposeResult:
-        menu = OptionList(*(Option(safe.label(text[:400])) for text in self._answers))
+        menu = OptionList(*(Option(safe.marked_line(text[:400])) for text in self._answers))
         menu.border_title = "Answer with"
         yield menu
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from textual import events
 
 from mcp_tui.core.server_requests import RequestKind, ServerRequest, SettledRequest
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_name
 from mcp_tui.ui import keys
 from mcp_tui.ui.requests.text import FATES, KIND_WORDS
 from mcp_tui.ui.widgets.glyphs import elapsed
@@ -96,13 +96,13 @@ class RequestList(RowList):
         if row.request is not None:
             request = row.request
             sign = "●" if request.id in self.running else "?"
-            left = Text.assemble((f"{sign} ", self.part("row-list--warn")), clean_line(request.server), end="")
+            left = Text.assemble((f"{sign} ", self.part("row-list--warn")), marked_name(request.server), end="")
             age = elapsed(self._clock() - request.asked_at)
             return fill(left, Text(f"{KIND_WORDS[request.kind]} {age}", self.part("row-list--muted")), width)
         if row.settled is not None:
             glyph, word, tone = FATES[row.settled.fate]
             style = self.part(f"row-list--{tone}")
-            left = Text.assemble((f"{glyph} ", style), clean_line(row.settled.request.server), end="")
+            left = Text.assemble((f"{glyph} ", style), marked_name(row.settled.request.server), end="")
             right = f"{KIND_WORDS[row.settled.request.kind]} {word}"
             return fill(left, Text(right, self.part("row-list--muted")), width)
         return Text(row.heading, self.part("row-list--strong"), end="")

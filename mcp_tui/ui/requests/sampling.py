@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
 from mcp_tui.core.server_requests import ServerRequest
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.ui import safe
 from mcp_tui.ui.requests.drafts import SamplingDraft
@@ -19,6 +19,7 @@ from mcp_tui.ui.requests.text import conversation, tool_use_lines, wishes
 from mcp_tui.ui.status import INK, MUTED, Tone
 from mcp_tui.ui.widgets.glyphs import elapsed
 from mcp_tui.ui.widgets.prose_editor import ProseEditor
+from mcp_tui.ui.widgets.reading import Reading
 
 EMPTY = "g asks the model, w writes by hand, k takes an earlier answer"
 
@@ -35,7 +36,7 @@ class SamplingPane(Vertical):
         self._shown: JsonObject = {}
         self._model = Static(classes="model")
         self._asked = Static(classes="asked")
-        self._prompt = VerticalScroll(self._asked, can_focus=True, classes="prompt")
+        self._prompt = Reading(self._asked, classes="prompt")
         self._status = Static(classes="state")
         self.editor = ProseEditor()
         self._calls = Static(classes="calls")
@@ -52,8 +53,8 @@ class SamplingPane(Vertical):
     def show(self, request: ServerRequest, draft: SamplingDraft) -> None:
         fresh = self._request is None or self._request.id != request.id
         self._request, self._draft = request, draft
-        wanted = clean_line(" · ".join(wishes(draft.params)))
-        model = clean_line(str(draft.model)) if draft.model is not None else "none can be used: m chooses one"
+        wanted = marked_line(" · ".join(wishes(draft.params)))
+        model = marked_line(str(draft.model)) if draft.model is not None else "none can be used: m chooses one"
         aside = f"   wants {wanted}" if wanted else ""
         self._model.update(Content.assemble(("model ", MUTED), (model, "$text-accent bold"), (aside, MUTED)))
         if fresh or draft.params != self._shown:
@@ -73,21 +74,21 @@ class SamplingPane(Vertical):
         words, tone = self._state(draft)
         self._status.update(Content.styled(words, INK[tone]))
         calls = tool_use_lines(draft.result)
-        self._calls.update(safe.block("\n".join(calls)))
+        self._calls.update(safe.marked("\n".join(calls)))
         self._calls.display = bool(calls)
         notes = [*(draft.answer.notes if draft.answer is not None else ())]
         if draft.error is not None:
             notes.insert(0, draft.error.line())
-        self._note.update(safe.block("\n".join(f"! {clean_line(note)}" for note in notes)))
+        self._note.update(safe.marked("\n".join(f"! {marked_line(note)}" for note in notes)))
         self._note.display = bool(notes)
         self.set_class(draft.error is not None, "-bad")
 
     def _state(self, draft: SamplingDraft) -> tuple[str, Tone]:
         if draft.state == "asking":
-            return f"● {clean_line(draft.by)} writes, {elapsed(self._clock() - draft.began_at)} · esc stops it", "wait"
+            return f"● {marked_line(draft.by)} writes, {elapsed(self._clock() - draft.began_at)} · esc stops it", "wait"
         if draft.state == "empty":
             return f"answer: {EMPTY}", "muted"
-        words = f"answer of {clean_line(draft.by)}" if draft.result is not None else "answer by hand"
+        words = f"answer of {marked_line(draft.by)}" if draft.result is not None else "answer by hand"
         if draft.answer is not None:
             figures = draft.answer.figures
             if figures.usage is not None and figures.usage.output_tokens is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.timer import Timer
@@ -23,7 +23,7 @@ from textual.widgets import Static
 from mcp_tui.core.argument_document import path_text
 from mcp_tui.core.errors import AppError
 from mcp_tui.core.server_requests import RequestKind, ServerRequest, offers_tools
-from mcp_tui.core.text import clean, clean_line
+from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.core.validation import check
 from mcp_tui.ui import keys, safe
@@ -38,6 +38,7 @@ from mcp_tui.ui.status import MUTED
 from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.glyphs import elapsed
 from mcp_tui.ui.widgets.key_bar import KeyBar
+from mcp_tui.ui.widgets.reading import Reading
 from mcp_tui.ui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ class RequestsScreen(ModalScreen[None]):
         self._who = Static(classes="who")
         self._why = Static(classes="why")
         self._text = Static(classes="text")
-        self._reading = VerticalScroll(self._text, classes="reading", can_focus=True)
+        self._why_reading = Reading(self._why, classes="why-reading")
+        self._reading = Reading(self._text, classes="reading")
         self.form = FormPane()
         self.sampling = SamplingPane(clock)
         self._said = Static(classes="said")
@@ -97,7 +99,7 @@ class RequestsScreen(ModalScreen[None]):
                 yield self.list
                 with Vertical(id="request"):
                     yield self._who
-                    yield self._why
+                    yield self._why_reading
                     yield self._reading
                     yield self.form
                     yield self.sampling
@@ -168,17 +170,20 @@ class RequestsScreen(ModalScreen[None]):
         self.form.facts.display = False
 
     def _heads(self, request: ServerRequest | None) -> None:
-        self._who.display = self._why.display = request is not None
+        self._who.display = self._why_reading.display = request is not None
         if request is None:
             return
-        head: list[Content | tuple[str, str]] = [(clean_line(request.server), "bold"), (f" {ASKS[request.kind]}", "")]
+        head: list[Content | str | tuple[str, str]] = [
+            safe.marked_name(request.server).stylize("bold"),
+            f" {ASKS[request.kind]}",
+        ]
         if self.list.waiting is not None:
             head.append((f"   {elapsed(self._clock() - request.asked_at)}", MUTED))
         self._who.update(Content.assemble(*head))
         called = who_called(request, self._label_of)
         why = Content.styled(f"during {called}" if request.cause else called, MUTED)
-        message = clean(request.message).strip()
-        self._why.update(Content("\n").join([why, Content(message)]) if message else why)
+        message = request.message.strip()
+        self._why.update(Content("\n").join([why, safe.marked(message)]) if message else why)
 
     def _page(self, request: ServerRequest) -> list[Content]:
         lines = address_lines(request)
@@ -217,7 +222,7 @@ class RequestsScreen(ModalScreen[None]):
             self.sampling.update_answer()
 
     def _say(self, text: str) -> None:
-        self._said.update(safe.block(text))
+        self._said.update(safe.marked(text))
         self._said.display = bool(text)
 
     # ------------------------------------------------------------------ moving about

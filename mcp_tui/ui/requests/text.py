@@ -1,4 +1,5 @@
-"""Requests from servers in words. Everything in here comes from servers: it is cleaned where it is drawn."""
+"""Requests from servers in words. Everything in here comes from servers: what cannot be seen is
+marked where it is drawn."""
 
 from __future__ import annotations
 
@@ -10,17 +11,20 @@ from urllib.parse import urlsplit
 
 from textual.content import Content
 
+from mcp_tui.core.json_text import dump_start
 from mcp_tui.core.json_values import is_list, is_object, objects
 from mcp_tui.core.media import size_text
 from mcp_tui.core.server_requests import Fate, RequestKind, ServerRequest, SettledRequest
-from mcp_tui.core.text import clean, clean_line
+from mcp_tui.core.text import concerns, hidden_in, hidden_words, marked_line, marked_name
 from mcp_tui.core.types import JsonObject
+from mcp_tui.ui import safe
 from mcp_tui.ui.status import INK, MUTED, Tone
-from mcp_tui.ui.stream.links import OPENABLE, host_of, scheme_of, warnings
+from mcp_tui.ui.stream.links import address_shown, host_of, opens, warnings
 
 MAX_SHOWN_CHARS = 100_000
 """Of one request; what is longer is cut, and says so."""
 LONGEST_ADDRESS = 8_000
+NO_WEB_ADDRESS = "this is no web address: it is not opened from here"
 
 KIND_WORDS = {
     RequestKind.FORM: "form",
@@ -59,15 +63,15 @@ def who_called(request: ServerRequest, label_of: Callable[[str], str]) -> str:
     """The call that caused it, and who made that. label_of: a column's label by its id, or ""."""
     if not request.cause:
         return "not during a call"
-    cause = clean_line(request.cause)
+    cause = marked_name(request.cause)
     words = request.origin.split()
     if words[:1] == ["run"] and len(words) >= 4:
-        column = clean_line(label_of(words[3])) or f"column {words[3]}"
+        column = marked_name(label_of(words[3])) or f"column {words[3]}"
         cause += f", called by {column}"
     elif request.origin.startswith("workbench"):
         cause += ", from the Workbench"
     elif request.origin:
-        cause += f", {clean_line(request.origin)}"
+        cause += f", {marked_name(request.origin)}"
     if request.round > 1:
         cause += f", round {request.round}"
     return cause
@@ -75,31 +79,23 @@ def who_called(request: ServerRequest, label_of: Callable[[str], str]) -> str:
 
 def address_lines(request: ServerRequest) -> list[Content]:
     """The whole address with its host marked, then what may deceive, the gravest first."""
-    raw = request.url
-    url = clean_line(raw)
+    url = request.url
     host = host_of(url)
-    rest = len(url) - LONGEST_ADDRESS
-    content = Content(url if rest <= 0 else f"{url[:LONGEST_ADDRESS]} … and {rest:,} more characters")
-    at = content.plain.find(host) if host else -1
-    if at >= 0:
-        content = content.stylize("$text-accent bold reverse", at, at + len(host))
-    lines = [content]
+    lines = [address_shown(url, LONGEST_ADDRESS, "$text-accent bold reverse")]
     if host:
-        lines.append(Content.assemble(("host  ", MUTED), (host, "bold")))
-    lines += [Content.styled(f"! {clean_line(text)}", "$text-warning") for text in address_warnings(raw)]
+        lines.append(Content.styled("host  ", MUTED) + safe.marked_name(host).stylize("bold"))
+    lines += [safe.marked_line(f"! {text}", "$text-warning") for text in address_warnings(url)]
     return lines
 
 
 def address_warnings(raw: str) -> list[str]:
-    url = clean_line(raw)
     found: list[str] = []
-    if url != raw:
-        found.append("the address holds characters that cannot be seen; they are left out here")
-    if scheme_of(url) not in OPENABLE or not host_of(url):
-        found.append("this is no web address: it is not opened from here")
-    found += warnings(url, "")
+    if not opens(raw):
+        unseen = concerns(raw)
+        found.append(f"the address holds {unseen}: it is not opened from here" if unseen else NO_WEB_ADDRESS)
+    found += warnings(raw, "")
     try:
-        host = urlsplit(url).hostname or ""
+        host = urlsplit(raw).hostname or ""
     except ValueError:
         return found
     if host and not host.isascii():
@@ -117,8 +113,7 @@ def address_warnings(raw: str) -> list[str]:
 
 
 def openable(request: ServerRequest) -> bool:
-    url = clean_line(request.url)
-    return scheme_of(url) in OPENABLE and bool(host_of(url))
+    return opens(request.url)
 
 
 def _encoded(host: str) -> str:
@@ -156,7 +151,9 @@ def wishes(params: JsonObject) -> list[str]:
     if tools:
         choice: Any = params.get("toolChoice")
         mode = str(choice.get("mode") or "auto") if is_object(choice) else "auto"
-        found.append(f"its tools {', '.join(tools)} ({mode})")
+        count = hidden_in(params["tools"])
+        flag = f" ! with {hidden_words(count)}" if count else ""
+        found.append(f"its tools {', '.join(tools)} ({mode}){flag}")
     if params.get("includeContext") not in (None, "none"):
         found.append(f"context of {params['includeContext']} (not given)")
     return found
@@ -181,7 +178,7 @@ def conversation(params: JsonObject) -> Content:
 
 
 def _said(role: str, text: str) -> Content:
-    return Content.assemble((f"{clean_line(role)}  ", "$text-accent bold"), clean(text))
+    return (safe.marked_name(role) + "  ").stylize("$text-accent bold") + safe.marked(text)
 
 
 def _blocks(message: JsonObject) -> list[JsonObject]:
@@ -225,9 +222,9 @@ def settled_lines(settled: SettledRequest) -> list[Content]:
     glyph, word, tone = FATES[settled.fate]
     head = f"{glyph} {word}"
     if settled.by:
-        head += f", {clean_line(settled.by)}"
+        head += f", {marked_name(settled.by)}"
     if settled.why:
-        head += f": {clean_line(settled.why)}"
+        head += f": {marked_line(settled.why)}"
     if settled.completed is not None:
         head += ", done there" if settled.completed else ", not done there yet"
     lines = [Content.styled(head, INK[tone])]
@@ -237,13 +234,13 @@ def settled_lines(settled: SettledRequest) -> list[Content]:
     elif request.kind is RequestKind.SAMPLING:
         lines += [Content(""), conversation(request.params)]
     if reply is not None and reply.content is not None:
-        lines += [Content(""), Content.styled("answer", MUTED), Content(_dumped(reply.content))]
+        lines += [Content(""), Content.styled("answer", MUTED), _dumped(reply.content)]
     elif "note" in request.params:
         lines += [Content(""), Content.styled("too large to be kept", MUTED)]
     return lines
 
 
-def _dumped(value: JsonObject) -> str:
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    cut = text[:MAX_SHOWN_CHARS]
-    return clean(cut) + ("" if len(cut) == len(text) else f"\n… cut after {MAX_SHOWN_CHARS:,} characters")
+def _dumped(value: JsonObject) -> Content:
+    text, whole = dump_start(value, max_chars=MAX_SHOWN_CHARS)
+    shown = safe.marked_json(text)
+    return shown if whole else shown + f"\n… cut after {MAX_SHOWN_CHARS:,} characters"

@@ -16,7 +16,8 @@ from textual.widgets import Static
 from mcp_tui.core import crash_text, json_text
 from mcp_tui.core.media import duration_text
 from mcp_tui.core.state import RESTARTING, CrashCard, ServerFacts, ServerSnapshot, ServerStatus
-from mcp_tui.core.text import clean, clean_line
+from mcp_tui.core.text import clean_line, hidden, hidden_words
+from mcp_tui.ui import safe
 from mcp_tui.ui.messages import LogAsked, ReconnectAsked, ServerSwitched
 from mcp_tui.ui.running_app import host
 from mcp_tui.ui.screens.scroll_keys import SCROLL_KEYS, ScrollKeys
@@ -81,7 +82,7 @@ class ServerCard(ScrollKeys, ModalScreen[None]):
             self._draw()
 
     def _draw(self) -> None:
-        self._scroll.border_title = Content(clean_line(self._server.name))
+        self._scroll.border_title = safe.marked_line(self._server.name)
         self._scroll.border_subtitle = _keys(self._server)
         self._body.update(card(self._server, self._clock()))
 
@@ -127,27 +128,25 @@ def card(server: ServerSnapshot, now: float) -> Content:
         ink = "$text-accent" if reason.code == RESTARTING else "$text-error"
         lines = [Content.styled(clean_line(reason.title), f"bold {ink}")]
         if reason.detail:
-            lines.append(Content(clean(reason.detail)))
+            lines.append(safe.marked(reason.detail))
         if reason.hint:
             lines.append(Content.styled(f"→ {clean_line(reason.hint)}", "$text-accent"))
         parts.append(Content("\n").join(lines))
     if server.sign_in_url:
         # Whole, however long: it is copied where no browser can be opened. Never a link: nothing opens by a click.
         elsewhere = Content.styled("From another machine? Paste the address the browser ended on here.", MUTED)
-        parts.append(_section("Sign in at", [Content(clean_line(server.sign_in_url)), elsewhere]))
+        parts.append(_section("Sign in at", [safe.marked_line(server.sign_in_url), elsewhere]))
     if server.crash is not None:
         parts.append(_crash(server.crash))
     stderr = [Content.styled(line, MUTED) for line in crash_text.last_words(server, _STDERR_LINES)]
     if stderr and server.crash is not None:
         parts.append(_section(_STDERR, stderr))  # why it ended stands above what it was
     if server.warnings or server.catalog.warnings:
-        notes = [Content(f"! {clean_line(text)}") for text in (*server.warnings, *server.catalog.warnings)]
+        notes = [safe.marked_line(f"! {text}") for text in (*server.warnings, *server.catalog.warnings)]
         parts.append(_section("Warnings", notes))
     if server.diff:
         signs = (("+", server.diff.added), ("-", server.diff.removed), ("~", server.diff.changed))
-        parts.append(
-            _section("Catalog changes", [Content(f"{s} {clean_line(t)}") for s, names in signs for t in names])
-        )
+        parts.append(_section("Catalog changes", [safe.marked_line(f"{s} {t}") for s, names in signs for t in names]))
     if server.facts is not None:
         parts.extend(_facts(server.facts))
     if stderr and server.crash is None:
@@ -164,7 +163,7 @@ def _head(server: ServerSnapshot, now: float) -> Content:
     )
     rows: list[tuple[str, Content]] = [
         ("status", Content.styled(str(state), INK[state.tone])),
-        ("target", Content(clean_line(server.target))),
+        ("target", safe.marked_line(server.target)),
         ("transport", Content(server.transport + (f", pid {server.pid}" if server.pid is not None else ""))),
         ("source", Content(clean_line(server.source))),
     ]
@@ -186,7 +185,7 @@ def _head(server: ServerSnapshot, now: float) -> Content:
 
 def _crash(crash: CrashCard) -> Content:
     lines = [
-        Content.assemble((f"{name:<12}", MUTED), (clean_line(text), "$text-error" if name == "ended" else ""))
+        Content.assemble((f"{name:<12}", MUTED), safe.marked_line(text, "$text-error" if name == "ended" else ""))
         for name, text in crash_text.rows(crash)
     ]
     return _section("Process", lines)
@@ -195,10 +194,16 @@ def _crash(crash: CrashCard) -> Content:
 def _facts(facts: ServerFacts) -> list[Content]:
     parts: list[Content] = []
     if facts.instructions.strip():
-        parts.append(_section("Instructions", [Content(clean(facts.instructions))]))
+        parts.append(_section("Instructions", _told(facts.instructions)))
     if facts.capabilities:
-        parts.append(_section("Capabilities", [Content(clean(json_text.dump(facts.capabilities)))]))
+        parts.append(_section("Capabilities", [Content(json_text.dump(facts.capabilities))]))
     return parts
+
+
+def _told(text: str) -> list[Content]:
+    count = hidden(text)
+    flag = [Content.styled(f"! {hidden_words(count)}", "$text-warning")] if count else []
+    return [*flag, safe.marked(text)]
 
 
 def _section(title: str, lines: list[Content]) -> Content:

@@ -17,7 +17,8 @@ from mcp_tui.core.json_values import as_object, is_object
 from mcp_tui.core.state import CallRecord, CallStatus
 from mcp_tui.core.text import clean, clean_line, json_escaped, marked
 from mcp_tui.core.types import JsonObject
-from mcp_tui.ui.stream.code_body import CodeBody, CodeRows
+from mcp_tui.ui.stream.code_body import CodeBody
+from mcp_tui.ui.stream.code_rows import CodeRows
 from mcp_tui.ui.stream.rows import Palette, Row, prefix, wrap
 from mcp_tui.ui.terminal.pictures import CellRow
 

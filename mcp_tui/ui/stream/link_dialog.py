@@ -8,15 +8,16 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import clean_line, concerns
 from mcp_tui.ui import safe
 from mcp_tui.ui.running_app import host
-from mcp_tui.ui.stream.links import OPENABLE, host_of, scheme_of, warnings
+from mcp_tui.ui.stream.links import address_shown, opens, warnings
+from mcp_tui.ui.widgets.reading import Reading
 
 LONGEST_SHOWN = 8_000
 """Characters of an address that are drawn; the rest is counted."""
@@ -34,10 +35,10 @@ class LinkScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     LinkScreen { align: center middle; background: $background 60%; }
     LinkScreen > Vertical {
-        width: auto; max-width: 90%; min-width: 40; height: auto; max-height: 80%;
+        width: auto; max-width: 90%; min-width: 40; height: auto; max-height: 90%;
         border: round $primary; background: $surface; padding: 0 1;
     }
-    LinkScreen VerticalScroll { width: auto; max-width: 100%; height: auto; max-height: 20; margin: 1 0; }
+    LinkScreen Reading { width: auto; max-width: 100%; height: auto; max-height: 30vh; margin: 1 0; }
     LinkScreen Static { width: auto; max-width: 100%; }
     LinkScreen .said { color: $text-muted; }
     LinkScreen .warning { color: $warning; }
@@ -47,22 +48,23 @@ class LinkScreen(ModalScreen[None]):
     def __init__(self, address: str, text: str) -> None:
         """address: as the model wrote it; text: what the link says."""
         super().__init__()
-        self._address = clean_line(address)
-        self._text = clean_line(text)
-        self._openable = scheme_of(self._address) in OPENABLE and bool(host_of(self._address))
+        self._address = address.strip()
+        self._text = text
+        self._openable = opens(self._address)
         self._note = Static(classes="warning", markup=False)
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Link"
             if self._text and self._text != self._address:
-                yield Static(Content(f"“{self._text[:LONGEST_SHOWN]}” leads to"), classes="said")
-            with VerticalScroll():
-                yield Static(_shown(self._address))
+                yield Static("“" + safe.marked_name(self._text) + "” leads to", classes="said")
+            yield Reading(Static(address_shown(self._address, LONGEST_SHOWN, "bold")))
             for warning in warnings(self._address, self._text):
-                yield Static(safe.label(f"! {warning}"), classes="warning")
+                yield Static(safe.marked_line(f"! {warning}"), classes="warning")
             if not self._openable:
-                yield Static(Content("Only web addresses are opened from here"), classes="warning")
+                unseen = concerns(self._address)
+                why = f"! the address holds {unseen}" if unseen else "Only web addresses are opened from here"
+                yield Static(Content(why), classes="warning")
             yield self._note
             first = "o opens it in the browser · " if self._openable else ""
             yield Static(Content(f"{first}c copies the address · esc back"), classes="keys")
@@ -77,7 +79,7 @@ class LinkScreen(ModalScreen[None]):
         """Enter brought the person here: pressed twice it must not open anything."""
 
     def action_copy(self) -> None:
-        host(self).copy_to_clipboard(self._address)
+        host(self).copy_to_clipboard(clean_line(self._address))
         self.notify("Address copied", timeout=2, markup=False)
         self.dismiss(None)
 
@@ -107,13 +109,3 @@ class LinkScreen(ModalScreen[None]):
     def _tell(self, text: str) -> None:
         self._note.update(safe.label(text))
         self._note.display = True
-
-
-def _shown(address: str) -> Content:
-    """The whole address, its host bold; of a monstrous one the beginning, and how much is missing."""
-    rest = len(address) - LONGEST_SHOWN
-    text = address if rest <= 0 else f"{address[:LONGEST_SHOWN]} … and {rest:,} more characters"
-    content = Content(text)
-    place = host_of(address)
-    at = text.find(place) if place else -1
-    return content.stylize("bold", at, at + len(place)) if at >= 0 else content

@@ -6,9 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from rich.style import Style
+from textual.content import Content
+
+from mcp_tui.core.text import concerns, marked_line
+from mcp_tui.ui import safe
 
 OPENABLE = ("http", "https")
 _TERMINAL_LINKS = (*OPENABLE, "mailto")
@@ -39,6 +43,23 @@ def link_of(style: Style) -> Link | None:
     """The link a span of text belongs to."""
     found = style.meta.get(_META)
     return Link(*found) if found else None
+
+
+def opens(address: str) -> bool:
+    """Whether it is opened from here: a web address that holds nothing a person could not see."""
+    one_line = not any(character in address.strip() for character in "\n\t")
+    return one_line and scheme_of(address) in OPENABLE and bool(host_of(address)) and not concerns(address)
+
+
+def address_shown(address: str, limit: int, look: str) -> Content:
+    """The address with its host in another look; of a monstrous one the beginning, and how much is missing."""
+    rest = len(address) - limit
+    content = safe.marked_line(address[:limit])
+    place = marked_line(host_of(address))
+    at = content.plain.find(place) if place else -1
+    if at >= 0:
+        content = content.stylize_before(look, at, at + len(place))
+    return content if rest <= 0 else content + f" … and {rest:,} more characters"
 
 
 def scheme_of(address: str) -> str:
@@ -87,6 +108,8 @@ def warnings(address: str, text: str) -> list[str]:
         found.append(f"the text names another host: {host_of(claimed[0])}")
     if user is not None:
         found.append(f"what stands before the @ is a user name; the host is {host}")
+    if "%" in host:
+        found.append(f"a browser reads the host as {unquote(host)}")
     if host and not host.isascii():
         found.append("the host has letters that are not ASCII: they may look like others")
     elif any(label.startswith("xn--") for label in host.split(".")):

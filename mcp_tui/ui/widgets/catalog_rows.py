@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mcp_tui.core.state import Catalog, PromptInfo, ResourceInfo, ServerSnapshot, TemplateInfo, ToolInfo
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import marked_name
 from mcp_tui.runs.tool_switches import WHOLE_SERVER, is_on
 
 Tab = Literal["tools", "resources", "prompts"]
@@ -29,7 +29,7 @@ def identity(item: Item) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row: a server's heading (item None) or one thing it offers. `label` is cleaned."""
+    """A row: a server's heading (item None) or one thing it offers. `label` is marked."""
 
     key: str
     server: str
@@ -46,7 +46,7 @@ class Entry:
 def _entry(server: str, item: Item, usable: bool) -> Entry:
     kind, name = identity(item)
     address = item.uri if isinstance(item, ResourceInfo) else name
-    label = clean_line(item.name)
+    label = marked_name(item.name)
     haystack = f"{server}.{item.name}\n{item.title}\n{address}\n{item.description}".casefold()
     tokens = item.token_estimate if isinstance(item, ToolInfo) else 0
     return Entry(f"{server}\n{kind}\n{name}", server, label, item, haystack, tokens, usable=usable)
@@ -110,7 +110,7 @@ class CatalogRows:
             heading = Entry(
                 f"{server}\n",
                 server,
-                clean_line(server),
+                marked_name(server),
                 tokens=made.weights[tab],
                 count=len(here),
                 usable=made.usable,

@@ -8,7 +8,7 @@ from typing import Any
 
 from mcp_tui.core.json_values import is_object
 from mcp_tui.core.media import duration_text, size_text
-from mcp_tui.core.text import clean
+from mcp_tui.core.text import clean, json_escaped
 from mcp_tui.sessions.wirelog.caused import Caused
 from mcp_tui.sessions.wirelog.record import Whole, local_time
 from mcp_tui.ui.json_style import visible
@@ -42,7 +42,7 @@ def exchange_rows(caused: Caused, zone: tzinfo | None = None) -> list[Row]:
             if left <= 0:
                 rows.append(Row("… the rest is cut here; s saves everything", "warning"))
                 return rows
-            rows.append(Row(visible(line[:left]), kind))
+            rows.append(Row(visible(json_escaped(line[:left]) if kind == "json" else line[:left]), kind))
             left -= len(line)
     return rows
 

@@ -20,7 +20,7 @@ from mcp_tui.core import json_text
 from mcp_tui.core.errors import AppError
 from mcp_tui.core.media import duration_text, size_text
 from mcp_tui.core.state import ServerSnapshot
-from mcp_tui.core.text import clean, clean_line
+from mcp_tui.core.text import clean, clean_line, json_escaped, marked_name
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.calling.resending import RESENDABLE, editable
 from mcp_tui.sessions.wirelog.cause import causing
@@ -266,7 +266,7 @@ class WireScreen(ModeScreen):
         if whole is None:
             self._tell("This message is no longer in the log", bad=True)
             return
-        text = clean(whole.message or whole.text or body_text(whole))
+        text = json_escaped(whole.message) if whole.message else clean(whole.text or body_text(whole))
         host(self).copy_to_clipboard(text)
         self._tell(f"Copied {size_text(len(text.encode()))}")
 
@@ -327,8 +327,8 @@ class WireScreen(ModeScreen):
         if wanted is None:
             return
         if wanted.method == "tools/call" and not self._harmless(head.server, wanted):
-            tool = clean_line(str((wanted.params or {}).get("name", "")))
-            question = f"Call {tool} of {clean_line(head.server)} again? It does not say that it only reads."
+            tool = marked_name(str((wanted.params or {}).get("name", "")))
+            question = f"Call {tool} of {marked_name(head.server)} again? It does not say that it only reads."
             if not await host(self).push_screen_wait(ConfirmScreen(question, yes="send", no="back")):
                 return
         await self._send(self._engine, head.server, head.order, wanted)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import tzinfo
 from typing import Any
 
+from mcp_tui.core.json_text import dump
 from mcp_tui.core.json_values import is_object
 from mcp_tui.core.media import duration_text, size_text
-from mcp_tui.core.text import clean_line
+from mcp_tui.core.text import json_escaped, marked_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.wirelog.record import Head, Whole, local_time
 from mcp_tui.ui.json_style import visible
@@ -32,7 +32,7 @@ def title(head: Head) -> str:
     words = head.method or head.kind
     if head.kind == "garbage":
         words = f"garbage {head.method}".strip()
-    return clean_line(f"{words} {head.name}" if head.name else words)
+    return marked_line(f"{words} {head.name}" if head.name else words)
 
 
 def clock(order: int, today: str, zone: tzinfo | None) -> str:
@@ -47,7 +47,7 @@ def label(head: Head, zone: tzinfo | None) -> str:
     """One line that tells a message from others, for the diff."""
     moment = local_time(head.order, zone)
     number = "" if head.id is None else f" #{head.id}"
-    return clean_line(f"{ARROWS[head.direction]} {title(head)}{number} · {head.server} · {moment:%H:%M:%S}")
+    return marked_line(f"{ARROWS[head.direction]} {title(head)}{number} · {head.server} · {moment:%H:%M:%S}")
 
 
 def indented(text: str) -> Iterator[str]:
@@ -85,10 +85,10 @@ def indented(text: str) -> Iterator[str]:
 def body_text(whole: Whole) -> str:
     """The message for the diff and for copying: JSON over several lines, or the text."""
     if whole.message is not None:
-        return "\n".join(indented(whole.message))
+        return json_escaped("\n".join(indented(whole.message)))
     if whole.text is not None:
         return whole.text
-    return json.dumps(whole.fields.get("detail") or {}, indent=2, ensure_ascii=False)
+    return dump(whole.fields.get("detail") or {})
 
 
 def detail_rows(whole: Whole, zone: tzinfo | None) -> list[Row]:
@@ -101,12 +101,11 @@ def detail_rows(whole: Whole, zone: tzinfo | None) -> list[Row]:
         rows.extend(_http_rows(beside))
     rows.append(Row(""))
     if whole.message is not None:
-        rows.extend(Row(visible(line), "json") for line in indented(whole.message[:MAX_SHOWN_CHARS]))
+        rows.extend(Row(visible(json_escaped(line)), "json") for line in indented(whole.message[:MAX_SHOWN_CHARS]))
     elif whole.text is not None:
         rows.extend(Row(visible(line.expandtabs(4))) for line in whole.text[:MAX_SHOWN_CHARS].splitlines())
     else:
-        detail = json.dumps(whole.fields.get("detail") or {}, indent=2, ensure_ascii=False)
-        rows.extend(Row(visible(line), "json") for line in detail.splitlines())
+        rows.extend(Row(line, "json") for line in dump(whole.fields.get("detail") or {}).splitlines())
     if len(whole.message or whole.text or "") > MAX_SHOWN_CHARS:
         rows.append(Row("… the rest is in the log: `s` saves it", "warning"))
     return rows

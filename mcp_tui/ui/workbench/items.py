@@ -54,6 +54,11 @@ class ItemsList(EntryList):
 
 def _mark(item: Item) -> tuple[str, str]:
     """The word at the right end and its tone."""
+    word, tone = _word(item)
+    return (f"! hidden  {word}".rstrip(), "warn") if item.hidden else (word, tone)
+
+
+def _word(item: Item) -> tuple[str, str]:
     if isinstance(item, ToolInfo):
         return hint_mark(item.hints)
     if isinstance(item, PromptInfo):

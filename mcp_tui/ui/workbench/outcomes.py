@@ -13,7 +13,7 @@ from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.json_text import dump, dump_start
 from mcp_tui.core.json_values import as_list, as_object, as_text, is_list, is_object
 from mcp_tui.core.state import Progress
-from mcp_tui.core.text import clean, clean_line
+from mcp_tui.core.text import clean, clean_line, json_escaped
 from mcp_tui.core.types import JsonObject
 from mcp_tui.ui.terminal.pictures import picture_rows
 from mcp_tui.ui.widgets.line_view import Row, rows_of
@@ -303,7 +303,7 @@ class _Writer:
             self.line("nested too deep to be drawn; s saves it", "warning")
             return
         self._left -= len(text)
-        self.rows.extend(rows_of(clean(text), "json"))
+        self.rows.extend(rows_of(json_escaped(text), "json"))
         if not whole:
             self._cut()
 
@@ -340,12 +340,10 @@ def plain_text(outcome: Outcome, view: View) -> str:
     if raw is None:
         return clean(outcome.error.line()) if outcome.error is not None else ""
     if view == "raw":
-        text, _ = dump_start(raw, max_chars=MAX_COPIED_CHARS)
-    elif view == "structured":
-        text, _ = dump_start(raw.get("structuredContent"), max_chars=MAX_COPIED_CHARS)
-    else:
-        text = "\n".join(_texts(outcome))
-    return clean(text[:MAX_COPIED_CHARS])
+        return json_escaped(dump_start(raw, max_chars=MAX_COPIED_CHARS)[0])
+    if view == "structured":
+        return json_escaped(dump_start(raw.get("structuredContent"), max_chars=MAX_COPIED_CHARS)[0])
+    return clean("\n".join(_texts(outcome))[:MAX_COPIED_CHARS])
 
 
 def _texts(outcome: Outcome) -> Iterator[str]:

@@ -62,7 +62,7 @@ async def test_a_request_is_counted_and_named_and_takes_neither_focus_nor_keys()
 async def test_hostile_texts_are_shown_without_what_they_would_do() -> None:
     async with asking() as a:
         await a.ask({**FORM, "message": "a[/x]b\x1b]0;owned\x07\u202e"}, server="s\x1b[2Jx")
-        assert "sx asks you to fill in a form: a[/x]b" in a.s.shown()
+        assert "s⟨U+001B⟩[2Jx asks you to fill in a form: a[/x]b⟨U+001B⟩]0;owned⟨U+0007 U+202E⟩" in a.s.shown()
         screen = await a.open()
         assert "a[/x]b" in a.s.shown()
         assert screen.list.waiting is not None
@@ -315,7 +315,7 @@ async def test_what_is_no_web_address_is_not_opened(monkeypatch: pytest.MonkeyPa
         ("https://еxample.com/", ["not ASCII", "a browser asks for xn--xample-2of.com"]),
         ("https://127.0.0.1:8080/x", ["this machine"]),
         ("https://192.0.2.7/", ["bare IP address"]),
-        ("https://exa\u200bmple.com/", ["cannot be seen"]),
+        ("https://exa\u200bmple.com/", ["1 hidden character: it is not opened"]),
         ("https://[bad/", ["cannot be read"]),
         ("javascript:alert(1)", ["no web address"]),
     ],

@@ -88,7 +88,7 @@ async def test_hostile_texts_are_cleaned_when_drawn(folder: Path) -> None:
         await loaded(pilot, app, 15)
         await until(pilot, lambda: app.wire.detail.whole is not None)
         text = screen_text(app)
-        assert "a[/x]bgnp a[/x]bgnp" in text
+        assert "a[/x]b⟨U+001B⟩]52;c;ZXZpbA==⟨U+0007" in text
         assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(text)
         assert app.wire.detail.whole is not None
         # The log keeps what was there.
@@ -276,7 +276,7 @@ async def test_copying_takes_the_message_without_what_a_terminal_obeys(folder: P
         await loaded(pilot, app, 2)
         await pilot.press("c")
         await until(pilot, lambda: app.copied)
-        assert app.copied == ['{"x":"a"}']
+        assert app.copied == ['{"x":"a\\u009b31m"}']
 
 
 async def test_two_messages_are_compared(folder: Path) -> None:
