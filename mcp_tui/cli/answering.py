@@ -9,6 +9,7 @@ import click
 
 from mcp_tui.cli.elicit import responder
 from mcp_tui.core.errors import AppError
+from mcp_tui.core.figures import money_text
 from mcp_tui.core.server_requests import DECLINED, Reply, RequestKind, ServerRequest
 from mcp_tui.core.text import marked_line
 
@@ -65,8 +66,8 @@ class ModelAnswers:
             self._notice(f"{server} asks {ref}: no answer: {marked_line(error.info.line())}")
             raise
         figures = answer.figures
-        cost = "" if figures.cost_usd is None else f", {'~' if figures.cost_is_estimate else ''}${figures.cost_usd:.4f}"
-        self._notice(f"{server} asks {ref}: answered{cost}")
+        cost = money_text(figures.cost_usd, estimate=figures.cost_is_estimate)
+        self._notice(f"{server} asks {ref}: answered{f', {cost}' if cost else ''}")
         for note in answer.notes:
             self._notice(f"{ref}: {marked_line(note)}")
         return Reply("accept", answer.result)

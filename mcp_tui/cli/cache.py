@@ -15,7 +15,7 @@ from mcp_tui.cli.connect import load_config
 from mcp_tui.cli.options import json_option, settings_of
 from mcp_tui.cli.output import notice, print_json, say
 from mcp_tui.core.errors import AppError
-from mcp_tui.core.media import size_text
+from mcp_tui.core.figures import size_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from mcp_tui.cli.output import milliseconds, print_error, say, styled, table, warn
+from mcp_tui.cli.output import print_error, say, styled, table, warn
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.events import CallChanged, ColumnEvent, StatusChanged, StepStarted, TextAppended
+from mcp_tui.core.figures import duration_text
 from mcp_tui.core.state import CallRecord, ColumnStatus
 from mcp_tui.core.text import StreamCleaner, marked_name
 from mcp_tui.core.types import JsonObject
@@ -145,7 +146,7 @@ def record_text(call: CallRecord) -> str:
     name = f"{marked_name(call.server)}.{tool}" if call.server else tool
     arguments = arguments_text(call.arguments, call.arguments_raw)
     reason = call.error.line() if call.error is not None else ""
-    parts = (name, arguments, MARKS.get(call.status, call.status.value), milliseconds(call.duration_ms),
+    parts = (name, arguments, MARKS.get(call.status, call.status.value), duration_text(call.duration_ms),
              "shared" if call.shared else "", reason)  # fmt: skip
     return " ".join(part for part in parts if part)
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcp_tui.cli.output import notice, size
+from mcp_tui.cli.output import notice
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.figures import size_text
 from mcp_tui.core.json_text import dump
 from mcp_tui.core.json_values import as_list, as_object, is_object
 from mcp_tui.core.text import clean, clean_line
@@ -63,7 +64,7 @@ def save(parts: Sequence[Part], output: str) -> None:
         assert content is not None
         target = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
         write_atomically(target, content, private=False)
-        notice(f"saved {target} ({size(len(content))})")
+        notice(f"saved {target} ({size_text(len(content))})")
 
 
 def _block_part(block: JsonObject) -> Part:
@@ -95,4 +96,4 @@ def _binary(what: str, mime_type: object, encoded: object) -> Part:
         data = base64.b64decode(str(encoded or ""), validate=True)
     except (binascii.Error, ValueError):
         return Part(f"[{what}: {kind}, not valid base64]", None)
-    return Part(f"[{what}: {kind}, {size(len(data))}; --output FILE saves it]", data, binary=True)
+    return Part(f"[{what}: {kind}, {size_text(len(data))}; --output FILE saves it]", data, binary=True)

@@ -17,9 +17,10 @@ from mcp_tui import __version__
 from mcp_tui.cli import tasks
 from mcp_tui.cli.connect import chosen, connected, failure, load_config
 from mcp_tui.cli.options import Settings, settings_of, source_options
-from mcp_tui.cli.output import milliseconds, print_json, say, styled
+from mcp_tui.cli.output import print_json, say, styled
 from mcp_tui.core import crash_text
 from mcp_tui.core.errors import EXIT_CODES, AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.figures import duration_text
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
 from mcp_tui.core.text import hidden, hidden_words, marked, marked_line, marked_name
 
@@ -244,7 +245,7 @@ def _server_check(server: ServerSnapshot) -> Check:
     said = f"{facts.server_name} {facts.server_version}, protocol {facts.protocol_version}" if facts else "connected"
     detail = f"{said}, {len(catalog.tools)} tools"
     if server.latency_ms is not None:
-        detail += f", {milliseconds(server.latency_ms)}"
+        detail += f", {duration_text(server.latency_ms)}"
     warnings = [*server.warnings, *catalog.warnings, *_hidden(server)]
     if warnings or server.status is ServerStatus.DEGRADED:
         reason = server.reason if server.status is ServerStatus.DEGRADED else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from mcp_tui.cli.output import cut_cells, milliseconds, say, styled, table, width_cells
+from mcp_tui.cli.output import cut_cells, say, styled, table, width_cells
+from mcp_tui.core.figures import duration_text, money_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.evals.report import model_figures
@@ -70,8 +71,8 @@ class Lines(Silent):
             _padded(_short(attempt.case), max(width_cells(_short(name)) for name in self._names)),
             _padded(clean_line(attempt.model), max(width_cells(clean_line(model)) for model in self._models)),
             f"{attempt.number}/{repeat}" if repeat > 1 else "",
-            "" if response is None else milliseconds(response["duration_ms"]),
-            "" if response is None else _cost(response["cost_usd"], estimate=bool(response["cost_is_estimate"])),
+            "" if response is None else duration_text(response["duration_ms"]),
+            "" if response is None else money_text(response["cost_usd"], estimate=bool(response["cost_is_estimate"])),
             "cached" if response is not None and response["cached"] else "",
         ]
         say(styled("  ".join(part for part in parts if part), fg=_colour(attempt.outcome)))
@@ -98,8 +99,8 @@ def _summary(results: Results) -> None:
     table(
         _HEADERS,
         [
-            [model, f"{one.passed}/{one.total}", _cost(one.cost_usd, estimate=one.cost_is_estimate),
-             milliseconds(one.duration_ms), milliseconds(one.ttft_ms)]
+            [model, f"{one.passed}/{one.total}", money_text(one.cost_usd, estimate=one.cost_is_estimate),
+             duration_text(one.duration_ms), duration_text(one.ttft_ms)]
             for model, one in figures.items()
         ],
         right=frozenset(range(1, len(_HEADERS))),
@@ -137,10 +138,6 @@ def _remarks(results: Results) -> list[str]:
     whys = Counter(one.error.line() for one in not_run if one.error is not None)
     lines = [f"{count} {'attempt' if count == 1 else 'attempts'}: {why}" for why, count in whys.items()]
     return [*dict.fromkeys(found), *lines]
-
-
-def _cost(usd: float | None, *, estimate: bool) -> str:
-    return "" if usd is None else f"{'~' if estimate else ''}${usd:.4f}"
 
 
 def _colour(outcome: Outcome) -> str:

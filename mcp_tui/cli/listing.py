@@ -10,8 +10,9 @@ import click
 from mcp_tui.cli import tasks
 from mcp_tui.cli.connect import chosen, connected, failure, load_config, shortfall, untrusted
 from mcp_tui.cli.options import Settings, settings_of, source_options
-from mcp_tui.cli.output import error_object, milliseconds, print_error, print_json, say, size, styled, table, warn
+from mcp_tui.cli.output import error_object, print_error, print_json, say, styled, table, warn
 from mcp_tui.core.errors import EXIT_CODES, ErrorInfo
+from mcp_tui.core.figures import duration_text, size_text
 from mcp_tui.core.state import PromptInfo, ResourceInfo, ServerSnapshot, ServerStatus, TemplateInfo, ToolHints, ToolInfo
 from mcp_tui.core.text import hidden_words, marked_line, marked_name
 from mcp_tui.core.types import JsonObject
@@ -41,7 +42,7 @@ def servers(context: click.Context) -> int:
             server.name,
             server.status.value.replace("_", " "),
             _offer(server),
-            milliseconds(server.latency_ms),
+            duration_text(server.latency_ms),
             server.source,
             marked_line(server.target),
         ]
@@ -96,7 +97,7 @@ def resources(context: click.Context, server: str | None) -> int:
         rows: list[list[str]] = []
         for s in snapshots:
             for r in s.catalog.resources:
-                bytes_text = "" if r.size_bytes is None else size(r.size_bytes)
+                bytes_text = "" if r.size_bytes is None else size_text(r.size_bytes)
                 rows.append([s.name, marked_line(r.uri), r.mime_type or "", bytes_text, _about(r)])
             for t in s.catalog.templates:
                 rows.append([s.name, marked_line(t.uri_template), t.mime_type or "", "template", _about(t)])

@@ -14,7 +14,7 @@ from mcp_tui.cli.connect import load_config
 from mcp_tui.cli.options import Settings, settings_of, source_options
 from mcp_tui.cli.output import error_object, notice, print_json, say, styled, table, warn
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
-from mcp_tui.core.media import duration_text
+from mcp_tui.core.figures import duration_text
 from mcp_tui.core.names import known_names_hint
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ def models(context: click.Context, provider: str | None, find: str | None, offli
 
 
 def _rows(provider: dict[str, Any]) -> list[list[str]]:
-    from mcp_tui.runs.model_catalog import price_text, size_text
+    from mcp_tui.core.figures import price_text, tokens_text
 
     return [
         [
             f"{provider['name']}/{info['model']}",
-            size_text(info["context_tokens"]),
+            tokens_text(info["context_tokens"]),
             price_text(info["input_usd_per_mtok"]),
             price_text(info["output_usd_per_mtok"]),
         ]

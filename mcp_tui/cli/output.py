@@ -14,21 +14,18 @@ import click
 
 from mcp_tui.core.errors import EXIT_CODES, ErrorInfo
 from mcp_tui.core.json_values import is_object
-from mcp_tui.core.media import milliseconds_text as milliseconds
 from mcp_tui.core.text import clean, clean_line, json_escaped, marked_line
 
 __all__ = [
     "colour_allowed",
     "cut_cells",
     "error_object",
-    "milliseconds",
     "notice",
     "print_error",
     "print_json",
     "print_json_line",
     "say",
     "say_block",
-    "size",
     "styled",
     "table",
     "warn",
@@ -166,12 +163,3 @@ def _table_line(cells: Sequence[str], widths: Sequence[int], right: frozenset[in
         space = " " * (width - width_cells(cell))
         padded.append(space + cell if index in right else cell + space)
     return "  ".join(padded).rstrip()
-
-
-def size(count_bytes: int) -> str:
-    """`12 B`, `3.4 kB`, `5.6 MB`."""
-    if count_bytes < 1000:
-        return f"{count_bytes} B"
-    if count_bytes < 1_000_000:
-        return f"{count_bytes / 1000:.1f} kB"
-    return f"{count_bytes / 1_000_000:.1f} MB"

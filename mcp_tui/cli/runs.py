@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from mcp_tui.cli.options import json_option, settings_of
-from mcp_tui.cli.output import milliseconds, notice, print_json, say, say_block, styled, table, warn
+from mcp_tui.cli.output import notice, print_json, say, say_block, styled, table, warn
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.figures import duration_text, money_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 
@@ -184,7 +185,7 @@ def _list(reader: HistoryReader, text: str, limit: int, *, as_json: bool) -> int
                 head.id,
                 when(head.started_at, now),
                 head.status.value,
-                milliseconds(head.duration_ms),
+                duration_text(head.duration_ms),
                 _cost(head),
                 str(head.turns),
                 _models(head),
@@ -231,11 +232,7 @@ def _models(head: RunHead) -> str:
 
 
 def _cost(head: RunHead) -> str:
-    if head.demo:
-        return "demo"
-    if head.cost_usd is None:
-        return ""
-    return f"{'~' if head.cost_is_estimate else ''}${head.cost_usd:.4f}"
+    return "demo" if head.demo else money_text(head.cost_usd, estimate=head.cost_is_estimate)
 
 
 def _delete(reader: HistoryReader, names: Sequence[str], *, as_json: bool) -> int:

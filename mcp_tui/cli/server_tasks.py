@@ -16,6 +16,7 @@ from mcp_tui.cli.content import tool_parts
 from mcp_tui.cli.options import Settings, settings_of, source_options
 from mcp_tui.cli.output import notice, print_json, say, styled, table, warn
 from mcp_tui.core.errors import EXIT_CODES, AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.figures import duration_text
 from mcp_tui.core.state import CallResult, Progress
 from mcp_tui.core.tasks import LOG_LEVELS, LogLine, TaskInfo
 from mcp_tui.core.types import JsonObject
@@ -203,4 +204,4 @@ class ProgressLine:
         line = " ".join(part for part in (state, share, progress.message) if part)
         if line and line != self._last:
             self._last = line
-            notice(f"{time.monotonic() - self._began:.1f}s {line}" if state else line)
+            notice(f"{duration_text((time.monotonic() - self._began) * 1000)} {line}" if state else line)

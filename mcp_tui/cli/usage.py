@@ -12,6 +12,7 @@ from mcp_tui.cli.connect import load_config
 from mcp_tui.cli.options import settings_of, source_options
 from mcp_tui.cli.output import notice, print_json, say, styled, table
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.figures import money_text
 from mcp_tui.core.types import JsonObject
 from mcp_tui.store.usage import DEMO, Grouping, UsageTotal, spent_on, totals
 
@@ -80,7 +81,7 @@ def usage(context: click.Context, by: Grouping, since: str | None) -> int:
         lines += [["total", *_cells(total)]] if len(rows) > 1 else []
         table((*names, *_HEADERS), lines, right=frozenset(range(1, len(_HEADERS) + 1)))
     if limit is not None:
-        say(styled(f"today: ${spent:.4f} of ${limit:.2f}", dim=True))
+        say(styled(f"today: {money_text(spent)} of {money_text(limit)}", dim=True))
     return 0
 
 
@@ -157,5 +158,4 @@ def _cost(row: UsageTotal) -> str:
         return "demo"
     if row.unpriced_calls and not row.cost_usd:
         return "unknown"
-    mark = "~" if row.cost_is_estimate else ""
-    return f"{mark}${row.cost_usd:.4f}{'+' if row.unpriced_calls else ''}"
+    return money_text(row.cost_usd, estimate=row.cost_is_estimate) + "+" * bool(row.unpriced_calls)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mcp_tui.cli.options import settings_of
-from mcp_tui.cli.output import milliseconds, notice, say, size, styled, width_cells
+from mcp_tui.cli.output import notice, say, styled, width_cells
 from mcp_tui.core.errors import AppError, ErrorKind
+from mcp_tui.core.figures import duration_text, size_text
 from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.text import clean_line, json_escaped
 
@@ -198,8 +199,8 @@ class _Shown:
             _ARROWS[head.direction],
             styled(f"{'✗ ' if head.failed else ''}{_title(head)}", fg="red" if head.failed else None),
             styled(number, dim=True),
-            milliseconds(head.ms),
-            "" if head.kind == "event" else styled(size(head.size_bytes), dim=True),
+            duration_text(head.ms),
+            "" if head.kind == "event" else styled(size_text(head.size_bytes), dim=True),
         ]
         say("  ".join(part for part in parts if part))
 

@@ -1,4 +1,4 @@
-"""What can be said about bytes without a decoder: type, size, the dimensions of an image, a file suffix."""
+"""What can be said about bytes without a decoder: type, the dimensions of an image, a file suffix."""
 
 from __future__ import annotations
 
@@ -81,6 +81,11 @@ def decode_base64(text: str) -> bytes | None:
         return None
 
 
+def decoded_size(text: str) -> int:
+    """About how many bytes base64 stands for, without decoding it."""
+    return len(text.strip().rstrip("=")) * 3 // 4
+
+
 def decode_head(text: str, max_bytes: int) -> bytes | None:
     """About the first `max_bytes`; None when they are no base64."""
     chars = max_bytes * 4 // 3
@@ -88,35 +93,6 @@ def decode_head(text: str, max_bytes: int) -> bytes | None:
         return decode_base64(text)
     compact = "".join(text[:chars].split())
     return decode_base64(compact[: len(compact) // 4 * 4])
-
-
-def size_text(size_bytes: int) -> str:
-    """`312 B`, `4.1 kB`, `20.0 MB`: powers of 1000."""
-    if size_bytes < 1000:
-        return f"{size_bytes} B"
-    size = size_bytes / 1000
-    for unit in ("kB", "MB"):
-        if size < 999.95:
-            return f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
-
-
-def duration_text(duration_ms: float) -> str:
-    """`31ms`, `1.2s`, `2m 05s`."""
-    if duration_ms < 1000:
-        return f"{duration_ms:.0f}ms"
-    seconds = duration_ms / 1000
-    if seconds < 60:
-        return f"{seconds:.1f}s"
-    return f"{int(seconds // 60)}m {int(seconds % 60):02d}s"
-
-
-def milliseconds_text(value_ms: float | None) -> str:
-    """`12 ms`, `1.2 s`; empty when unknown."""
-    if value_ms is None:
-        return ""
-    return f"{value_ms:.0f} ms" if value_ms < 1000 else f"{value_ms / 1000:.1f} s"
 
 
 _SUFFIXES = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcp_tui.core.media import duration_text
+from mcp_tui.core.figures import duration_text
 from mcp_tui.core.state import RateLimit, RateLimits
 from mcp_tui.core.text import clean_line
 

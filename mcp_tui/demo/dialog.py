@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from mcp_tui.core.figures import CHARS_PER_TOKEN
 from mcp_tui.core.json_values import is_integer, is_list, is_object
 from mcp_tui.core.types import JsonObject
 
@@ -91,8 +92,8 @@ def split_attachments(text: str) -> tuple[str, int]:
 
 
 def estimate_tokens(raw_chars: int) -> int:
-    """Four characters of the request's JSON to a token: a rough count, as real tokenizers are not at hand."""
-    return max(1, raw_chars // 4)
+    """Of the request's JSON: a rough count, as real tokenizers are not at hand."""
+    return max(1, raw_chars // CHARS_PER_TOKEN)
 
 
 def expect_object(value: Any, where: str) -> JsonObject:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mcp_tui.core.chat import TextBlock
 from mcp_tui.core.errors import AppError, ErrorKind
-from mcp_tui.core.media import size_text
+from mcp_tui.core.figures import size_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.media import kind_of, plain_type

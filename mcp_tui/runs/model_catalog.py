@@ -105,19 +105,3 @@ def _by_name(known: ModelList | None) -> dict[str, ListedModel]:
 
 def _first(one: float | None, other: float | None) -> float | None:
     return other if one is None else one
-
-
-def size_text(tokens: int | None) -> str:
-    """`200k`, `1M`; "" when unknown."""
-    if tokens is None:
-        return ""
-    if tokens >= 1_000_000:
-        return f"{tokens / 1_000_000:.3g}M"
-    return f"{round(tokens / 1_000)}k" if tokens >= 1_000 else str(tokens)
-
-
-def price_text(usd_per_mtok: float | None) -> str:
-    """`$2.50`, `$0.075`; "" when unknown."""
-    if usd_per_mtok is None:
-        return ""
-    return f"${usd_per_mtok:.2f}" if usd_per_mtok >= 0.1 or usd_per_mtok == 0 else f"${usd_per_mtok:.3g}"

@@ -18,6 +18,7 @@ from typing import Protocol
 from mcp_tui.config.schema import Limits
 from mcp_tui.core.chat import ChatRequest
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
+from mcp_tui.core.figures import money_text
 from mcp_tui.core.state import Usage
 from mcp_tui.providers.registry import ModelRef
 from mcp_tui.runs.metrics import PriceOf, StepFigures, most_request_tokens, request_tokens
@@ -368,19 +369,12 @@ def cut_by_limit(tokens: int) -> ErrorInfo:
 
 
 def _refusal(short: _Short, ref: ModelRef, quote: _Quote) -> ErrorInfo:
-    held = f", {_usd(short.held_usd)} is held back for running calls" if short.held_usd > 0 else ""
+    held = f", {money_text(short.held_usd)} is held back for running calls" if short.held_usd > 0 else ""
     return ErrorInfo(
         f"Spend limit {short.limit} reached",
-        f"of {_usd(short.limit_usd)}, {_usd(short.spent_usd)} is spent{held}; "
-        f"this request to {ref} could cost {_usd(quote.least_usd)}",
+        f"of {money_text(short.limit_usd)}, {money_text(short.spent_usd)} is spent{held}; "
+        f"this request to {ref} could cost {money_text(quote.least_usd)}",
         short.hint,
         ErrorKind.USAGE,
         _CODE,
     )
-
-
-def _usd(amount: float) -> str:
-    """Enough digits to tell small sums apart."""
-    if amount == 0:
-        return "$0"
-    return f"${amount:.2f}" if amount >= 1 else f"${amount:.4g}" if amount < 0.01 else f"${amount:.4f}"

@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
+from mcp_tui.core.figures import estimated_tokens
 from mcp_tui.core.json_values import as_object, count, is_object
 from mcp_tui.core.state import (
     Catalog,
@@ -24,7 +25,6 @@ from mcp_tui.sessions.transport.exchange import Page
 
 MAX_PAGES = 500
 MAX_ENTRIES = 20_000
-_CHARS_PER_TOKEN = 4
 _MAX_WARNINGS = 50
 
 _T = TypeVar("_T")
@@ -40,9 +40,9 @@ def digest(definition: JsonObject) -> str:
 
 
 def token_estimate(definition: JsonObject) -> int:
-    """About what the tool costs in a request: name, description and input schema, four characters a token."""
+    """About what the tool costs in a request: name, description and input schema."""
     sent = {key: definition.get(key) for key in ("name", "description", "inputSchema")}
-    return -(-len(_canonical(sent)) // _CHARS_PER_TOKEN)
+    return estimated_tokens(len(_canonical(sent)))
 
 
 def _text(raw: JsonObject, *keys: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from mcp_tui.core.figures import elapsed_text
 from mcp_tui.core.state import RESTARTING, ColumnStatus, ServerSnapshot, ServerStatus, ToolHints
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui.widgets import glyphs
@@ -59,25 +60,15 @@ _COLUMN_TONES: dict[ColumnStatus, Tone] = {
 }
 
 
-def seconds(value_s: float) -> str:
-    """`0.4s`, `12s`, `3m05s`: elapsed times that stay short."""
-    if value_s < 0:
-        return "0s"
-    if value_s < 10:
-        return f"{value_s:.1f}s"
-    whole = int(value_s)
-    return f"{whole}s" if whole < 60 else f"{whole // 60}m{whole % 60:02}s"
-
-
 def server_state(server: ServerSnapshot, now: float) -> State:
     """With the elapsed time while it connects, and the countdown while it waits for the next try."""
     state = _SERVER[server.status]
     if server.status is ServerStatus.CONNECTING and server.reason is not None and server.reason.code == RESTARTING:
         return State(state.glyph, f"restarting: {clean_line(server.reason.detail)}", state.tone)
     if server.status is ServerStatus.CONNECTING:
-        return State(state.glyph, f"connecting {seconds(max(0.0, now - server.since_at))}", state.tone)
+        return State(state.glyph, f"connecting {elapsed_text(now - server.since_at)}", state.tone)
     if server.status is ServerStatus.NEEDS_AUTH and server.sign_in_url:
-        return State(state.glyph, f"in browser {seconds(max(0.0, now - server.since_at))}", "wait")
+        return State(state.glyph, f"in browser {elapsed_text(now - server.since_at)}", "wait")
     if server.status is ServerStatus.BACKOFF:
         left = max(0, round(server.retry_at - now)) if server.retry_at is not None else 0
         tries = f" ({server.attempt})" if server.attempt else ""
@@ -114,17 +105,3 @@ def hint_words(hints: ToolHints) -> tuple[str, ...]:
     if hints.open_world:
         words.append("reaches the outside world")
     return tuple(words)
-
-
-def tokens(count: int) -> str:
-    """`96`, `1.2k`, `48k`, `1.3M`."""
-    if count < 1000:
-        return str(count)
-    if count < 9950:
-        return f"{count / 1000:.1f}k"
-    return f"{count / 1000:.0f}k" if count < 999_500 else f"{count / 1_000_000:.1f}M"
-
-
-def money(cost_usd: float, *, estimate: bool) -> str:
-    digits = 4 if cost_usd < 1 else 2
-    return f"{'~' if estimate else ''}${cost_usd:.{digits}f}"

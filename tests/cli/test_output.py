@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mcp_tui.cli.output import cut_cells, print_json, size, table, width_cells
+from mcp_tui.cli.output import cut_cells, print_json, table, width_cells
 from tests.core.hostile import HOSTILE, drawn_safely
 
 
@@ -33,7 +33,3 @@ def test_widths_count_cells() -> None:
     assert cut_cells("中文字", 4) == "中…"
     assert cut_cells("abc", 3) == "abc"
     assert cut_cells("abcd", 3) == "ab…"
-
-
-def test_sizes() -> None:
-    assert [size(n) for n in (0, 999, 1500, 2_500_000)] == ["0 B", "999 B", "1.5 kB", "2.5 MB"]

@@ -21,9 +21,10 @@ OTHERS: list[Any] = [None, True, 0, 1.5, "text", [], {}, ["a"], {"a": 1}]
 
 @pytest.mark.parametrize("value", OTHERS)
 def test_a_value_is_taken_for_what_it_is_and_nothing_else(value: Any) -> None:
-    assert as_object(value) == (value if isinstance(value, dict) else {})
-    assert as_list(value) == (value if isinstance(value, list) else [])
-    assert as_text(value) == (value if isinstance(value, str) else "")
+    kind = type(value)
+    assert as_object(value) == (value if kind is dict else {})
+    assert as_list(value) == (value if kind is list else [])
+    assert as_text(value) == (value if kind is str else "")
 
 
 def test_of_a_list_only_what_has_the_kind_is_taken() -> None:

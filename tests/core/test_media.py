@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from mcp_tui.core.media import Picture, decode_base64, duration_text, picture, size_text, suffix
+from mcp_tui.core.media import Picture, decode_base64, picture, suffix
 
 PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + struct.pack(">II", 640, 480) + b"\x08\x02\0\0\0"
 GIF = b"GIF89a" + struct.pack("<HH", 7, 9)
@@ -47,17 +47,6 @@ def test_base64_is_read_with_breaks_and_without_padding() -> None:
     assert decode_base64("aGVs\nbG8") == b"hello"
     assert decode_base64(base64.b64encode(b"x" * 99).decode()) == b"x" * 99
     assert decode_base64("not base64!") is None
-
-
-def test_sizes_and_durations_read_short() -> None:
-    assert [size_text(size) for size in (0, 999, 1000, 20_000_000, 3_200_000_000)] == [
-        "0 B",
-        "999 B",
-        "1.0 kB",
-        "20.0 MB",
-        "3.2 GB",
-    ]
-    assert [duration_text(ms) for ms in (31.4, 1250, 125_000)] == ["31ms", "1.2s", "2m 05s"]
 
 
 def test_suffixes_follow_the_declared_type() -> None:

@@ -12,7 +12,7 @@ from mcp_tui.config.schema import Origin, PriceSpec, ProviderSpec
 from mcp_tui.core.errors import AppError
 from mcp_tui.providers.pricing import PriceBook
 from mcp_tui.providers.registry import ModelInfo, ModelRef, ProviderRegistry
-from mcp_tui.runs.model_catalog import ModelCatalog, price_text, size_text
+from mcp_tui.runs.model_catalog import ModelCatalog
 from tests.providers.loopback import Answer, Loopback, error, loopback
 
 LISTING = {
@@ -95,10 +95,3 @@ async def test_lists_asked_for_at_once_do_not_overwrite_each_other(tmp_path: Pat
 def test_the_table_knows_what_a_provider_does_not_say() -> None:
     info = catalog(ProviderRegistry((), {})).info(ModelRef("openai", "gpt-4.1"))
     assert info.context_tokens and info.input_usd_per_mtok and info.output_usd_per_mtok
-
-
-def test_figures_read_short() -> None:
-    assert [size_text(n) for n in (None, 512, 8_192, 200_000, 1_048_576, 2_000_000)] == [
-        "", "512", "8k", "200k", "1.05M", "2M",
-    ]  # fmt: skip
-    assert [price_text(n) for n in (None, 0, 0.075, 0.15, 3.0)] == ["", "$0.00", "$0.075", "$0.15", "$3.00"]

@@ -6,11 +6,10 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from mcp_tui.core import validation
+from mcp_tui.core.figures import duration_text, money_text
 from mcp_tui.core.json_values import objects
-from mcp_tui.core.media import milliseconds_text
 from mcp_tui.core.state import CallStatus
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.evals.expect import CallRule, Expect, fits
@@ -189,14 +188,14 @@ def _figures(expect: Expect, response: JsonObject, calls: int) -> Iterator[Check
         yield _at_most("max_steps", steps, expect.max_steps, f"{steps}")
     if expect.max_cost_usd is not None:
         cost: float | None = response["cost_usd"]
-        mark = "~" if response["cost_is_estimate"] else ""
-        yield _at_most("max_cost_usd", cost, expect.max_cost_usd, "" if cost is None else f"{mark}${cost:.4g}")
+        said = money_text(cost, estimate=response["cost_is_estimate"])
+        yield _at_most("max_cost_usd", cost, expect.max_cost_usd, said)
     for name, key, limit in (("max_duration_s", "duration_ms", expect.max_duration_s),
                              ("max_ttft_s", "ttft_ms", expect.max_ttft_s)):  # fmt: skip
         if limit is not None:
             # The times of a replayed answer say nothing about the model.
-            took_ms = None if replayed else cast("float | None", response[key])
-            yield _at_most(name, took_ms, limit * 1000, milliseconds_text(took_ms), replayed=replayed)
+            took_ms = None if replayed else response[key]
+            yield _at_most(name, took_ms, limit * 1000, duration_text(took_ms), replayed=replayed)
     if expect.max_output_tokens is not None:
         tokens: int | None = usage["output_tokens"]
         yield _at_most("max_output_tokens", tokens, expect.max_output_tokens, "" if tokens is None else f"{tokens}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mcp_tui.core.media import milliseconds_text
+from mcp_tui.core.figures import duration_text, money_text
 from mcp_tui.core.state import CallStatus
 from mcp_tui.core.text import clean_line, mark_json, marked_name
 from mcp_tui.core.types import JsonObject
@@ -27,7 +27,7 @@ def call_text(call: JsonObject, *, arguments: bool = True) -> str:
     name = f"{marked_name(call['server'])}.{tool}" if call["server"] else tool
     mark = MARKS.get(CallStatus(call["status"]), str(call["status"]))
     shown = arguments_text(call["arguments"], "") if arguments else ""
-    parts = (name, shown, mark, milliseconds_text(call["duration_ms"]), "shared" if call["shared"] else "")
+    parts = (name, shown, mark, duration_text(call["duration_ms"]), "shared" if call["shared"] else "")
     return " ".join(part for part in parts if part)
 
 
@@ -41,18 +41,16 @@ def arguments_text(arguments: JsonObject | None, raw: str) -> str:
 def figures(response: JsonObject) -> list[str]:
     """The row of one response under FIGURE_HEADERS; `~` marks an estimate."""
     usage: dict[str, Any] = response["usage"]
-    cost = response["cost_usd"]
-    mark = "~" if response["cost_is_estimate"] else ""
     speed = response["tokens_per_s"]
     return [
         clean_line(str(response["model"])),
         " ".join(word for word in (str(response["status"]), *_marks(response)) if word),
-        milliseconds_text(response["ttft_ms"]),
-        milliseconds_text(response["duration_ms"]),
+        duration_text(response["ttft_ms"]),
+        duration_text(response["duration_ms"]),
         "" if speed is None else f"{speed:.0f}",
         _count(usage["input_tokens"]),
         _count(usage["output_tokens"]),
-        "" if cost is None else f"{mark}${cost:.4f}",
+        money_text(response["cost_usd"], estimate=response["cost_is_estimate"]),
         str(response["steps"]),
         str(len(response["tool_calls"])),
     ]

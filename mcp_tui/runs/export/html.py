@@ -12,6 +12,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from mcp_tui.core import markdown
+from mcp_tui.core.figures import money_text
 from mcp_tui.core.json_text import dump
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.core.types import JsonObject
@@ -75,14 +76,12 @@ def _title(prompt: str) -> str:
 def _about(document: JsonObject) -> str:
     if "id" not in document:
         return ""
-    cost = document["cost_usd"]
-    about = "~" if document["cost_is_estimate"] else ""
     words = (
         f"run {document['id']}",
         str(document["started_at"]),
         str(document["status"]),
         f"continues {document['forked_from']}" if document["forked_from"] else "",
-        "" if cost is None else f"{about}${cost:.4f}",
+        money_text(document["cost_usd"], estimate=document["cost_is_estimate"]),
     )
     return f"<p>{_text(' · '.join(word for word in words if word))}</p>"
 

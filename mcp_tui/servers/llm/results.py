@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from mcp_tui.core.figures import duration_text, money_text
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.surrogates import encodable_json
 
@@ -153,7 +154,7 @@ def _figures(response: JsonObject) -> str:
     words = [
         str(response["status"]),
         "from the cache" if response["cached"] else "",
-        f"{response['duration_ms'] / 1000:.1f} s" if response["duration_ms"] is not None else "",
+        duration_text(response["duration_ms"]),
         f"{usage['output_tokens']} tokens" if usage["output_tokens"] is not None else "",
         _cost(response),
         f"fallback: {response['fallback']}" if response["fallback"] else "",
@@ -163,9 +164,7 @@ def _figures(response: JsonObject) -> str:
 
 
 def _cost(figures: JsonObject) -> str:
-    if figures["cost_usd"] is None:
-        return ""
-    return f"{'~' if figures['cost_is_estimate'] else ''}${figures['cost_usd']:.4f}"
+    return money_text(figures["cost_usd"], estimate=figures["cost_is_estimate"])
 
 
 def _sum(responses: Sequence[JsonObject], name: str) -> int:

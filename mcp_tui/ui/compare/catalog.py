@@ -8,13 +8,13 @@ from rich.text import Text
 from textual import on
 from textual.message import Message
 
-from mcp_tui.core.media import size_text
+from mcp_tui.core.figures import size_text, tokens_text
 from mcp_tui.core.state import PromptInfo, ServerSnapshot, TemplateInfo, ToolInfo
 from mcp_tui.core.text import clean_line
 from mcp_tui.runs.tool_switches import is_on
 from mcp_tui.ui import keys
 from mcp_tui.ui.messages import ItemChosen
-from mcp_tui.ui.status import hint_mark, tokens
+from mcp_tui.ui.status import hint_mark
 from mcp_tui.ui.widgets.browser import BrowserPane, EntryList
 from mcp_tui.ui.widgets.catalog_rows import Entry, Item, Off, identity, server_mark, toggled_server, toggled_tool
 from mcp_tui.ui.widgets.row_list import RowList, fill
@@ -34,7 +34,7 @@ class CatalogList(EntryList):
         name = Text(entry.label, self.part("row-list--strong") if entry.usable else muted, end="")
         if self.switches:
             name = Text.assemble((f"[{self.marks.get(entry.server, ' ')}] ", muted), name, end="")
-        right = f"~{tokens(entry.tokens)}" if self.switches else str(entry.count)
+        right = tokens_text(entry.tokens, estimate=True) if self.switches else str(entry.count)
         return fill(name, Text(right if entry.usable else "not connected", muted), width)
 
     def item_text(self, entry: Entry, item: Item, width: int) -> Text:
@@ -58,7 +58,7 @@ class CatalogList(EntryList):
         right = self._flag(tool)
         right.append(word, self.part(f"row-list--{tone}") if lit else muted)
         if not tool.hidden:  # its heading has the sum: the name needs the room
-            right.append(f"{f'~{tokens(entry.tokens)}t':>6}", muted)
+            right.append(f"{tokens_text(entry.tokens, estimate=True) + 't':>6}", muted)
         return fill(left, right, width)
 
     def action_toggle_entry(self) -> None:

@@ -6,12 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mcp_tui.core.media import duration_text
+from mcp_tui.core.figures import duration_text, money_text, price_text, tokens_text
 from mcp_tui.core.rate_text import limit_lines
 from mcp_tui.core.state import Usage
 from mcp_tui.core.text import clean_line
-from mcp_tui.runs.model_catalog import price_text, size_text
-from mcp_tui.ui.status import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +49,7 @@ def column_facts(engine: Engine, conversation: Conversation, spec: ColumnSpec, o
 
 def _model(engine: Engine, spec: ColumnSpec) -> str:
     info = engine.models.info(spec.ref)
-    size = size_text(info.context_tokens)
+    size = tokens_text(info.context_tokens)
     prices = price_text(info.input_usd_per_mtok), price_text(info.output_usd_per_mtok)
     free = engine.registry.charges_nothing(spec.ref.provider)
     parts = [
@@ -69,5 +67,5 @@ def _tools(engine: Engine, spec: ColumnSpec, off: Off) -> str:
     if not tax:
         return "none offered"
     usd = engine.prices.cost_usd(spec.ref, Usage(tax, 0))
-    cost = f", ~${usd:.4f}" if usd is not None else ""
-    return f"~{tokens(tax)} tokens{cost} in every request"
+    cost = f", {money_text(usd, estimate=True)}" if usd is not None else ""
+    return f"{tokens_text(tax, estimate=True)} tokens{cost} in every request"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mcp_tui.core.events import ColumnEvent
+from mcp_tui.core.figures import estimated_tokens
 from mcp_tui.core.state import ColumnStatus, Metrics
 from mcp_tui.core.types import JsonObject
 from mcp_tui.ui.widgets.catalog_rows import Off
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from mcp_tui.runs.saved import Continuation
     from mcp_tui.runs.spec import Attachment, ColumnSpec
     from mcp_tui.ui.stream.metrics_line import Best
-
-_CHARS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,4 +208,4 @@ class Conversation:
         """About how many tokens the conversation so far adds to the next request: of the longest column."""
         if self.run is None:
             return 0
-        return max((len(self.run.answer_text(spec.id)) // _CHARS_PER_TOKEN for spec in self._columns), default=0)
+        return max((estimated_tokens(len(self.run.answer_text(spec.id))) for spec in self._columns), default=0)

@@ -10,6 +10,7 @@ from textual.timer import Timer
 from textual.worker import WorkerState
 
 from mcp_tui.core.errors import AppError, ErrorInfo
+from mcp_tui.core.figures import elapsed_text
 from mcp_tui.core.state import PromptInfo
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui.compare import prompt_reading
@@ -20,7 +21,6 @@ from mcp_tui.ui.compare.model_columns import ModelColumns
 from mcp_tui.ui.compare.prompt import PromptPane
 from mcp_tui.ui.compare.prompt_history import PromptHistory
 from mcp_tui.ui.running_app import host, toast
-from mcp_tui.ui.status import seconds
 
 if TYPE_CHECKING:
     from mcp_tui.runs.spec import Attachment
@@ -185,7 +185,7 @@ class Delivery:
         began = self._clock()
 
         def tick() -> None:
-            self._prompt.say_busy(f"{what} {seconds(self._clock() - began)} · esc stops")
+            self._prompt.say_busy(f"{what} {elapsed_text(self._clock() - began)} · esc stops")
 
         tick()
         return self._prompt.set_interval(0.5, tick)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from mcp_tui.core.errors import AppError, ErrorKind
-from mcp_tui.core.media import size_text
+from mcp_tui.core.figures import size_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui.compare.mentions import MENTION, Candidate, readings
 

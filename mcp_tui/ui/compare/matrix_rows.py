@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len
 
 from mcp_tui.core import json_text
-from mcp_tui.core.media import duration_text
+from mcp_tui.core.figures import duration_text, money_text
 from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics
 from mcp_tui.core.text import clean_line, marked_line, marked_name
 from mcp_tui.ui.compare.conversation import comparable_cost
-from mcp_tui.ui.status import Tone, column_state, money
+from mcp_tui.ui.status import Tone, column_state
 from mcp_tui.ui.stream.metrics_line import replayed_text
 from mcp_tui.ui.stream.rows import shorten
 from mcp_tui.ui.widgets import glyphs
@@ -57,16 +57,12 @@ def _whole(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}"
 
 
-def _milliseconds(value: float | None) -> str:
-    return "" if value is None else duration_text(value)
-
-
 def _speed(metrics: Metrics) -> str:
     return "" if metrics.tokens_per_s is None else f"{metrics.tokens_per_s:.0f} tok/s"
 
 
 def _cost(metrics: Metrics) -> str:
-    return "" if metrics.cost_usd is None else money(metrics.cost_usd, estimate=metrics.cost_is_estimate)
+    return money_text(metrics.cost_usd, estimate=metrics.cost_is_estimate)
 
 
 def _tokens(metrics: Metrics, value: float | None) -> str:
@@ -75,9 +71,9 @@ def _tokens(metrics: Metrics, value: float | None) -> str:
 
 _METRICS: tuple[tuple[str, _Value, _Text, str], ...] = (
     # best: "min" or "max" where one value is better than another
-    ("first token", lambda m: m.ttft_ms, lambda m: _milliseconds(m.ttft_ms), "min"),
+    ("first token", lambda m: m.ttft_ms, lambda m: duration_text(m.ttft_ms), "min"),
     ("speed", lambda m: m.tokens_per_s, _speed, "max"),
-    ("time", lambda m: m.duration_ms, lambda m: _milliseconds(m.duration_ms), "min"),
+    ("time", lambda m: m.duration_ms, lambda m: duration_text(m.duration_ms), "min"),
     ("cost", lambda m: m.cost_usd, _cost, "min"),
     ("input", lambda m: m.usage.input_tokens, lambda m: _tokens(m, m.usage.input_tokens), ""),
     ("  cached", lambda m: m.usage.cached_input_tokens, lambda m: _tokens(m, m.usage.cached_input_tokens), ""),

@@ -17,10 +17,11 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from mcp_tui.core.errors import AppError, ErrorInfo
+from mcp_tui.core.figures import price_text, tokens_text
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.providers.registry import ModelRef
 from mcp_tui.providers.vendors import BY_NAME
-from mcp_tui.runs.model_catalog import FRESH_S, price_text, size_text
+from mcp_tui.runs.model_catalog import FRESH_S
 from mcp_tui.ui.stylesheets import sheets
 from mcp_tui.ui.widgets.row_list import RowList, fill
 
@@ -49,7 +50,7 @@ def missing(provider: ProviderInfo) -> str:
 
 def _figures(info: ModelInfo) -> str:
     """`200k  $3.00 in  $15.00 out`, each where it is known."""
-    size, tokens_in = size_text(info.context_tokens), price_text(info.input_usd_per_mtok)
+    size, tokens_in = tokens_text(info.context_tokens), price_text(info.input_usd_per_mtok)
     tokens_out = price_text(info.output_usd_per_mtok)
     prices = f"{tokens_in:>7} in {tokens_out:>7} out" if tokens_in and tokens_out else " " * 22
     return f"{size:>6} {prices}".rstrip() if size or tokens_in else ""

@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.widgets import Static, TextArea
 
 from mcp_tui.core.errors import AppError, ErrorInfo
+from mcp_tui.core.figures import estimated_tokens, tokens_text
 from mcp_tui.core.state import PromptInfo, ServerSnapshot
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.ui import keys
@@ -25,11 +26,9 @@ from mcp_tui.ui.compare.file_mentions import file_candidates
 from mcp_tui.ui.first_words import ASK, PROMPT_HINTS, PROMPT_TITLE
 from mcp_tui.ui.ink import ink
 from mcp_tui.ui.running_app import host
-from mcp_tui.ui.status import tokens
 from mcp_tui.ui.terminal import external_editor
 
 _TITLE = f"{PROMPT_TITLE} [dim]{PROMPT_HINTS}[/dim]"
-_CHARS_PER_TOKEN = 4
 _EDITOR_KEYS = frozenset({"up", "down", "enter", "tab", "escape"})
 
 
@@ -159,7 +158,7 @@ class PromptPane(Vertical):
     @property
     def estimate(self) -> int:
         """About how many tokens the text is."""
-        return len(self.editor.text) // _CHARS_PER_TOKEN
+        return estimated_tokens(len(self.editor.text))
 
     @property
     def quiet_s(self) -> float:
@@ -212,7 +211,7 @@ class PromptPane(Vertical):
         self.note.display = True
 
     def input_tokens(self, tool_tax: int, context: int) -> str:
-        return f"~{tokens(tool_tax + context + self.estimate)} in"
+        return f"{tokens_text(tool_tax + context + self.estimate, estimate=True)} in"
 
     # The editor
 

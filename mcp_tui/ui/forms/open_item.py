@@ -9,10 +9,10 @@ from typing import Literal, NamedTuple
 
 from mcp_tui.core import uri_template
 from mcp_tui.core.argument_document import starting_arguments
+from mcp_tui.core.figures import size_text
 from mcp_tui.core.form_fields import SchemaReader
 from mcp_tui.core.form_rows import FormModel
 from mcp_tui.core.icons import icon_words, ui_resource
-from mcp_tui.core.media import size_text
 from mcp_tui.core.state import Catalog, PromptInfo, ResourceInfo, TemplateInfo, ToolInfo
 from mcp_tui.core.text import hidden_words
 from mcp_tui.core.types import JsonObject

@@ -10,6 +10,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.message import Message
 
+from mcp_tui.core.figures import duration_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.store.history.reader import RunList as Runs
 from mcp_tui.store.history.reader import Snippet
@@ -118,7 +119,7 @@ class RunList(RowList):
         line = Text(no_wrap=True, end="")
         if room < _TIME:
             return line
-        figures = run_text.duration(head).rjust(_TIME)
+        figures = duration_text(head.duration_ms).rjust(_TIME)
         if room >= _TIME + _COST:
             figures += run_text.cost(head).rjust(_COST)
         left = min(room - len(figures), models)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from mcp_tui.core.media import duration_text
+from mcp_tui.core.figures import duration_text, money_text
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.runs.export.figures import call_text
 from mcp_tui.store.history.records import RunHead, RunStatus, SavedRun
 from mcp_tui.store.history.transcript import ColumnTurn, Transcript
-from mcp_tui.ui.status import State, column_state, money
+from mcp_tui.ui.status import State, column_state
 from mcp_tui.ui.widgets.line_view import Row, rows_of
 
 STATES: dict[RunStatus, State] = {
@@ -48,13 +48,7 @@ def models(head: RunHead) -> list[str]:
 
 
 def cost(head: RunHead) -> str:
-    if head.demo:
-        return "demo"
-    return "" if head.cost_usd is None else money(head.cost_usd, estimate=head.cost_is_estimate)
-
-
-def duration(head: RunHead) -> str:
-    return "" if head.duration_ms is None else duration_text(head.duration_ms)
+    return "demo" if head.demo else money_text(head.cost_usd, estimate=head.cost_is_estimate)
 
 
 def facts(head: RunHead, now: datetime) -> list[str]:
@@ -63,7 +57,16 @@ def facts(head: RunHead, now: datetime) -> list[str]:
     turns = f"{head.turns} prompts" if head.turns != 1 else ""
     source = "headless" if head.source == "compare" else ""
     parent = f"continues {head.forked_from}" if head.forked_from else ""
-    words = [when(head.started_at, now), str(state), duration(head), cost(head), turns, parent, source, head.id]
+    words = [
+        when(head.started_at, now),
+        str(state),
+        duration_text(head.duration_ms),
+        cost(head),
+        turns,
+        parent,
+        source,
+        head.id,
+    ]
     return [word for word in words if word]
 
 

@@ -17,6 +17,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from mcp_tui.core.events import TurnStarted
+from mcp_tui.core.figures import elapsed_text
 from mcp_tui.core.state import ColumnStatus
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.runs.playback import Playback
@@ -31,7 +32,6 @@ from mcp_tui.ui.screens.mode import ModeScreen
 from mcp_tui.ui.stream.model_column import ModelColumn
 from mcp_tui.ui.stream.past_clock import PastClock
 from mcp_tui.ui.stylesheets import sheets
-from mcp_tui.ui.widgets.glyphs import elapsed
 from mcp_tui.ui.widgets.key_bar import KeyBar
 from mcp_tui.ui.widgets.top_bar import TopBar
 
@@ -166,7 +166,7 @@ class SavedRunScreen(ColumnReading, Screen[None]):
         if playback is not None:
             mark = "■ paused" if playback.paused else "► replay"
             speed = f"{playback.speed:g}x"
-            place = f"{elapsed(playback.position_s)} of {elapsed(playback.length_s)}"
+            place = f"{elapsed_text(playback.position_s)} of {elapsed_text(playback.length_s)}"
             words = [mark, speed, place, "space pause, + - speed, e end", f"saved run {head.id}"]
         else:
             words = ["saved run", *run_text.facts(head, self._now())]

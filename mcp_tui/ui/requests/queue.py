@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from rich.text import Text
 from textual import events
 
+from mcp_tui.core.figures import elapsed_text
 from mcp_tui.core.server_requests import RequestKind, ServerRequest, SettledRequest
 from mcp_tui.core.text import marked_name
 from mcp_tui.ui import keys
 from mcp_tui.ui.requests.text import FATES, KIND_WORDS
-from mcp_tui.ui.widgets.glyphs import elapsed
 from mcp_tui.ui.widgets.row_list import RowList, fill
 
 
@@ -97,7 +97,7 @@ class RequestList(RowList):
             request = row.request
             sign = "●" if request.id in self.running else "?"
             left = Text.assemble((f"{sign} ", self.part("row-list--warn")), marked_name(request.server), end="")
-            age = elapsed(self._clock() - request.asked_at)
+            age = elapsed_text(self._clock() - request.asked_at)
             return fill(left, Text(f"{KIND_WORDS[request.kind]} {age}", self.part("row-list--muted")), width)
         if row.settled is not None:
             glyph, word, tone = FATES[row.settled.fate]

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
+from mcp_tui.core.figures import elapsed_text, money_text, tokens_text
 from mcp_tui.core.server_requests import ServerRequest
 from mcp_tui.core.text import marked_line
 from mcp_tui.core.types import JsonObject
@@ -17,7 +18,6 @@ from mcp_tui.ui import safe
 from mcp_tui.ui.requests.drafts import SamplingDraft
 from mcp_tui.ui.requests.text import conversation, tool_use_lines, wishes
 from mcp_tui.ui.status import INK, MUTED, Tone
-from mcp_tui.ui.widgets.glyphs import elapsed
 from mcp_tui.ui.widgets.prose_editor import ProseEditor
 from mcp_tui.ui.widgets.reading import Reading
 
@@ -85,16 +85,19 @@ class SamplingPane(Vertical):
 
     def _state(self, draft: SamplingDraft) -> tuple[str, Tone]:
         if draft.state == "asking":
-            return f"● {marked_line(draft.by)} writes, {elapsed(self._clock() - draft.began_at)} · esc stops it", "wait"
+            return (
+                f"● {marked_line(draft.by)} writes, {elapsed_text(self._clock() - draft.began_at)} · esc stops it",
+                "wait",
+            )
         if draft.state == "empty":
             return f"answer: {EMPTY}", "muted"
         words = f"answer of {marked_line(draft.by)}" if draft.result is not None else "answer by hand"
         if draft.answer is not None:
             figures = draft.answer.figures
             if figures.usage is not None and figures.usage.output_tokens is not None:
-                words += f" · {'~' if figures.usage_is_estimate else ''}{figures.usage.output_tokens} tokens"
+                words += f" · {tokens_text(figures.usage.output_tokens, estimate=figures.usage_is_estimate)} tokens"
             if figures.cost_usd is not None:
-                words += f" · {'~' if figures.cost_is_estimate else ''}${figures.cost_usd:.4f}"
+                words += f" · {money_text(figures.cost_usd, estimate=figures.cost_is_estimate)}"
             if draft.changed_by_person:
                 words += " · changed by you"
         return f"{words} · F9 sends it as it stands", "good"

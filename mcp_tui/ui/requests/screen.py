@@ -22,6 +22,7 @@ from textual.widgets import Static
 
 from mcp_tui.core.argument_document import path_text
 from mcp_tui.core.errors import AppError
+from mcp_tui.core.figures import elapsed_text
 from mcp_tui.core.server_requests import RequestKind, ServerRequest, offers_tools
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
@@ -36,7 +37,6 @@ from mcp_tui.ui.requests.text import ASKS, address_lines, openable, settled_line
 from mcp_tui.ui.running_app import host
 from mcp_tui.ui.status import MUTED
 from mcp_tui.ui.stylesheets import sheets
-from mcp_tui.ui.widgets.glyphs import elapsed
 from mcp_tui.ui.widgets.key_bar import KeyBar
 from mcp_tui.ui.widgets.reading import Reading
 from mcp_tui.ui.widgets.row_list import RowList
@@ -178,7 +178,7 @@ class RequestsScreen(ModalScreen[None]):
             f" {ASKS[request.kind]}",
         ]
         if self.list.waiting is not None:
-            head.append((f"   {elapsed(self._clock() - request.asked_at)}", MUTED))
+            head.append((f"   {elapsed_text(self._clock() - request.asked_at)}", MUTED))
         self._who.update(Content.assemble(*head))
         called = who_called(request, self._label_of)
         why = Content.styled(f"during {called}" if request.cause else called, MUTED)

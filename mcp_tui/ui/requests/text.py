@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from textual.content import Content
 
+from mcp_tui.core import media
+from mcp_tui.core.figures import size_text
 from mcp_tui.core.json_text import dump_start
 from mcp_tui.core.json_values import is_list, is_object, objects
-from mcp_tui.core.media import size_text
 from mcp_tui.core.server_requests import Fate, RequestKind, ServerRequest, SettledRequest
 from mcp_tui.core.text import concerns, hidden_in, hidden_words, marked_line, marked_name
 from mcp_tui.core.types import JsonObject
@@ -192,7 +193,7 @@ def _block_words(block: JsonObject) -> str:
         return str(block.get("text") or "")
     if kind in ("image", "audio"):
         data = block.get("data")
-        size = size_text(len(data) * 3 // 4) if isinstance(data, str) else "no data"
+        size = size_text(media.decoded_size(data)) if isinstance(data, str) else "no data"
         return f"[{kind} {block.get('mimeType') or ''}, {size}]"
     if kind == "tool_use":
         return f"[calls {block.get('name')} {json.dumps(block.get('input'), ensure_ascii=False)}]"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from mcp_tui.core.figures import duration_text, elapsed_text
 from mcp_tui.core.icons import icon_words
 from mcp_tui.core.state import ServerFacts, ServerSnapshot
 from mcp_tui.core.tasks import (
@@ -18,7 +19,7 @@ from mcp_tui.core.tasks import (
     log_rank,
 )
 from mcp_tui.core.text import clean, clean_line
-from mcp_tui.ui.status import State, seconds
+from mcp_tui.ui.status import State
 from mcp_tui.ui.widgets.line_view import Row, RowKind
 
 _TASK: dict[TaskStatus, State] = {
@@ -54,8 +55,9 @@ def task_state(info: TaskInfo) -> State:
 
 def task_age(info: TaskInfo, now: float) -> str:
     """How long it has run, as far as we saw."""
-    end = info.ended_at if info.ended_at is not None else now
-    return seconds(max(0.0, end - info.seen_at))
+    if info.ended_at is None:
+        return elapsed_text(now - info.seen_at)
+    return duration_text(max(0.0, info.ended_at - info.seen_at) * 1000)
 
 
 def task_words(info: TaskInfo) -> str:

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from mcp_tui.core import crash_text, json_text
-from mcp_tui.core.media import duration_text
+from mcp_tui.core.figures import duration_text
 from mcp_tui.core.state import RESTARTING, CrashCard, ServerFacts, ServerSnapshot, ServerStatus
 from mcp_tui.core.text import clean_line, hidden, hidden_words
 from mcp_tui.ui import safe

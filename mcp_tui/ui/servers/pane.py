@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.message import Message
 from textual.timer import Timer
 
-from mcp_tui.core.media import duration_text
+from mcp_tui.core.figures import duration_text
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys

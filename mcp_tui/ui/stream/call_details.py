@@ -12,6 +12,7 @@ from rich.cells import cell_len
 
 from mcp_tui.core import media
 from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.figures import size_text
 from mcp_tui.core.json_text import dump, dump_start
 from mcp_tui.core.json_values import as_object, is_object
 from mcp_tui.core.state import CallRecord, CallStatus
@@ -189,15 +190,15 @@ def describe(content: JsonObject) -> str:
                 return clean_line(f"{kind} {mime}, not readable".replace(" ,", ","))
             found = _picture(content.get("data")) if kind == "image" else None
             shape = f" {found.width}x{found.height}" if found is not None else ""
-            return clean_line(f"{kind}{shape} {mime or 'of unknown format'}, {media.size_text(size)}")
+            return clean_line(f"{kind}{shape} {mime or 'of unknown format'}, {size_text(size)}")
         case "resource_link":
             return clean_line(f"resource {content.get('name', '')} {content.get('uri', '')}")
         case "resource":
             resource = as_object(content.get("resource"))
             size = _size(resource.get("blob"))
-            size_text = f", {media.size_text(size)}" if size is not None else ""
+            bytes_text = f", {size_text(size)}" if size is not None else ""
             mime_type = f" ({resource['mimeType']})" if resource.get("mimeType") else ""
-            return clean_line(f"resource {resource.get('uri', '')}{mime_type}{size_text}")
+            return clean_line(f"resource {resource.get('uri', '')}{mime_type}{bytes_text}")
         case _:
             return clean_line(f"{kind} content")
 
@@ -216,7 +217,7 @@ def _head(data: object) -> bytes | None:
 
 def _size(data: object) -> int | None:
     """About; None for what is no base64."""
-    return len(data.rstrip("=")) * 3 // 4 if isinstance(data, str) and _head(data) is not None else None
+    return media.decoded_size(data) if isinstance(data, str) and _head(data) is not None else None
 
 
 def _picture(data: object) -> media.Picture | None:

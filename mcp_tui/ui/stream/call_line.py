@@ -9,6 +9,7 @@ from typing import Any
 from rich.cells import cell_len
 from rich.style import Style
 
+from mcp_tui.core.figures import duration_text, elapsed_text
 from mcp_tui.core.state import CallRecord, CallStatus
 from mcp_tui.core.text import clean_line, mark_json, marked_line, marked_name
 from mcp_tui.ui.stream.rows import BOLD, Palette, Row, Span, shorten, width_of
@@ -65,7 +66,7 @@ def state_spans(call: CallRecord, palette: Palette, now: float, *, short: bool =
     spans: list[Span] = [(glyph, style)]
     match call.status:
         case CallStatus.RUNNING:
-            time = glyphs.elapsed(now - call.started_at) if call.started_at is not None else ""
+            time = elapsed_text(now - call.started_at) if call.started_at is not None else ""
             progress = call.progress
             if progress is not None and progress.total and not short:
                 share = min(1.0, max(0.0, progress.progress / progress.total))
@@ -83,7 +84,7 @@ def state_spans(call: CallRecord, palette: Palette, now: float, *, short: bool =
             if call.duration_ms is None:
                 spans.append((f" {word}", style))
             else:
-                spans.append((f" {glyphs.duration(call.duration_ms)}", palette.muted))
+                spans.append((f" {duration_text(call.duration_ms)}", palette.muted))
             if call.shared:
                 spans.append((" shared", palette.accent))
         case CallStatus.UNKNOWN:
@@ -91,7 +92,7 @@ def state_spans(call: CallRecord, palette: Palette, now: float, *, short: bool =
         case CallStatus.ERROR:
             spans.append((f" {word}", style))
             if call.duration_ms is not None and not short:
-                spans.append((f" {glyphs.duration(call.duration_ms)}", palette.muted))
+                spans.append((f" {duration_text(call.duration_ms)}", palette.muted))
         case _:
             spans.append((f" {word}", style))
     return spans

@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from mcp_tui.core.errors import AppError
-from mcp_tui.core.media import size_text
+from mcp_tui.core.figures import size_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import safe
 from mcp_tui.ui.running_app import host

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 
 from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.figures import duration_text, elapsed_text
 from mcp_tui.core.state import CallRecord, ColumnStatus
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.runs.availability import FALLBACK
@@ -182,7 +183,7 @@ class ReasoningItem(Item):
     def layout(self, layout: Layout, now: float) -> list[Row]:
         palette = layout.palette
         seconds = (now if self._ended_at is None else self._ended_at) - self._started_at
-        time = glyphs.elapsed(seconds) if self._ended_at is None else glyphs.duration(seconds * 1000)
+        time = elapsed_text(seconds) if self._ended_at is None else duration_text(seconds * 1000)
         mark = glyphs.UNFOLDED if self.fold else glyphs.FOLDED
         head = f"{mark} thinking {time}"
         newest = "" if self.fold or not self.live else self._newest()
@@ -282,7 +283,7 @@ class NoticeItem(Item):
             text = f"{clean_line(error.title)}{f', {clean_line(error.detail)}' if error.detail else ''}"
             return _led(wrap([(text, palette.warning)], layout.width - 2), glyph, palette.warning, layout)
         if self.status is ColumnStatus.RETRYING:
-            when = f"retry in {glyphs.elapsed(self.retry_at - now + 0.999)}" if self.retry_at is not None else "retried"
+            when = f"retry in {elapsed_text(self.retry_at - now + 0.999)}" if self.retry_at is not None else "retried"
             when += f" (attempt {self.attempt})" if self.attempt else ""
             style = palette.warning if self.live else palette.muted
             why = f": {clean_line(error.title)}" if error else ""

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from rich.cells import cell_len
 
+from mcp_tui.core.figures import money_text, tokens_text
 from mcp_tui.core.state import Metrics
 from mcp_tui.ui.widgets import glyphs
 
@@ -43,12 +44,12 @@ def figures(metrics: Metrics, *, demo: bool, best: AbstractSet[str] = frozenset(
     if metrics.tokens_per_s is not None:
         speed = f"{about}{metrics.tokens_per_s:.0f} tok/s"
         found.append(Figure("speed", speed, speed, "speed" in best))
-    cost = cost_text(metrics, demo=demo)
+    cost = "demo" if demo else money_text(metrics.cost_usd, estimate=metrics.cost_is_estimate)
     if cost:
         found.append(Figure("cost", cost, cost, "cost" in best and not demo))
     if usage.input_tokens is not None or usage.output_tokens is not None:
         parts = [
-            f"{about}{token_count(count)}{arrow}"
+            f"{tokens_text(count, estimate=metrics.usage_is_estimate)}{arrow}"
             for count, arrow in ((usage.input_tokens, "↑"), (usage.output_tokens, "↓"))
             if count is not None
         ]
@@ -59,10 +60,10 @@ def figures(metrics: Metrics, *, demo: bool, best: AbstractSet[str] = frozenset(
     if metrics.steps > 1:
         found.append(Figure("steps", f"{metrics.steps} steps", f"{metrics.steps} steps"))
     if usage.cached_input_tokens:
-        cached = f"{about}{token_count(usage.cached_input_tokens)} cached"
+        cached = f"{tokens_text(usage.cached_input_tokens, estimate=metrics.usage_is_estimate)} cached"
         found.append(Figure("cached", cached, cached))
     if usage.reasoning_tokens:
-        thought = f"{about}{token_count(usage.reasoning_tokens)} thinking"
+        thought = f"{tokens_text(usage.reasoning_tokens, estimate=metrics.usage_is_estimate)} thinking"
         found.append(Figure("reasoning", thought, thought))
     return found
 
@@ -86,24 +87,3 @@ def replayed_text(metrics: Metrics) -> str:
     if not metrics.cached_steps:
         return ""
     return "cached" if metrics.cached else f"{metrics.cached_steps} of {metrics.steps} steps cached"
-
-
-def cost_text(metrics: Metrics, *, demo: bool) -> str:
-    if demo:
-        return "demo"
-    cost = metrics.cost_usd
-    if cost is None:
-        return ""
-    about = "~" if metrics.cost_is_estimate else ""
-    if cost == 0:
-        return f"{about}$0"
-    if cost < 0.0001:
-        return f"{about}<$0.0001"
-    return f"{about}${cost:.4f}" if cost < 1 else f"{about}${cost:.2f}"
-
-
-def token_count(count: int) -> str:
-    """Exact below 10,000, then `12.3k` and `1.2M`."""
-    if count < 10_000:
-        return str(count)
-    return f"{count / 1000:.1f}k" if count < 1_000_000 else f"{count / 1_000_000:.1f}M"

@@ -35,6 +35,7 @@ from mcp_tui.core.events import (
     TextAppended,
     TurnStarted,
 )
+from mcp_tui.core.figures import duration_text, elapsed_text
 from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
@@ -274,14 +275,14 @@ class ModelColumn(Widget, can_focus=True):
             if self._retry_at is None:
                 return word
             tries = f" ({self._attempt})" if self._attempt else ""
-            return f"retry in {glyphs.elapsed(self._retry_at - self._clock() + 0.999)}{tries}"
+            return f"retry in {elapsed_text(self._retry_at - self._clock() + 0.999)}{tries}"
         if brief or self._began_at is None or self._status is ColumnStatus.IDLE:
             return word
         if self._status.ended:
             took = self._metrics.duration_ms
             seconds = self._took_s if took is None or self._took_s is None else took / 1000
-            return word if seconds is None else f"{word} {glyphs.duration(seconds * 1000)}"
-        return f"{word} {glyphs.elapsed(self._clock() - self._began_at)}"
+            return word if seconds is None else f"{word} {duration_text(seconds * 1000)}"
+        return f"{word} {elapsed_text(self._clock() - self._began_at)}"
 
     @property
     def _short_label(self) -> str:

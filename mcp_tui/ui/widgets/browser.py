@@ -15,9 +15,9 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input
 
+from mcp_tui.core.figures import tokens_text
 from mcp_tui.core.state import ServerSnapshot
 from mcp_tui.ui.ink import ink
-from mcp_tui.ui.status import tokens
 from mcp_tui.ui.widgets.catalog_rows import TABS, CatalogRows, Entry, Item, Tab
 from mcp_tui.ui.widgets.row_list import RowList
 
@@ -52,7 +52,7 @@ class CatalogTabs(Widget):
             active = tab == self.active
             style = ink(self, f"catalog-tabs--{'active' if active else 'idle'}")
             start = line.cell_len
-            shown = str(count) if count < 10_000 else tokens(count)
+            shown = str(count) if count < 10_000 else tokens_text(count)
             line.append(f"{_NAMES[tab][words]} {shown}", style)
             spans.append((start, line.cell_len, tab))
             if tab != TABS[-1]:

@@ -39,19 +39,3 @@ COLUMN: dict[ColumnStatus, tuple[str, str]] = {
     ColumnStatus.ERROR: ("✗", "error"),
     ColumnStatus.CANCELLED: ("■", "stopped"),
 }
-
-
-def duration(milliseconds: float) -> str:
-    """`12ms`, `1.2s`, `3m 05s`."""
-    if milliseconds < 1000:
-        return f"{milliseconds:.0f}ms"
-    seconds = milliseconds / 1000
-    if seconds < 60:
-        return f"{seconds:.1f}s"
-    return f"{int(seconds) // 60}m {int(seconds) % 60:02}s"
-
-
-def elapsed(seconds: float) -> str:
-    """Whole seconds, for what still runs: `3s`, `1m 05s`."""
-    whole = max(0, int(seconds))
-    return f"{whole}s" if whole < 60 else f"{whole // 60}m {whole % 60:02}s"

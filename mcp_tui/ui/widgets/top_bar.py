@@ -12,6 +12,8 @@ from textual.app import RenderResult
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from mcp_tui.core.figures import money_text, tokens_text
+
 if TYPE_CHECKING:
     from mcp_tui.core.state import ServerSnapshot
 
@@ -109,10 +111,10 @@ class TopBar(Widget):
         if facts.demo:
             parts.append(Text("demo", self._style("wait")))
         if facts.cost_usd is not None:
-            parts.append(Text(f"{'~' if facts.cost_is_estimate else ''}${facts.cost_usd:.4f}"))
+            parts.append(Text(money_text(facts.cost_usd, estimate=facts.cost_is_estimate)))
         if facts.tools:
             parts.append(Text(f"{facts.tools} tools"))
-            parts.append(Text(f"~{facts.tool_tax / 1000:.1f}k tok", self._style("muted")))
+            parts.append(Text(f"{tokens_text(facts.tool_tax, estimate=True)} tok", self._style("muted")))
         return parts
 
     def render(self) -> RenderResult:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from typing import Any
 
+from mcp_tui.core.figures import duration_text, size_text
 from mcp_tui.core.json_values import is_object
-from mcp_tui.core.media import duration_text, size_text
 from mcp_tui.core.text import clean, json_escaped
 from mcp_tui.sessions.wirelog.caused import Caused
 from mcp_tui.sessions.wirelog.record import Whole, local_time

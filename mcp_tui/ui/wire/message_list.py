@@ -21,7 +21,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mcp_tui.core.media import duration_text, size_text
+from mcp_tui.core.figures import duration_text, size_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.sessions.wirelog.index import Row
 from mcp_tui.sessions.wirelog.record import Head

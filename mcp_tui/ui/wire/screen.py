@@ -18,7 +18,7 @@ from textual.worker import Worker
 
 from mcp_tui.core import json_text
 from mcp_tui.core.errors import AppError
-from mcp_tui.core.media import duration_text, size_text
+from mcp_tui.core.figures import duration_text, size_text
 from mcp_tui.core.state import ServerSnapshot
 from mcp_tui.core.text import clean, clean_line, json_escaped, marked_name
 from mcp_tui.core.types import JsonObject

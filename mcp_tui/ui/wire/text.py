@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import tzinfo
 from typing import Any
 
+from mcp_tui.core.figures import duration_text, size_text
 from mcp_tui.core.json_text import dump
 from mcp_tui.core.json_values import is_object
-from mcp_tui.core.media import duration_text, size_text
 from mcp_tui.core.text import json_escaped, marked_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.wirelog.record import Head, Whole, local_time

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 
 from mcp_tui.core import media
 from mcp_tui.core.errors import ErrorInfo
+from mcp_tui.core.figures import size_text
 from mcp_tui.core.json_text import dump, dump_start
 from mcp_tui.core.json_values import as_list, as_object, as_text, is_list, is_object
 from mcp_tui.core.state import Progress
@@ -158,7 +159,7 @@ def describe_data(kind: str, mime: str, data: str) -> str:
     head = media.decode_head(data, MAX_HEADER_BYTES)
     if head is None:
         return f"{kind or 'data'}  {clean_line(mime)}  is no base64"
-    size = media.size_text(len(data.strip().rstrip("=")) * 3 // 4)
+    size = size_text(media.decoded_size(data))
     picture = media.picture(head)
     if picture is not None:
         facts = f"image {picture.format} {picture.width}×{picture.height}"

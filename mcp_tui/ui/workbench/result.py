@@ -20,7 +20,7 @@ from textual.widget import Widget
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from mcp_tui.core.media import duration_text, size_text
+from mcp_tui.core.figures import duration_text, elapsed_text, size_text
 from mcp_tui.core.state import ServerSnapshot
 from mcp_tui.core.text import clean_line
 from mcp_tui.sessions.wirelog.caused import Caused
@@ -28,7 +28,7 @@ from mcp_tui.ui import keys
 from mcp_tui.ui.ink import ink
 from mcp_tui.ui.running_app import host
 from mcp_tui.ui.servers.activity_text import task_state
-from mcp_tui.ui.status import seconds, server_state
+from mcp_tui.ui.status import server_state
 from mcp_tui.ui.terminal.pictures import MAX_CELLS, can_draw
 from mcp_tui.ui.widgets import glyphs
 from mcp_tui.ui.widgets.line_view import LineView, Row
@@ -95,12 +95,12 @@ class ProgressLine(Widget):
         progress = outcome.progress
         task = progress.task if progress is not None else None
         if task is None:
-            line.append(f"○ {seconds(self._now() - outcome.started_at)}  ")
+            line.append(f"○ {elapsed_text(self._now() - outcome.started_at)}  ")
             if self.server is not None and not self.server.status.usable:
                 line.append(f"waits for the server ({server_state(self.server, self._now())})  ")
         else:
             state = task_state(task)
-            line.append(f"{state.glyph} task {state.word} {seconds(self._now() - outcome.started_at)}  ")
+            line.append(f"{state.glyph} task {state.word} {elapsed_text(self._now() - outcome.started_at)}  ")
         if progress is not None and progress.total is not None and progress.total > 0:
             part = min(1.0, max(0.0, progress.progress / progress.total))
             cells = max(6, min(24, self.size.width // 3))

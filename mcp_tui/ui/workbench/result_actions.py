@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textual import on
 
-from mcp_tui.core.media import size_text
+from mcp_tui.core.figures import size_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import safe
 from mcp_tui.ui.messages import PromptOffered
