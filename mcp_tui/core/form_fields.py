@@ -53,10 +53,6 @@ class Shape(StrEnum):
     JSON = "json"
     """Anything: written as JSON in place."""
 
-    @property
-    def scalar(self) -> bool:
-        return self in (Shape.TEXT, Shape.LINES, Shape.INTEGER, Shape.NUMBER, Shape.BOOLEAN, Shape.CHOICE)
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:

@@ -6,7 +6,6 @@ Texts in here are as the server sent them: hostile. Faces clean them with `core.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -430,7 +429,3 @@ class ColumnStatus(StrEnum):
             ColumnStatus.ERROR,
             ColumnStatus.CANCELLED,
         )
-
-
-ToolSwitches = Mapping[tuple[str, str], bool]
-"""(server, tool) -> offered to the models; absent = on."""

@@ -45,7 +45,6 @@ class Deadline:
     """`async with`: TimeoutError after `limit_s` of own time; stands still between pause() and resume()."""
 
     def __init__(self, limit_s: float | None) -> None:
-        self._limit_s = limit_s
         self._timeout = asyncio.timeout(limit_s)
         self._remaining_s: float | None = None
 

@@ -91,12 +91,6 @@ def result_of(finished: Finished, request: SamplingRequest, ref: ModelRef, *, to
     return result
 
 
-def text_result(text: str, model: str) -> JsonObject:
-    """An answer in words."""
-    content = {"type": "text", "text": text}
-    return {"role": "assistant", "content": content, "model": model, "stopReason": "endTurn"}
-
-
 def preferred(params: JsonObject, known: Sequence[ModelRef]) -> ModelRef | None:
     """The first known model that the first matching hint names: hints are parts of names, in order of preference."""
     preferences = params.get("modelPreferences")

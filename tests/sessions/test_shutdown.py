@@ -174,19 +174,19 @@ async def test_a_signal_ends_the_program_and_its_children(
     pids = tmp_path / "pids"
     script = f"""
 import asyncio, sys
+from mcp_tui.cli.tasks import run
+from mcp_tui.core.errors import AppError
 from mcp_tui.sessions.manager import SessionManager
-from mcp_tui.sessions.signals import ended_by_signals
 from tests.sessions.conftest import stdio
 async def main():
-    with ended_by_signals() as ended:
-        try:
-            async with SessionManager([stdio(pid_file={str(pids)!r}, **{options!r})]) as manager:
-                await manager.wait_settled(timeout_s=30)
-                print("ready", flush=True)
-                await asyncio.sleep(600)
-        except asyncio.CancelledError:
-            return 128 + ended.signal
-sys.exit(asyncio.run(main()))
+    async with SessionManager([stdio(pid_file={str(pids)!r}, **{options!r})]) as manager:
+        await manager.wait_settled(timeout_s=30)
+        print("ready", flush=True)
+        await asyncio.sleep(600)
+try:
+    run(main())
+except AppError as error:
+    sys.exit(130 if error.info.code == "cancelled" else 1)
 """
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
@@ -195,7 +195,7 @@ sys.exit(asyncio.run(main()))
         assert len(_alive(pids)) == 1
         process.send_signal(number)
         code = await asyncio.to_thread(process.wait, PATIENCE_S)
-        assert (code, _alive(pids)) == (128 + number, [])
+        assert (code, _alive(pids)) == (130, [])
     finally:
         process.kill()
         _, noise = process.communicate()

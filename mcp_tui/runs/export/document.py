@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, cast
 
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.json_text import dump
@@ -24,7 +24,6 @@ from mcp_tui.store.history.records import SavedColumn, SavedRun
 from mcp_tui.store.history.transcript import Transcript
 
 Format = Literal["md", "json", "html"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 _SUFFIXES: dict[str, Format] = {".md": "md", ".markdown": "md", ".json": "json", ".html": "html", ".htm": "html"}
 
 

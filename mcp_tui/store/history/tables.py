@@ -6,7 +6,6 @@ import logging
 import os
 import platform
 import sqlite3
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -206,4 +205,3 @@ def storable(text: str) -> str:
 
 
 Clock = Callable[[], float]
-wall: Clock = time.time

@@ -47,7 +47,6 @@ class ColumnTurn:
     metrics: Metrics = field(default_factory=Metrics)
     status: ColumnStatus = ColumnStatus.CONNECTING
     error: ErrorInfo | None = None
-    ended_s: float | None = None
     segments: list[list[str]] = field(default_factory=list[list[str]])
     reasoning_segments: list[list[str]] = field(default_factory=list[list[str]])
     calls: dict[str, CallRecord] = field(default_factory=dict[str, CallRecord])
@@ -143,7 +142,6 @@ class Transcript:
                     newest.metrics = metrics
             case StatusChanged(status=status, error=error):
                 newest.status, newest.error = status, error
-                newest.ended_s = at_s if status.ended else None
                 self._set_status(column, status, at_s)
 
     def _set_status(self, column: str, status: ColumnStatus, at_s: float) -> None:

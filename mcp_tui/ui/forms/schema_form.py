@@ -90,7 +90,6 @@ class SchemaForm(Vertical):
         self._empty_text = ""
         self._problems: Mapping[Path, str] = {}
         self._lines: set[Path] = set()
-        self._focus_next: Path | None = None
 
     @property
     def model(self) -> FormModel | None:
@@ -126,7 +125,6 @@ class SchemaForm(Vertical):
 
     async def rebuild(self, focus: Path | None = None) -> None:
         """After the document changed in shape; `focus` is where to go on."""
-        self._focus_next = focus
         async with self.batch():
             await self.recompose()
         self._mark_problems()

@@ -47,10 +47,6 @@ FATES: dict[Fate, tuple[str, str, Tone]] = {
 }
 
 
-def waiting_words(count: int) -> str:
-    return "1 request waiting" if count == 1 else f"{count} requests waiting"
-
-
 def gist(request: ServerRequest) -> str:
     """What it is about, one raw line."""
     if request.kind is not RequestKind.SAMPLING:

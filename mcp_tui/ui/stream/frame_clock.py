@@ -65,11 +65,6 @@ class FrameClock:
         """Who is told that a second passed."""
         return frozenset(self._waiting)
 
-    @property
-    def frame_cost_s(self) -> float:
-        """Smoothed cost of one tick."""
-        return self._cost
-
     def mark(self, widget: Painted) -> None:
         """Paint `widget` at one of the next ticks."""
         if widget not in self._marked:

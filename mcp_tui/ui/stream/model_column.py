@@ -18,7 +18,6 @@ from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -249,20 +248,6 @@ class ModelColumn(Widget, can_focus=True):
     def answer_text(self) -> str:
         """The cleaned Markdown of the newest turn."""
         return self._view.answer_text()
-
-    def title_text(self, width: int | None = None) -> Content:
-        """Glyph, model and state for a tab, in at most `width` cells."""
-        glyph, style = glyphs.COLUMN[self._status][0], _STATE_COLOR[_STATE_CLASS[self._status]]
-        state = self.state_text()
-        name = self._short_label
-        if width is not None:
-            if cell_len(name) + cell_len(state) + 3 > width:
-                state = ""
-            name = shorten(name, max(1, width - 2 - (cell_len(state) + 1 if state else 0)))
-        parts = [Content.styled(f"{glyph} ", style), Content(name)]
-        if state:
-            parts.append(Content.styled(f" {state}", style))
-        return Content("").join(parts)
 
     def metrics_text(self, width: int) -> str:
         """The figures in at most `width` cells."""
@@ -539,16 +524,6 @@ class ModelColumn(Widget, can_focus=True):
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
         self._view.scroll_rows(3)
-
-
-_STATE_COLOR = {
-    "wait": "$text-muted",
-    "live": "$accent",
-    "ask": "$warning",
-    "done": "$success",
-    "warn": "$warning",
-    "fail": "$error",
-}
 
 
 def _count(state: tuple[str, int | None, int], room: int) -> str:

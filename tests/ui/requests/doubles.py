@@ -13,7 +13,6 @@ from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.registry import ModelRef
 from mcp_tui.runs.metrics import StepFigures
 from mcp_tui.runs.sampling import SamplingAnswer
-from mcp_tui.runs.sampling_messages import text_result
 from mcp_tui.sessions.request_desk import RequestDesk
 from mcp_tui.ui.requests.screen import RequestsScreen
 from tests.ui.doubles import FakeEngine, Stage
@@ -78,7 +77,7 @@ class FakeSampler:
             self.cancelled = True
             raise
         figures = StepFigures(Usage(31, 7), False, 0.0012, True)
-        return SamplingAnswer(self.answer or text_result("".join(self.pieces), ref.model), figures)
+        return SamplingAnswer(self.answer or _said("".join(self.pieces), ref.model), figures)
 
 
 class AskedEngine(FakeEngine):
@@ -136,3 +135,8 @@ class Asking:
     async def reply(self, request_id: str) -> Reply:
         async with asyncio.timeout(20):
             return await self.replies[request_id]
+
+
+def _said(text: str, model: str) -> JsonObject:
+    content = {"type": "text", "text": text}
+    return {"role": "assistant", "content": content, "model": model, "stopReason": "endTurn"}
