@@ -20,7 +20,7 @@ from mcp_tui.core.events import ColumnEvent, MetricsChanged
 from mcp_tui.core.state import Metrics
 from mcp_tui.core.text import clean
 from mcp_tui.ui import keys
-from mcp_tui.ui.ink import ink
+from mcp_tui.ui.component_colours import ink
 from mcp_tui.ui.status import column_state
 
 if TYPE_CHECKING:

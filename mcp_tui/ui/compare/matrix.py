@@ -16,7 +16,7 @@ from textual.widgets import DataTable
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
 from mcp_tui.ui.compare.matrix_rows import Cell, ColumnView, Row, fitted, matrix
-from mcp_tui.ui.ink import ink
+from mcp_tui.ui.component_colours import ink
 from mcp_tui.ui.widgets.glyphs import BEST
 
 REFRESH_S = 0.5

@@ -23,8 +23,8 @@ from mcp_tui.ui import keys
 from mcp_tui.ui.compare import mentions
 from mcp_tui.ui.compare.completion import CompletionList
 from mcp_tui.ui.compare.file_mentions import file_candidates
+from mcp_tui.ui.component_colours import ink
 from mcp_tui.ui.first_words import ASK, PROMPT_HINTS, PROMPT_TITLE
-from mcp_tui.ui.ink import ink
 from mcp_tui.ui.running_app import host
 from mcp_tui.ui.terminal import external_editor
 

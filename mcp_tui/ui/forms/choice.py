@@ -19,7 +19,7 @@ from textual.widgets.option_list import Option
 
 from mcp_tui.core.text import marked_name
 from mcp_tui.ui import safe
-from mcp_tui.ui.ink import ink
+from mcp_tui.ui.component_colours import ink
 from mcp_tui.ui.running_app import host
 
 

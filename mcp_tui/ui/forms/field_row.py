@@ -22,10 +22,10 @@ from mcp_tui.core.json_text import dump
 from mcp_tui.core.json_values import same
 from mcp_tui.core.text import concerns, marked_line, marked_name
 from mcp_tui.ui import safe
+from mcp_tui.ui.component_colours import ink
 from mcp_tui.ui.forms.choice import ChoiceLine
 from mcp_tui.ui.forms.field_input import FieldInput, FieldLines, Suggestions
 from mcp_tui.ui.forms.json_editor import JsonEditor
-from mcp_tui.ui.ink import ink
 from mcp_tui.ui.stream.rows import shorten
 from mcp_tui.ui.widgets import glyphs
 

@@ -10,7 +10,7 @@ from textual.widgets import TextArea
 from mcp_tui.core.json_text import JsonTextError, parse
 from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
-from mcp_tui.ui.ink import ink
+from mcp_tui.ui.component_colours import ink
 from mcp_tui.ui.json_style import json_spans, visible
 
 

@@ -17,7 +17,7 @@ from textual.widgets import Input
 
 from mcp_tui.core.figures import tokens_text
 from mcp_tui.core.state import ServerSnapshot
-from mcp_tui.ui.ink import ink
+from mcp_tui.ui.component_colours import ink
 from mcp_tui.ui.widgets.catalog_rows import TABS, CatalogRows, Entry, Item, Tab
 from mcp_tui.ui.widgets.row_list import RowList
 

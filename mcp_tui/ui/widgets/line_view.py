@@ -16,7 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from mcp_tui.ui.ink import ink
+from mcp_tui.ui.component_colours import ink
 from mcp_tui.ui.json_style import json_spans
 from mcp_tui.ui.running_app import host
 from mcp_tui.ui.terminal.pictures import CellRow

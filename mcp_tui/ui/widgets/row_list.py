@@ -13,8 +13,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from mcp_tui.ui.ink import ink
-from mcp_tui.ui.look import paper
+from mcp_tui.ui.component_colours import ink, paper
 
 
 def fill(left: Text, right: Text, width: int) -> Text:

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from mcp_tui.core.text import clean_line
-from mcp_tui.ui.ink import ink
+from mcp_tui.ui.component_colours import ink
 
 
 class TabLine(Widget):

@@ -26,8 +26,7 @@ from mcp_tui.core.text import clean_line
 from mcp_tui.sessions.wirelog.index import Row
 from mcp_tui.sessions.wirelog.record import Head
 from mcp_tui.ui import keys
-from mcp_tui.ui.ink import ink
-from mcp_tui.ui.look import paper
+from mcp_tui.ui.component_colours import ink, paper
 from mcp_tui.ui.widgets import glyphs
 from mcp_tui.ui.wire.text import ARROWS, clock, title
 

@@ -25,7 +25,7 @@ from mcp_tui.core.state import ServerSnapshot
 from mcp_tui.core.text import clean_line
 from mcp_tui.sessions.wirelog.caused import Caused
 from mcp_tui.ui import keys
-from mcp_tui.ui.ink import ink
+from mcp_tui.ui.component_colours import ink
 from mcp_tui.ui.running_app import host
 from mcp_tui.ui.servers.activity_text import task_state
 from mcp_tui.ui.status import server_state
