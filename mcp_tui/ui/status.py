@@ -8,7 +8,6 @@ from typing import Literal
 from mcp_tui.core.figures import elapsed_text
 from mcp_tui.core.state import RESTARTING, ColumnStatus, ServerSnapshot, ServerStatus, ToolHints
 from mcp_tui.core.text import clean_line
-from mcp_tui.ui.widgets import glyphs
 
 Tone = Literal["good", "warn", "bad", "wait", "muted"]
 
@@ -46,17 +45,17 @@ _SERVER: dict[ServerStatus, State] = {
     ServerStatus.CLOSED: State("○", "closed", "muted"),
 }
 
-_COLUMN_TONES: dict[ColumnStatus, Tone] = {
-    ColumnStatus.IDLE: "muted",
-    ColumnStatus.CONNECTING: "wait",
-    ColumnStatus.STREAMING: "wait",
-    ColumnStatus.TOOLS: "wait",
-    ColumnStatus.APPROVAL: "warn",
-    ColumnStatus.RETRYING: "warn",
-    ColumnStatus.DONE: "good",
-    ColumnStatus.INCOMPLETE: "warn",
-    ColumnStatus.ERROR: "bad",
-    ColumnStatus.CANCELLED: "muted",
+COLUMN: dict[ColumnStatus, State] = {
+    ColumnStatus.IDLE: State("○", "idle", "muted"),
+    ColumnStatus.CONNECTING: State("○", "connecting", "wait"),
+    ColumnStatus.STREAMING: State("●", "streaming", "wait"),
+    ColumnStatus.TOOLS: State("●", "tools", "wait"),
+    ColumnStatus.APPROVAL: State("?", "approve?", "warn"),
+    ColumnStatus.RETRYING: State("»", "retry", "warn"),
+    ColumnStatus.DONE: State("✓", "done", "good"),
+    ColumnStatus.INCOMPLETE: State("!", "incomplete", "warn"),
+    ColumnStatus.ERROR: State("✗", "error", "bad"),
+    ColumnStatus.CANCELLED: State("■", "stopped", "muted"),
 }
 
 
@@ -74,11 +73,6 @@ def server_state(server: ServerSnapshot, now: float) -> State:
         tries = f" ({server.attempt})" if server.attempt else ""
         return State(state.glyph, f"retry in {left}s{tries}", state.tone)
     return state
-
-
-def column_state(status: ColumnStatus) -> State:
-    glyph, word = glyphs.COLUMN[status]
-    return State(glyph, word or "idle", _COLUMN_TONES[status])
 
 
 def hint_mark(hints: ToolHints) -> tuple[str, Tone]:

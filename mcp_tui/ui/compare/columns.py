@@ -21,7 +21,7 @@ from mcp_tui.core.state import Metrics
 from mcp_tui.core.text import clean
 from mcp_tui.ui import keys
 from mcp_tui.ui.component_colours import ink
-from mcp_tui.ui.status import column_state
+from mcp_tui.ui.status import COLUMN
 
 if TYPE_CHECKING:
     from mcp_tui.ui.stream.metrics_line import Best
@@ -62,7 +62,7 @@ class ColumnTabs(Widget):
         def part(name: str) -> Style:
             return ink(self, f"column-tabs--{name}")
 
-        state = column_state(column.status)
+        state = COLUMN[column.status]
         active = column.column_id == self.active
         look = part("active" if active else "shown" if column.column_id in self.shown else "idle")
         room = width - 1

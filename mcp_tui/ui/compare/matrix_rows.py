@@ -13,7 +13,7 @@ from mcp_tui.core.figures import duration_text, money_text
 from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics
 from mcp_tui.core.text import clean_line, marked_line, marked_name
 from mcp_tui.ui.compare.conversation import comparable_cost
-from mcp_tui.ui.status import Tone, column_state
+from mcp_tui.ui.status import COLUMN, Tone
 from mcp_tui.ui.stream.metrics_line import replayed_text
 from mcp_tui.ui.stream.rows import shorten
 from mcp_tui.ui.widgets import glyphs
@@ -86,7 +86,7 @@ _METRICS: tuple[tuple[str, _Value, _Text, str], ...] = (
 
 
 def matrix(columns: Sequence[ColumnView]) -> list[Row]:
-    states = [column_state(column.status) for column in columns]
+    states = [COLUMN[column.status] for column in columns]
     rows = [Row("status", "status", tuple(Cell(str(state), state.tone) for state in states))]
     rows.extend(_text_rows(columns))
     rows.extend(_metric_rows(columns))

@@ -10,7 +10,7 @@ from mcp_tui.core.text import clean, clean_line
 from mcp_tui.runs.export.figures import call_text
 from mcp_tui.store.history.records import RunHead, RunStatus, SavedRun
 from mcp_tui.store.history.transcript import ColumnTurn, Transcript
-from mcp_tui.ui.status import State, column_state
+from mcp_tui.ui.status import COLUMN, State
 from mcp_tui.ui.widgets.line_view import Row, rows_of
 
 STATES: dict[RunStatus, State] = {
@@ -85,7 +85,7 @@ def preview(saved: SavedRun, now: datetime) -> list[Row]:
 
 
 def _answer(label: str, turn: ColumnTurn) -> Iterator[Row]:
-    state = column_state(turn.status)
+    state = COLUMN[turn.status]
     kind = {"good": "good", "bad": "error", "warn": "warning"}.get(state.tone, "muted")
     took = turn.own_metrics.duration_ms
     yield Row(f"{state.glyph} {label}  {state.word}{f' {duration_text(took)}' if took is not None else ''}", kind)  # pyright: ignore[reportArgumentType]  one of the kinds of a row

@@ -13,6 +13,7 @@ from mcp_tui.core.figures import duration_text, elapsed_text
 from mcp_tui.core.state import CallRecord, ColumnStatus
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.runs.availability import FALLBACK
+from mcp_tui.ui.status import COLUMN
 from mcp_tui.ui.stream.call_details import ALL_ROWS, SHOWN_ROWS, detail_rows, error_rows, no_picture
 from mcp_tui.ui.stream.call_line import call_row
 from mcp_tui.ui.stream.code_rows import CodeRows
@@ -276,7 +277,7 @@ class NoticeItem(Item):
 
     def layout(self, layout: Layout, now: float) -> list[Row]:
         palette = layout.palette
-        glyph, word = glyphs.COLUMN[self.status]
+        glyph, word = COLUMN[self.status].glyph, COLUMN[self.status].word
         error = self.error
         if error is not None and error.code == FALLBACK:
             # It stays true for the rest of the turn: never muted, never "retried".

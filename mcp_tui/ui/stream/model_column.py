@@ -39,42 +39,24 @@ from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
 from mcp_tui.ui.running_app import host
+from mcp_tui.ui.status import COLUMN, INK
 from mcp_tui.ui.stream.frame_clock import FrameClock
 from mcp_tui.ui.stream.items import NoticeItem
 from mcp_tui.ui.stream.metrics_line import SEPARATOR, Best, figures, fit
 from mcp_tui.ui.stream.rows import Span, shorten, width_of
 from mcp_tui.ui.stream.search_input import LEFT_CELLS, RIGHT_CELLS, SearchInput
 from mcp_tui.ui.stream.view import StreamView
-from mcp_tui.ui.widgets import glyphs
 
 DEMO_TEXT = ("demo model, scripted here", "no provider is called")
 
 _COMPONENTS = {
     "column--frame",
     "column--name",
-    "column--state-wait",
-    "column--state-live",
-    "column--state-ask",
-    "column--state-done",
-    "column--state-warn",
-    "column--state-fail",
+    *(f"column--state-{tone}" for tone in INK),
     "column--figures",
     "column--best",
     "column--search",
     "column--search-none",
-}
-
-_STATE_CLASS: dict[ColumnStatus, str] = {
-    ColumnStatus.IDLE: "wait",
-    ColumnStatus.CONNECTING: "wait",
-    ColumnStatus.STREAMING: "live",
-    ColumnStatus.TOOLS: "live",
-    ColumnStatus.APPROVAL: "ask",
-    ColumnStatus.RETRYING: "ask",
-    ColumnStatus.DONE: "done",
-    ColumnStatus.INCOMPLETE: "warn",
-    ColumnStatus.ERROR: "fail",
-    ColumnStatus.CANCELLED: "warn",
 }
 
 
@@ -255,13 +237,15 @@ class ModelColumn(Widget, can_focus=True):
 
     def state_text(self, *, brief: bool = False) -> str:
         """`streaming 3s`, `retry in 4s (2)`, `done 3.1s`; brief: without the time."""
-        word = glyphs.COLUMN[self._status][1]
+        if self._status is ColumnStatus.IDLE:
+            return ""
+        word = COLUMN[self._status].word
         if self._status is ColumnStatus.RETRYING:
             if self._retry_at is None:
                 return word
             tries = f" ({self._attempt})" if self._attempt else ""
             return f"retry in {elapsed_text(self._retry_at - self._clock() + 0.999)}{tries}"
-        if brief or self._began_at is None or self._status is ColumnStatus.IDLE:
+        if brief or self._began_at is None:
             return word
         if self._status.ended:
             took = self._metrics.duration_ms
@@ -337,8 +321,8 @@ class ModelColumn(Widget, can_focus=True):
     def _top_spans(self) -> list[Span]:
         """`╭─ ● provider/model ──── streaming 3s ─╮`; the provider goes first, then the time, then letters."""
         frame = self._style("frame")
-        glyph = glyphs.COLUMN[self._status][0]
-        state_style = self._style(f"state-{_STATE_CLASS[self._status]}")
+        glyph, tone = COLUMN[self._status].glyph, COLUMN[self._status].tone
+        state_style = self._style(f"state-{tone}")
         room = max(0, self.size.width - 8 - cell_len(glyph))
         """Cells for name and state: without corners, lines, blanks and the glyph."""
         name, state = self.label, self.state_text()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcp_tui.core.state import CallStatus, ColumnStatus
+from mcp_tui.core.state import CallStatus
 
 FOLDED = "►"
 UNFOLDED = "▼"
@@ -25,17 +25,4 @@ CALL: dict[CallStatus, tuple[str, str]] = {
     CallStatus.DENIED: ("×", "denied"),
     CallStatus.CANCELLED: ("■", "cancelled"),
     CallStatus.UNKNOWN: ("!", "unknown"),
-}
-
-COLUMN: dict[ColumnStatus, tuple[str, str]] = {
-    ColumnStatus.IDLE: ("○", ""),
-    ColumnStatus.CONNECTING: ("○", "connecting"),
-    ColumnStatus.STREAMING: ("●", "streaming"),
-    ColumnStatus.TOOLS: ("●", "tools"),
-    ColumnStatus.APPROVAL: ("?", "approve?"),
-    ColumnStatus.RETRYING: ("»", "retry"),
-    ColumnStatus.DONE: ("✓", "done"),
-    ColumnStatus.INCOMPLETE: ("!", "incomplete"),
-    ColumnStatus.ERROR: ("✗", "error"),
-    ColumnStatus.CANCELLED: ("■", "stopped"),
 }
