@@ -16,12 +16,14 @@ from mcp_tui.core.json_values import (
     texts,
 )
 
-OTHERS: list[Any] = [None, True, 0, 1.5, "text", [], {}, ["a"], {"a": 1}]
+VALUES: list[tuple[Any, type[Any]]] = [
+    (None, object), (True, bool), (0, int), (1.5, float), ("text", str),
+    ([], list), (["a"], list), ({}, dict), ({"a": 1}, dict),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", OTHERS)
-def test_a_value_is_taken_for_what_it_is_and_nothing_else(value: Any) -> None:
-    kind = type(value)
+@pytest.mark.parametrize(("value", "kind"), VALUES)
+def test_a_value_is_taken_for_what_it_is_and_nothing_else(value: object, kind: object) -> None:
     assert as_object(value) == (value if kind is dict else {})
     assert as_list(value) == (value if kind is list else [])
     assert as_text(value) == (value if kind is str else "")
