@@ -1,33 +1,35 @@
-"""Values against JSON Schemas, with a bound on the work: a schema from outside may be built to never end.
-
-Bounded are the steps (schema keywords applied), the size of texts given to `pattern`, and patterns that can
-backtrack without end, which are skipped and named. `$ref` to anything outside the document is never fetched.
-jsonschema is imported when first needed. Call `check` on a thread.
-"""
+"""Values against JSON Schemas, in words for the person who wrote the value. Call `check` on a thread."""
 
 from __future__ import annotations
 
-import importlib
 import re
-from collections.abc import Iterator, Sequence
-from contextvars import ContextVar
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from mcp_tui.core.argument_document import Path
-from mcp_tui.core.json_text import dump
-from mcp_tui.core.json_values import as_object, is_list
+from mcp_tui.core.bounded_schema import (
+    ElsewhereError,
+    EndlessError,
+    FaultyError,
+    Schema,
+    TooMuchError,
+    Work,
+    aside,
+)
+from mcp_tui.core.json_text import compact_start
+from mcp_tui.core.json_values import as_object
+from mcp_tui.core.text import json_escaped
 from mcp_tui.core.types import JsonObject
 
-MAX_STEPS = 60_000
+MAX_STEPS = 2_000_000
+"""Units of work for one check: about a second."""
 MAX_PROBLEMS = 60
-MAX_PATTERN_WORK = 2_000_000
-"""Characters ** (unbounded repeats in sequence) that a pattern may cost at worst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,166 +49,49 @@ class Report:
     """What could not be checked, one sentence each."""
 
 
-class _TooMuchError(Exception):
-    pass
-
-
-def check(schema: JsonObject, value: object) -> Report:
+def check(schema: JsonObject, value: object, work: Work | None = None) -> Report:
     """Every problem up to MAX_PROBLEMS, in document order. Never raises for a bad schema: it is a note."""
-    import referencing
-    import referencing.exceptions
+    work = work or Work(MAX_STEPS)
+    problems: dict[tuple[Path, str], Problem] = {}
 
-    notes: list[str] = []
-    validator = _validator_class(str(schema.get("$schema", "")))(
-        schema,
-        registry=referencing.Registry[Any](),
-        format_checker=_format_checker(),
-    )
-    budget = _Budget(MAX_STEPS, notes)
-    problems: list[Problem] = []
-    token = _BUDGET.set(budget)
-    try:
-        for error in validator.iter_errors(value):
-            problems.extend(_problems(error))
+    def collect(errors: Iterator[Any]) -> bool:
+        """Whether there are more."""
+        for error in errors:
+            for problem in _problems(error):
+                problems.setdefault((problem.path, problem.message), problem)
             if len(problems) >= MAX_PROBLEMS:
-                notes.append(f"only the first {MAX_PROBLEMS} problems are shown")
-                break
-    except _TooMuchError:
-        notes.append("the schema is too costly to check completely")
-    except RecursionError:
-        notes.append("the schema refers to itself without end, so it was not checked completely")
-    except referencing.exceptions.Unresolvable as error:
-        notes.append(f"the schema refers to {str(error.ref)[:80]}, which is not part of it")
-    except Exception as error:  # noqa: BLE001  a malformed schema makes jsonschema raise whatever Python raises
-        notes.append(f"the schema itself is faulty, so it was not checked completely ({type(error).__name__})")
-    finally:
-        _BUDGET.reset(token)
-    unique = {(problem.path, problem.message): problem for problem in problems}
-    return Report(tuple(list(unique.values())[:MAX_PROBLEMS]), tuple(dict.fromkeys(notes)))
+                return True
+        return False
 
-
-class _Budget:
-    def __init__(self, steps: int, notes: list[str]) -> None:
-        self.steps = steps
-        self.notes = notes
-
-    def spend(self, steps: int = 1) -> None:
-        self.steps -= steps
-        if self.steps < 0:
-            raise _TooMuchError
-
-
-_BUDGET: ContextVar[_Budget] = ContextVar("validation budget")
-
-
-@lru_cache(maxsize=8)
-def _validator_class(dialect: str) -> Any:
-    import jsonschema.validators
-    from jsonschema.exceptions import ValidationError
-
-    extend: Any = getattr(jsonschema.validators, "extend")  # noqa: B009  the package has no types
-    base: Any = jsonschema.validators.validator_for({"$schema": dialect}, default=jsonschema.Draft202012Validator)
-
-    def counted(function: Any) -> Any:
-        def apply(validator: Any, rule: Any, instance: Any, schema: Any) -> Iterator[Any]:
-            _BUDGET.get().spend()
-            for error in function(validator, rule, instance, schema) or ():
-                _BUDGET.get().spend()
-                yield error
-
-        return apply
-
-    def pattern(_validator: Any, rule: Any, instance: Any, _schema: Any) -> Iterator[Any]:
-        if not isinstance(instance, str) or not isinstance(rule, str):
-            return
-        budget = _BUDGET.get()
-        budget.spend()
-        fault = pattern_fault(rule, len(instance))
-        if fault:
-            budget.notes.append(f"the pattern {rule[:60]} was not checked: {fault}")
-        elif re.search(rule, instance) is None:
-            yield ValidationError(f"does not match the pattern {rule[:80]}")
-
-    def unique_items(_validator: Any, rule: Any, instance: Any, _schema: Any) -> Iterator[Any]:
-        if not rule or not is_list(instance):
-            return
-        _BUDGET.get().spend()
-        seen: set[str] = set()
-        for item in instance:
-            _BUDGET.get().spend()
-            key = dump(item, indent=None)
-            if key in seen:
-                yield ValidationError("holds the same entry twice")
-                return
-            seen.add(key)
-
-    keywords = {name: counted(function) for name, function in base.VALIDATORS.items()}
-    # patternProperties runs patterns of its own over every name; forms draw such members as JSON.
-    keywords.pop("patternProperties", None)
-    keywords["pattern"] = pattern
-    keywords["uniqueItems"] = unique_items
-    return extend(base, keywords)
-
-
-def pattern_fault(pattern: str, length: int) -> str:
-    """Why a pattern is not run on a text of this length, or "": it is no Python pattern, or it may never end."""
+    note = ""
     try:
-        nested, repeats = _pattern_cost(pattern)
-    except (re.error, RecursionError, OverflowError):
-        return "it is no pattern that can be run here"
-    if nested:
-        return "it can take for ever on some texts"
-    if repeats > 1 and length**repeats > MAX_PATTERN_WORK:
-        return "it is too costly for a text of this length"
-    return ""
+        if Schema(schema).check(value, work, collect, formats=_format_checker()):
+            note = f"only the first {MAX_PROBLEMS} problems are shown"
+    except TooMuchError:
+        note = "the schema is too costly to check completely"
+    except EndlessError:
+        note = "the schema refers to itself without end, so it was not checked completely"
+    except ElsewhereError as error:
+        note = f"the schema refers to {str(error)[:80]}, which is not part of it"
+    except FaultyError as error:
+        note = f"the schema itself is faulty, so it was not checked completely ({error})"
+    notes = (*work.notes, note) if note else tuple(work.notes)
+    return Report(tuple(problems.values())[:MAX_PROBLEMS], notes)
 
 
-@lru_cache(maxsize=256)
-def _pattern_cost(pattern: str) -> tuple[bool, int]:
-    """(an unbounded repeat holds a repeat or an alternative, unbounded repeats in all)."""
-    re.compile(pattern)
-    # There is no public way to the parsed form; the module exists from 3.11 on.
-    parser: Any = importlib.import_module("re._parser")
-    repeats = 0
-    nested = False
-
-    def walk(node: object, inside: bool) -> None:
-        nonlocal repeats, nested
-        parts = _parts(node)
-        word = str(parts[0]) if parts else ""
-        if word in _REPEATS:
-            low, high, body = _parts(parts[1])
-            many = int(high) - int(low) > 20
-            repeats += many
-            nested = nested or (inside and int(high) > 1)
-            walk(body, inside or many)
-            return
-        if word in ("BRANCH", "GROUPREF"):
-            nested = nested or inside
-        for child in parts:
-            walk(child, inside)
-
-    walk(parser.parse(pattern), False)
-    return nested, repeats
-
-
-def _parts(node: object) -> Sequence[Any]:
-    """The children of a node of the parsed pattern; leaves have none."""
-    inner: object = getattr(node, "data", node)
-    return cast("Sequence[Any]", inner) if isinstance(inner, tuple | list) else ()
-
-
-_REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
+async def check_aside(schema: JsonObject, value: object) -> Report:
+    """As `check`, on a thread, which does nothing more when this is cancelled."""
+    return await aside(lambda work: check(schema, value, work), Work(MAX_STEPS))
 
 
 def _problems(error: Any) -> Iterator[Problem]:
     """One jsonschema error as problems at the place where a person can mend it."""
-    path: Path = tuple(error.absolute_path)
+    path: Path = tuple(step if isinstance(step, int) else str(step) for step in error.absolute_path)
     rule, instance, keyword = error.validator_value, error.instance, error.validator
     if keyword == "required" and isinstance(instance, dict):
         for name in rule:
             if isinstance(name, str) and name not in instance:
-                yield Problem((*path, name), "required", missing=True)
+                yield Problem((*path, str(name)), "required", missing=True)
         return
     if keyword in ("anyOf", "oneOf") and error.context:
         best = _best_branch(error)
@@ -269,8 +154,10 @@ def _message(keyword: str | None, rule: Any, instance: Any, error: Any) -> str:
             if keyword == "oneOf" and not error.context:
                 return "fits more than one of the alternatives"
             return "fits none of the alternatives"
-        case "pattern" | "uniqueItems":
-            return str(error.message)
+        case "pattern":
+            return f"does not match the pattern {rule[:80]}"
+        case "uniqueItems":
+            return "holds the same entry twice"
         case "not":
             return "is a value the schema rules out"
         case None:
@@ -290,8 +177,9 @@ def _unknown_keys(error: Any) -> str:
 
 
 def _short(value: object) -> str:
-    text = dump(value, indent=None)
-    return text if len(text) <= 80 else text[:79] + "…"
+    start, whole = compact_start(value, max_chars=80)
+    text = json_escaped(start)
+    return text if whole and len(text) <= 80 else text[:79] + "…"
 
 
 def _kind(value: object) -> str:

@@ -6,8 +6,9 @@ from typing import NoReturn
 import pytest
 
 from mcp_tui.core import validation
+from mcp_tui.core.patterns import pattern_fault
 from mcp_tui.core.types import JsonObject
-from mcp_tui.core.validation import check, pattern_fault
+from mcp_tui.core.validation import check
 
 
 def messages(schema: JsonObject, value: object) -> dict[tuple[str | int, ...], str]:

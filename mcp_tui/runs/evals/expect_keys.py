@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, cast
+from typing import cast
 
 from mcp_tui.config.entry_reader import kind_text
 from mcp_tui.core.json_values import as_object, is_list, is_object
@@ -175,14 +175,15 @@ def _schema(keys: Keys, key: str) -> JsonObject | None:
     if table is None:
         return None
     schema = as_object(keys.raw(key))
-    import jsonschema
-    import jsonschema.exceptions
+    from mcp_tui.core.bounded_schema import MAX_SCHEMA_WORK, Schema, UnfinishedError, Work
 
-    validators: Any = getattr(jsonschema, "validators")  # noqa: B009  the package has no types
     try:
-        validators.validator_for(schema, default=jsonschema.Draft202012Validator).check_schema(schema)
-    except jsonschema.exceptions.SchemaError as error:
-        where = ".".join(str(part) for part in cast("Sequence[object]", error.absolute_path))
-        keys.fault(key, f"is no JSON Schema: {f'{where}: ' if where else ''}{error.message}")
+        error = Schema(schema).fault(Work(MAX_SCHEMA_WORK))
+    except UnfinishedError:
+        keys.fault(key, "is too complex a JSON Schema", "make it smaller")
         return None
-    return schema
+    if error is None:
+        return schema
+    where = ".".join(str(part) for part in cast("Sequence[object]", error.absolute_path))
+    keys.fault(key, f"is no JSON Schema: {f'{where}: ' if where else ''}{error.message}")
+    return None

@@ -7,17 +7,13 @@ searched here; everything else by a process of its own that is ended at a deadli
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
-import warnings
 
-from mcp_tui.core.validation import pattern_fault
+from mcp_tui.core.patterns import judged
 
 DEADLINE_S = 5.0
 MOST_CHARS = 1_000_000
-_QUICK_CHARS = 1000
-"""Even a single repeat may cost the square of the length: a million steps."""
 
 _SEARCH = (
     "import json, re, sys\n"
@@ -34,10 +30,9 @@ def found(pattern: str, text: str) -> bool:
     """Whether the pattern matches somewhere in the text. SearchError. Blocks up to DEADLINE_S: call it on a thread."""
     if len(text) > MOST_CHARS:
         raise SearchError(f"the text is longer than {MOST_CHARS:,} characters and was not searched")
-    if len(text) <= _QUICK_CHARS and not pattern_fault(pattern, len(text)):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about spellings that later versions of Python read differently
-            return re.search(pattern, text) is not None
+    quick = judged(pattern)
+    if quick.compiled is not None and not quick.fault(len(text)):
+        return quick.compiled.search(text) is not None
     try:
         ended = subprocess.run(
             [sys.executable, "-I", "-S", "-c", _SEARCH],

@@ -26,7 +26,7 @@ from mcp_tui.core.figures import elapsed_text
 from mcp_tui.core.server_requests import RequestKind, ServerRequest, offers_tools
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
-from mcp_tui.core.validation import check
+from mcp_tui.core.validation import check_aside
 from mcp_tui.ui import keys, safe
 from mcp_tui.ui.forms.form import FormPane
 from mcp_tui.ui.forms.open_item import OpenItem
@@ -317,7 +317,7 @@ class RequestsScreen(ModalScreen[None]):
     async def _checked(self, item: OpenItem) -> JsonObject:
         """What was checked, as it stood then."""
         value = copy.deepcopy(item.document)
-        report = await asyncio.to_thread(check, item.model.reader.document, value)
+        report = await check_aside(item.model.reader.document, value)
         item.report = replace(report, problems=item.model.in_order(report.problems))
         self.form.show_problems()
         return value

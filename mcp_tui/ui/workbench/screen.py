@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import logging
 import time
@@ -25,7 +24,7 @@ from mcp_tui.core.json_text import dump
 from mcp_tui.core.state import ResourceInfo, ServerSnapshot, ToolInfo
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
-from mcp_tui.core.validation import Report, check
+from mcp_tui.core.validation import Report, check_aside
 from mcp_tui.sessions.wirelog.caused import Caused, caused_by
 from mcp_tui.store.argument_history import ArgumentHistory
 from mcp_tui.ui import keys
@@ -357,7 +356,7 @@ class WorkbenchScreen(WorkbenchResults):
 
     async def _report(self, item: OpenItem) -> Report:
         schema, value = item.model.reader.document, copy.deepcopy(item.document)
-        report = await asyncio.to_thread(check, schema, value)
+        report = await check_aside(schema, value)
         item.report = replace(report, problems=item.model.in_order(report.problems))
         return item.report
 
