@@ -1,36 +1,19 @@
-"""URI templates (RFC 6570, all four levels) with text values: the variables, and the expansion."""
+"""URI templates (RFC 6570, all four levels) with text values: the variables, and the expansion.
+
+What is no expression stays as it stands: braces without a partner, reserved operators (`{!x}`).
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
-_EXPRESSION = re.compile(r"\{([+#./;?&]?)([^{}]*)\}")
-_UNRESERVED = "-._~"
-_RESERVED = _UNRESERVED + ":/?#[]@!$&'()*+,;=%"
-
-
-@dataclass(frozen=True, slots=True)
-class _Operator:
-    first: str
-    separator: str
-    named: bool
-    if_empty: str
-    safe: str
-
-
-_OPERATORS = {
-    "": _Operator("", ",", False, "", _UNRESERVED),
-    "+": _Operator("", ",", False, "", _RESERVED),
-    "#": _Operator("#", ",", False, "", _RESERVED),
-    ".": _Operator(".", ".", False, "", _UNRESERVED),
-    "/": _Operator("/", "/", False, "", _UNRESERVED),
-    ";": _Operator(";", ";", True, "", _UNRESERVED),
-    "?": _Operator("?", "&", True, "=", _UNRESERVED),
-    "&": _Operator("&", "&", True, "=", _UNRESERVED),
-}
+_EXPRESSION = re.compile(r"\{([+#./;?&]?)((?![!@|])[^{}=]*)\}")
+_PREFIX = re.compile(r"[1-9][0-9]{0,3}\Z")
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_RESERVED = "-._~:/?#[]@!$&'()*+,;="
 
 
 def _names(expression: str) -> list[tuple[str, int | None]]:
@@ -40,7 +23,7 @@ def _names(expression: str) -> list[tuple[str, int | None]]:
         name, _, prefix = part.strip().partition(":")
         name = name.rstrip("*").strip()
         if name:
-            names.append((name, int(prefix) if prefix.isdigit() else None))
+            names.append((name, int(prefix) if _PREFIX.match(prefix) else None))
     return names
 
 
@@ -62,21 +45,31 @@ def required(template: str) -> frozenset[str]:
 
 def expand(template: str, values: Mapping[str, str]) -> str:
     """The URI; a variable that is not in `values` is undefined and leaves no trace."""
+    pieces: list[str] = []
+    at = 0
+    for match in _EXPRESSION.finditer(template):
+        pieces += (_escaped(template[at : match.start()], "{}"), _expanded(match.group(1), match.group(2), values))
+        at = match.end()
+    return "".join((*pieces, _escaped(template[at:], "{}")))
 
-    def replace(match: re.Match[str]) -> str:
-        operator = _OPERATORS[match.group(1)]
-        parts: list[str] = []
-        for name, prefix in _names(match.group(2)):
-            if name not in values:
-                continue
-            text = values[name] if prefix is None else values[name][:prefix]
-            encoded = quote(text.encode("utf-8", "replace"), safe=operator.safe)
-            if not operator.named:
-                parts.append(encoded)
-            elif text:
-                parts.append(f"{name}={encoded}")
-            else:
-                parts.append(f"{name}{operator.if_empty}")
-        return operator.first + operator.separator.join(parts) if parts else ""
 
-    return _EXPRESSION.sub(replace, template)
+def _expanded(operator: str, expression: str, values: Mapping[str, str]) -> str:
+    import uritemplate
+
+    asked: list[str] = []
+    texts: dict[str, Any] = {}
+    for number, (name, prefix) in enumerate(_names(expression)):
+        if name not in values:
+            continue
+        text = values[name].encode("utf-8", "replace").decode()
+        if operator in ("+", "#"):
+            # For the library one escape in a value means that all of it is escaped. These names are not written.
+            name, text, prefix = f"v{number}", _escaped(text[:prefix]), None
+        texts[name] = text
+        asked.append(name if prefix is None else f"{name}:{prefix}")
+    return uritemplate.expand(f"{{{operator}{','.join(asked)}}}", texts) if asked else ""
+
+
+def _escaped(text: str, also: str = "") -> str:
+    """What no URI can hold is percent-encoded, a `%` that begins no escape too. also: is left as it is."""
+    return quote(_LONE_PERCENT.sub("%25", text), safe=_RESERVED + "%" + also, errors="replace")
