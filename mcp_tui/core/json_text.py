@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
+from mcp_tui.core.json_reader import JsonReader, ReadError
+from mcp_tui.core.json_values import as_list, as_object
 from mcp_tui.core.text import json_escaped
 
 MAX_FORGIVING_CHARS = 2_000_000
@@ -20,19 +22,25 @@ MAX_DEPTH = 200
 
 _FENCE = re.compile(r"```[ \t]*[\w.+-]*[ \t]*\n(.*?)(?:\n[ \t]*)?```", re.DOTALL)
 _OPEN_FENCE = re.compile(r"\s*```[ \t]*[\w.+-]*[ \t]*\n")
-_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
-_STRICT_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?\Z")
-_WORD = re.compile(r"[^\W\d][\w$-]*|\$[\w$-]*")
-_QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“”", "‘": "’", "`": "`"}
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\", "0": "\0"}
-_WORDS: dict[str, tuple[Any, str]] = {
-    "true": (True, ""),
-    "false": (False, ""),
-    "null": (None, ""),
-    "True": (True, "Python's True"),
-    "False": (False, "Python's False"),
-    "None": (None, "Python's None"),
-    "undefined": (None, "undefined"),
+_SENTENCES = {
+    "colon": "a colon is missing after the key",
+    "comma": "a comma or {closing} is missing here",
+    "comment": "this comment has no end",
+    "depth": "nested deeper than {most} levels",
+    "digits": "{found} is no number and has no quotes",
+    "end colon": "the text ends where a colon should stand",
+    "end item": "the text ends where a value or {closing} should stand",
+    "end key": "the text ends where a key or {closing} should stand",
+    "end value": "the text ends where a value should stand",
+    "extra": "there is more text after the end of the value",
+    "key": "a key in double quotes is missing here",
+    "number": "the number is too long",
+    "quote": "the text opened here has no closing quote",
+    "unclosed ]": "the bracket opened here is never closed with {closing}",
+    "unclosed }": "the bracket opened here is never closed with {closing}",
+    "unicode": "\\u needs four hexadecimal digits",
+    "value": "{found!r} cannot start a value",
+    "word": "{found!r} needs quotes, or is no JSON value",
 }
 
 
@@ -74,18 +82,36 @@ class _DuplicateKeys:
 def parse(text: str) -> Parsed:
     """Strict JSON, else the forgiving reading. JsonTextError points at the strict reader's first trouble."""
     duplicates = _DuplicateKeys()
+
+    def no_constant(name: str) -> NoReturn:
+        raise JsonTextError(f"{name} is not a JSON number", text, 0)
+
+    too_deep = JsonTextError(f"nested deeper than {MAX_DEPTH} levels", text, 0)
     try:
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=duplicates.pairs)
-        return Parsed(value, tuple(f"the key {name!r} stood twice, the last one counts" for name in duplicates.names))
+        value = json.loads(text, parse_constant=no_constant, object_pairs_hook=duplicates.pairs)
     except json.JSONDecodeError as error:
         strict = JsonTextError(_plain(error.msg), text, error.pos)
     except RecursionError:
-        raise JsonTextError(f"nested deeper than {MAX_DEPTH} levels", text, 0) from None
-    except ValueError as error:
-        strict = JsonTextError(str(error), text, 0)
+        raise too_deep from None
+    except JsonTextError as error:
+        strict = error
+    except ValueError:  # more digits than int() takes
+        strict = JsonTextError(_SENTENCES["number"], text, 0)
+    else:
+        if text.count("[") + text.count("{") > MAX_DEPTH and _deep(value):
+            raise too_deep
+        return Parsed(value, tuple(f"the key {name!r} stood twice, the last one counts" for name in duplicates.names))
     if len(text) > MAX_FORGIVING_CHARS:
         raise strict
     return _forgive(text, strict)
+
+
+def _deep(value: Any) -> bool:
+    """Whether it is nested deeper than MAX_DEPTH."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [inner for item in level for inner in (*as_list(item), *as_object(item).values())]
+    return bool(level)
 
 
 def _forgive(text: str, strict: JsonTextError) -> Parsed:
@@ -98,19 +124,16 @@ def _forgive(text: str, strict: JsonTextError) -> Parsed:
     elif opened := _OPEN_FENCE.match(text):
         body, start = text[opened.end() :], opened.end()
         repairs.append("a code fence")
-    reader = _Reader(body, repairs)
+    reader = JsonReader(body, max_depth=MAX_DEPTH, forgiving=True)
     try:
         value = reader.document()
-    except _ReadError as error:
+    except ReadError as error:
         if not body.strip():
             raise JsonTextError("nothing is written here", text, 0) from None
         # The forgiving reader got further than the strict one: its place is the real one.
-        raise JsonTextError(error.reason, text, start + error.offset) from strict
-    return Parsed(value, tuple(dict.fromkeys(repairs)))
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+        at = error.opened if error.fault.startswith("unclosed") and error.opened is not None else error.offset
+        raise JsonTextError(error.reason(_SENTENCES), text, start + at) from strict
+    return Parsed(value, tuple(dict.fromkeys((*repairs, *reader.repairs))))
 
 
 def _plain(message: str) -> str:
@@ -122,203 +145,6 @@ def _plain(message: str) -> str:
         "Expecting ':' delimiter": "a colon is missing after the key",
         "Extra data": "there is more text after the end of the value",
     }.get(message, message[:1].lower() + message[1:])
-
-
-class _ReadError(Exception):
-    def __init__(self, reason: str, offset: int) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.offset = offset
-
-
-class _Reader:
-    """A recursive reader; `repairs` collects what it forgave."""
-
-    def __init__(self, text: str, repairs: list[str]) -> None:
-        self._text = text
-        self._at = 0
-        self._repairs = repairs
-
-    def document(self) -> Any:
-        if self._text.startswith("\ufeff"):
-            self._at = 1
-            self._repairs.append("a byte order mark")
-        value = self._value(0)
-        self._skip()
-        if self._at < len(self._text) and self._text[self._at] in ",;":
-            self._at += 1
-            self._repairs.append("a trailing comma")
-            self._skip()
-        if self._at < len(self._text):
-            raise _ReadError("there is more text after the end of the value", self._at)
-        return value
-
-    def _skip(self) -> None:
-        """Over white space and comments."""
-        text, end = self._text, len(self._text)
-        while self._at < end:
-            character = text[self._at]
-            if character.isspace() or character == "\u200b":
-                self._at += 1
-            elif character == "#" or text.startswith("//", self._at):
-                stop = text.find("\n", self._at)
-                self._at = end if stop < 0 else stop + 1
-                self._repairs.append("comments")
-            elif text.startswith("/*", self._at):
-                stop = text.find("*/", self._at + 2)
-                if stop < 0:
-                    raise _ReadError("this comment has no end", self._at)
-                self._at = stop + 2
-                self._repairs.append("comments")
-            else:
-                return
-
-    def _peek(self, expected: str) -> str:
-        self._skip()
-        if self._at >= len(self._text):
-            raise _ReadError(f"the text ends where {expected} should stand", self._at)
-        return self._text[self._at]
-
-    def _value(self, depth: int) -> Any:
-        if depth > MAX_DEPTH:
-            raise _ReadError(f"nested deeper than {MAX_DEPTH} levels", self._at)
-        character = self._peek("a value")
-        if character == "{":
-            return self._object(depth)
-        if character == "[":
-            return self._array(depth)
-        if character in _QUOTES:
-            return self._string()
-        number = _NUMBER.match(self._text, self._at)
-        if number is not None:
-            return self._number(number)
-        word = _WORD.match(self._text, self._at)
-        if word is not None and word.group() in _WORDS:
-            value, repair = _WORDS[word.group()]
-            self._at = word.end()
-            if repair:
-                self._repairs.append(repair)
-            return value
-        if word is not None:
-            raise _ReadError(f"{word.group()[:40]!r} needs quotes, or is no JSON value", self._at)
-        raise _ReadError(f"{character!r} cannot start a value", self._at)
-
-    def _object(self, depth: int) -> dict[str, Any]:
-        start = self._at
-        self._at += 1
-        result: dict[str, Any] = {}
-        while True:
-            character = self._peek("a key or }")
-            if character == "}":
-                self._at += 1
-                return result
-            key = self._key(character)
-            if self._peek("a colon") not in ":=":
-                raise _ReadError("a colon is missing after the key", self._at)
-            self._at += 1
-            if key in result:
-                self._repairs.append(f"the key {key!r} stood twice, the last one counts")
-            result[key] = self._value(depth + 1)
-            if self._separated("}", start):
-                return result
-
-    def _key(self, character: str) -> str:
-        if character in _QUOTES:
-            return self._string()
-        word = _WORD.match(self._text, self._at)
-        if word is None:
-            raise _ReadError("a key in double quotes is missing here", self._at)
-        self._at = word.end()
-        self._repairs.append("keys without quotes")
-        return word.group()
-
-    def _array(self, depth: int) -> list[Any]:
-        start = self._at
-        self._at += 1
-        result: list[Any] = []
-        while True:
-            if self._peek("a value or ]") == "]":
-                self._at += 1
-                return result
-            result.append(self._value(depth + 1))
-            if self._separated("]", start):
-                return result
-
-    def _separated(self, closing: str, start: int) -> bool:
-        """After an entry: over the comma (False), or over the closing bracket (True)."""
-        self._skip()
-        if self._at >= len(self._text):
-            raise _ReadError(f"the bracket opened here is never closed with {closing}", start)
-        character = self._text[self._at]
-        if character == closing:
-            self._at += 1
-            return True
-        if character != ",":
-            raise _ReadError(f"a comma or {closing} is missing here", self._at)
-        self._at += 1
-        self._skip()
-        if self._at < len(self._text) and self._text[self._at] == closing:
-            self._repairs.append("a trailing comma")
-        return False
-
-    def _number(self, match: re.Match[str]) -> int | float:
-        literal = match.group()
-        strict = _STRICT_NUMBER.match(literal)
-        if strict is None:
-            self._repairs.append("a number in another notation")
-        after = self._text[match.end() : match.end() + 1]
-        if after.isalnum() or after == "_":
-            raise _ReadError(f"{literal[:40]}{after} is no number and has no quotes", self._at)
-        try:
-            value: int | float = float(literal) if any(c in literal for c in ".eE") else int(literal)
-        except ValueError as error:
-            raise _ReadError(str(error), self._at) from error
-        self._at = match.end()
-        return value
-
-    def _string(self) -> str:
-        text, start = self._text, self._at
-        closing = _QUOTES[text[start]]
-        if text[start] != '"':
-            self._repairs.append("single quotes" if text[start] in "'`" else "typographic quotes")
-        self._at += 1
-        parts: list[str] = []
-        while self._at < len(text):
-            character = text[self._at]
-            if character in closing:
-                self._at += 1
-                return "".join(parts)
-            if character == "\\":
-                parts.append(self._escape())
-                continue
-            if character == "\n" and text[start] == '"':
-                self._repairs.append("a line break inside a text")
-            parts.append(character)
-            self._at += 1
-        raise _ReadError("the text opened here has no closing quote", start)
-
-    def _escape(self) -> str:
-        text = self._text
-        follow = text[self._at + 1 : self._at + 2]
-        if follow == "u":
-            digits = text[self._at + 2 : self._at + 6]
-            if len(digits) != 4 or any(c not in "0123456789abcdefABCDEF" for c in digits):
-                raise _ReadError("\\u needs four hexadecimal digits", self._at)
-            code = int(digits, 16)
-            self._at += 6
-            if 0xD800 <= code < 0xDC00 and text.startswith("\\u", self._at):
-                low = text[self._at + 2 : self._at + 6]
-                if len(low) == 4 and low[0] in "dD" and low[1] in "cdefCDEF":
-                    self._at += 6
-                    return chr(0x10000 + ((code - 0xD800) << 10) + (int(low, 16) - 0xDC00))
-            return chr(code)
-        self._at += 2
-        if follow == "\n":
-            return ""
-        if follow not in _ESCAPES and follow not in "\"'":
-            self._repairs.append("an unknown escape")
-            return "\\" + follow
-        return _ESCAPES.get(follow, follow)
 
 
 def dump(value: Any, *, indent: int | None = 2) -> str:

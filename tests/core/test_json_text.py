@@ -79,6 +79,18 @@ def test_nesting_without_end_is_an_error_and_no_crash() -> None:
         parse("[" * 500 + "'x'" + "]" * 500)
 
 
+def test_numbers_without_end_and_halves_of_characters_are_errors_too() -> None:
+    digits = "9" * 200_000
+    for text in (digits, f"[-{digits}]", f"{{a: {digits}}}", " " * 2_100_000 + digits):
+        with pytest.raises(JsonTextError, match="the number is too long"):
+            parse(text)
+    with pytest.raises(JsonTextError, match="four hexadecimal digits"):
+        parse('{k: "\\ud83d\\uDE0:"}')
+    with pytest.raises(JsonTextError, match="nested deeper than 200 levels"):
+        parse("[" * 500 + "]" * 500)
+    assert parse("[" * 150 + "]" * 150).repairs == ()
+
+
 @given(st.text(alphabet="{}[]\"',:#/\\ntrue1.-e `“”“\n", max_size=60))
 def test_any_text_is_read_or_refused_with_a_place_inside_it(text: str) -> None:
     try:
