@@ -100,6 +100,9 @@ def call(
                 warn(ErrorInfo(f"{server}.{tool}", warning))
         if saving and (settings.json or not result.is_error):
             _save(tool_parts(result.raw), output)
+        sys.stdout.flush()
+        if result.check is not None and (late := tasks.run(result.late_warning())):
+            warn(ErrorInfo(f"{server}.{tool}", late))
         return code
 
     return call_again(settings, server, once) if watch else once()

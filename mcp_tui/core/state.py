@@ -6,6 +6,7 @@ Texts in here are as the server sent them: hostile. Faces clean them with `core.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -242,9 +243,18 @@ class CallResult:
     raw: JsonObject
     duration_ms: float
     warnings: tuple[str, ...] = ()
-    """E.g. structuredContent that does not match outputSchema: a warning, never a lost result."""
+    """E.g. a result that does not follow the protocol: a warning, never a lost result."""
     task: TaskInfo | None = None
     """The task it came from. When the task was only started, its status is not an ended one and `raw` is empty."""
+    check: Callable[[], Awaitable[str]] | None = field(default=None, compare=False, repr=False)
+    """See `late_warning`."""
+
+    async def late_warning(self) -> str:
+        """A sentence when the structured content does not match the tool's outputSchema, else "".
+
+        A hostile schema can make this take seconds: show the result first. Cancelling ends the check.
+        """
+        return "" if self.check is None else await self.check()
 
     @property
     def is_error(self) -> bool:

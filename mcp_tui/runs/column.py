@@ -128,6 +128,13 @@ class Column:
     # --- the turn
 
     async def _run(self, turn: Turn, shared: SharedCalls) -> None:
+        try:
+            await self._answer(turn, shared)
+        finally:
+            if self._calls is not None:
+                await self._calls.checked(wait=self._ending is not None)
+
+    async def _answer(self, turn: Turn, shared: SharedCalls) -> None:
         deadline = Deadline(self._scene.spec().time_limit_s)
         try:
             async with deadline:

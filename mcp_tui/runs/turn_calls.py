@@ -49,6 +49,7 @@ class TurnCalls:
         self._asking = asking
         self._questions = 0
         self._fragments: dict[str, Pieces] = {}
+        self._checks: set[asyncio.Task[None]] = set()
 
     # --- while the model writes
 
@@ -93,6 +94,15 @@ class TurnCalls:
             if not record.status.ended:
                 self._change(id_, status=CallStatus.CANCELLED, error=error)
 
+    async def checked(self, *, wait: bool) -> None:
+        """Until the checks of results are done, which the model does not wait for. Cancelling ends them."""
+        try:
+            while wait and self._checks:
+                await asyncio.wait(self._checks)
+        finally:
+            for task in self._checks:
+                task.cancel()
+
     # --- one call
 
     async def _guarded(self, position: int, call: ToolCallBlock, *, maybe_cut: bool) -> None:
@@ -128,6 +138,10 @@ class TurnCalls:
         self._change(id_, status=CallStatus.RUNNING, started_at=self._scene.clock())
         result, shared = await self._execute(id_, tool, approval.arguments)
         self._succeeded(position, result, shared=shared, edited=approval.arguments if approval.edited else None)
+        if result.check is not None:
+            task = asyncio.create_task(self._checked(id_, result))
+            self._checks.add(task)
+            task.add_done_callback(self._checks.discard)
 
     async def _approved(self, id_: str, tool: ToolInfo, arguments: JsonObject) -> tuple[Approval, ToolInfo]:
         asked = 0
@@ -183,6 +197,11 @@ class TurnCalls:
             told = f"[The person changed the arguments of this call to {json.dumps(edited)}]\n"
             blocks = (TextBlock(told), *blocks)
         self._answer(position, blocks, is_error=result.is_error)
+
+    async def _checked(self, id_: str, result: CallResult) -> None:
+        if late := await result.late_warning():
+            notes = (self._turn.calls[id_].note, late)
+            self._change(id_, note="; ".join(note for note in notes if note))
 
     def _failed(self, position: int, error: ErrorInfo) -> None:
         id_ = self._id(position)

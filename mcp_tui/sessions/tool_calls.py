@@ -84,6 +84,7 @@ async def call_tool(
     try:
         exchange, duration_ms, warning = await perform(source, request, timeout_s)
         raw, task = exchange.raw, None
+        clock = None if timeout_s is None else exchange.clock
         if (created := created_task(raw)) is not None:
             task = source.feeds.tasks.saw(created, tool=name, followed=not detach)
             if task is None:
@@ -92,9 +93,7 @@ async def call_tool(
                 )
             if detach:
                 return CallResult({}, duration_ms, task=task)
-            left_s = task_limit_s
-            if timeout_s is not None and exchange.clock is not None:
-                left_s = exchange.clock.left_s
+            left_s = task_limit_s if clock is None else clock.left_s
             raw = await _followed(source, task, title, Deadline(left_s), task_limit_s, feed, exchange)
             task = source.feeds.tasks.get(task.id) or task
             duration_ms, warning = (time.monotonic() - began) * 1000, ""
@@ -103,10 +102,8 @@ async def call_tool(
             feed.close()
     if raw is None:
         raise AppError(title, "The server gave no result", kind=ErrorKind.TOOL, code="rejected")
-    warnings = [warning] if warning else []
-    if mismatch := await source.feeds.output_checks.warning(asked[0], raw):
-        warnings.append(mismatch)
-    return CallResult(raw, duration_ms, tuple(warnings), task)
+    check = source.feeds.output_checks.later(asked[0], raw, None if clock is None else clock.left_s)
+    return CallResult(raw, duration_ms, (warning,) if warning else (), task, check)
 
 
 def _starts_task(connection: Connection, tool: ToolInfo, as_task: bool | None, title: str) -> bool:

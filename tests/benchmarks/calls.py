@@ -49,13 +49,17 @@ async def measure(name: str, spec: ServerSpec, streams: Streams, mode: Mode, too
     """
     ours: list[float] = []
     bare: list[float] = []
+
+    async def checked() -> None:
+        await (await manager.call_tool(spec.name, tool, {})).late_warning()
+
     async with SessionManager([spec]) as manager, Client(streams, mode=mode) as client:
         await manager.wait_settled(timeout_s=30)
         await client.list_tools()
         if spec.transport == "http":
             await asyncio.sleep(_IDLE_S)
         for number in range(_WARM_UP + _ROUNDS):
-            a = await _seconds(lambda: manager.call_tool(spec.name, tool, {}))
+            a = await _seconds(checked)
             b = await _seconds(lambda: client.call_tool(tool, {}))
             if number >= _WARM_UP:
                 ours.append(a / _CALLS)

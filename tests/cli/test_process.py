@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,6 +17,9 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.core.hostile import drawn_safely
+from tests.sessions.servers.peer import tool
+
+PEER = Path(__file__).parent.parent / "sessions" / "servers" / "stdio_server.py"
 
 _PATIENCE_S = 60.0
 
@@ -47,6 +52,25 @@ def test_stdout_holds_json_alone(spawned: Cli, stub: str) -> None:
     assert (result.code, result.err) == (0, "")
     assert result.json["content"][0]["text"].startswith("one\ttab\n\x1b]52;")
     drawn_safely(result.out)
+
+
+def test_a_result_is_printed_before_it_is_checked(tmp_path: Path) -> None:
+    pairs = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
+    schema = {"$ref": "#/$defs/d0", "$defs": {**pairs, "d40": {"type": "object"}}}
+    server = shlex.join([sys.executable, str(PEER), json.dumps({"tools": [tool("structured", outputSchema=schema)]})])
+    command = ("call", "one", "structured", "--args", '{"content": {"n": 1}}', "--server", f"one={server}", "--json")
+    ended = subprocess.run(
+        [sys.executable, "-m", "mcp_tui.cli.main", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+    )
+    *result, warning = ended.stdout.splitlines()
+    assert ended.returncode == 0
+    assert json.loads("".join(result))["structuredContent"] == {"n": 1}
+    assert warning == "warning: one.structured: The output schema is too complex to check the structured content."
 
 
 def test_arguments_come_from_stdin(spawned: Cli, stub: str) -> None:

@@ -129,6 +129,8 @@ class FakeServers:
         self._handlers: dict[tuple[str, str], Handler] = {}
         self.calls: list[tuple[str, str, JsonObject]] = []
         self.cancelled: list[tuple[str, str]] = []
+        self.check: Callable[[], Awaitable[str]] | None = None
+        """Of every result, when it has been handed on."""
         self._any_cancelled = asyncio.Event()
 
     def add(self, tool: ToolInfo, handler: Handler | None = None) -> ToolInfo:
@@ -165,7 +167,7 @@ class FakeServers:
             self.cancelled.append((server, tool))
             self._any_cancelled.set()
             raise
-        return CallResult(raw, duration_ms=5.0)
+        return CallResult(raw, duration_ms=5.0, check=self.check)
 
 
 class Stage:

@@ -120,6 +120,55 @@ async def test_tool_loop_brings_results_back_in_call_order() -> None:
         assert ColumnStatus.TOOLS in stage.statuses("c1")
 
 
+async def test_the_model_does_not_wait_for_the_check_of_a_result_and_the_turn_does() -> None:
+    async with Stage() as stage:
+        begun, may_end = asyncio.Event(), asyncio.Event()
+
+        async def check() -> str:
+            begun.set()
+            await may_end.wait()
+            return "it does not match"
+
+        stage.servers.add(tool("t"), answering("first"))
+        stage.servers.check = check
+        provider = stage.model("a", asks(("t", {})), says("Done."))
+        run = stage.run("a")
+        run.send("Go")
+        await within(begun.wait())
+        await stage.until(lambda event: isinstance(event, TextAppended))
+        assert result_texts(provider.requests[1]) == ["first"]
+        assert run.live
+        may_end.set()
+        await within(run.wait())
+        assert run.status("c1") is ColumnStatus.DONE
+        changes = [event.call for event in stage.of("c1") if isinstance(event, CallChanged)]
+        assert (changes[-1].status, changes[-1].note) == (CallStatus.OK, "it does not match")
+
+
+async def test_a_stopped_column_ends_the_check_of_a_result() -> None:
+    async with Stage() as stage:
+        begun, ended = asyncio.Event(), asyncio.Event()
+
+        async def check() -> str:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+            return ""
+
+        stage.servers.add(tool("t"), answering("first"))
+        stage.servers.check = check
+        stage.model("a", asks(("t", {})), [TextDelta("Don"), asyncio.Event()])
+        run = stage.run("a")
+        run.send("Go")
+        await within(begun.wait())
+        run.cancel("c1")
+        await within(run.wait())
+        await within(ended.wait())
+        assert run.status("c1") is ColumnStatus.CANCELLED
+
+
 async def test_progress_of_a_call_is_told() -> None:
     async with Stage() as stage:
         gate = Gate()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import jsonschema.validators
 import pytest
 
-from mcp_tui.core.state import Catalog
+from mcp_tui.core.bounded_schema import Work
+from mcp_tui.core.state import Catalog, ToolInfo
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.backoff import CRASH_LIMIT, FailureCount, backoff_s
+from mcp_tui.sessions.calling import output_check
 from mcp_tui.sessions.calling.output_check import MAX_KEPT, MAX_SCHEMA_BYTES, QUICK_BYTES, OutputCheck, OutputChecks
 from mcp_tui.sessions.catalog import catalog_diff, digest, gather_pages, token_estimate, tool_info
 from mcp_tui.sessions.size_estimate import estimated_size
@@ -212,6 +215,77 @@ async def test_checks_at_the_same_time_have_a_limit_each() -> None:
 def test_a_schema_too_large_to_compile_is_said_so() -> None:
     schema = {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(MAX_SCHEMA_BYTES // 10)}}
     assert "too large" in OutputCheck(schema).warning({"structuredContent": {}})
+
+
+async def test_a_check_ends_at_its_deadline_and_with_the_one_who_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = threading.Event(), threading.Event()
+    warning = OutputCheck.warning
+
+    def spied(self: OutputCheck, result: JsonObject, work: Work | None = None, *, small: bool = False) -> str:
+        ended.clear()
+        begun.set()
+        try:
+            return warning(self, result, work, small=small)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(OutputCheck, "warning", spied)
+    monkeypatch.setattr(output_check, "MAX_WORK", 10**15)
+    bomb: JsonObject = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(60)} | {"d60": {}}
+    info = tool_info("s", tool("t", outputSchema={"$defs": bomb, "$ref": "#/$defs/d0"}))
+    checks = OutputChecks()
+    result: JsonObject = {"structuredContent": list(range(QUICK_BYTES))}
+    assert "too complex" in await checks.warning(info, result, deadline_s=0.1)
+    assert ended.is_set()
+
+    begun.clear()
+    waiting = asyncio.create_task(checks.warning(info, result))
+    assert await asyncio.to_thread(begun.wait, 30)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await asyncio.to_thread(ended.wait, 30), "the thread goes on"
+
+
+async def test_a_check_has_what_is_left_of_the_call_but_never_longer_than_its_own_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[float] = []
+
+    async def warning(_self: OutputChecks, _tool: ToolInfo, _result: JsonObject, *, deadline_s: float) -> str:
+        asked.append(deadline_s)
+        return ""
+
+    monkeypatch.setattr(OutputChecks, "warning", warning)
+    info = tool_info("s", tool("t", outputSchema={}))
+    for left_s in (0.0, 1.5, 600.0, None):
+        check = OutputChecks().later(info, {}, left_s)
+        assert check is not None
+        await check()
+    assert asked == [output_check.MIN_DEADLINE_S, 1.5, output_check.DEADLINE_S, output_check.DEADLINE_S]
+    assert OutputChecks().later(tool_info("s", tool("plain")), {}, 1.0) is None
+
+
+@pytest.mark.parametrize(
+    "dialect", ["https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-04/schema#"]
+)
+def test_many_unique_items_are_no_trouble(dialect: str) -> None:
+    check = OutputCheck({"$schema": dialect, "type": "array", "uniqueItems": True})
+    items: list[object] = [{"n": n} for n in range(4_000)]
+    assert check.warning({"structuredContent": items}) == ""
+    assert "non-unique" in check.warning({"structuredContent": [1, {"a": 1}, {"a": 1.0}]})
+
+
+def test_patterns_that_cannot_hurt_are_checked() -> None:
+    check = OutputCheck(
+        {
+            "properties": {"slug": {"pattern": "^[a-z0-9]+(?:-[a-z0-9]+)*$"}},
+            "patternProperties": {"^x-": {"type": "string"}},
+        }
+    )
+    assert check.warning({"structuredContent": {"slug": "a-b-c", "x-a": "b"}}) == ""
+    assert "slug: 'a--b' does not match" in check.warning({"structuredContent": {"slug": "a--b"}})
+    assert "x-a: 1 is not of type 'string'" in check.warning({"structuredContent": {"x-a": 1}})
 
 
 async def test_only_the_checks_that_were_used_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

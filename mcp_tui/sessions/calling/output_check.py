@@ -1,19 +1,12 @@
-"""Does a structured result match the tool's outputSchema? The answer is a warning, never a lost result.
-
-The schema is the server's and hostile: regular expressions are not run (one can block the interpreter for ever),
-references are counted, and nothing outside the document is fetched.
-"""
+"""Does a structured result match the tool's outputSchema? The answer is a warning, never a lost result."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
-from itertools import chain
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from mcp_tui.core.json_values import is_list, is_object
+from mcp_tui.core.bounded_schema import MAX_SCHEMA_WORK, ElsewhereError, Schema, UnfinishedError, Work, aside
 from mcp_tui.core.state import ToolInfo
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.size_estimate import estimated_size
@@ -21,56 +14,32 @@ from mcp_tui.sessions.size_estimate import estimated_size
 MAX_INSTANCE_BYTES = 512 << 10
 MAX_SCHEMA_BYTES = 512 << 10
 MAX_KEPT = 256
+MAX_WORK = 3_000_000
+"""For one result: more than a second."""
 QUICK_BYTES = 4 << 10
-"""A larger result is checked on a thread: a step takes about 10 us."""
+QUICK_WORK = 20_000
+"""What may hold up the event loop: a few milliseconds. All else is done on a thread."""
+DEADLINE_S = 3.0
+MIN_DEADLINE_S = 0.5
+"""Also when the call itself took all its time: most checks need no more."""
 _MAX_NODES = 20_000
-_MAX_STEPS = 100_000
-_REGEX_KEYWORDS = ("pattern", "format")
-
-
-class _TooMuchError(Exception):
-    """The check took more steps than `_MAX_STEPS`."""
-
-
-class _ElsewhereError(Exception):
-    """The schema refers to something outside itself."""
-
-
-def _has_key(schema: Any, wanted: str) -> bool:
-    stack = [schema]
-    while stack:
-        item = stack.pop()
-        if is_object(item):
-            if wanted in item:
-                return True
-            stack.extend(item.values())
-        elif is_list(item):
-            stack.extend(item)
-    return False
-
-
-_STEPS: ContextVar[list[int]] = ContextVar("steps")
-"""Of the check that is under way: a number that only grows."""
+_TOO_COMPLEX = "The output schema is too complex to check the structured content."
 
 
 class OutputCheck:
     """Of one schema, compiled at the first `warning`: for 20 kB of schema that takes a tenth of a second."""
 
     def __init__(self, schema: JsonObject) -> None:
-        self._schema = schema
-        self._validator: Any = None
-        self._best: Any = None
+        self._schema = Schema(schema)
+        self._compiled = False
         self._problem = ""
         self._too_large = estimated_size(schema, MAX_SCHEMA_BYTES, max_nodes=_MAX_NODES) > MAX_SCHEMA_BYTES
-        # additionalProperties runs the expressions of its neighbour, so such a schema is not checked at all.
-        self._skip = _has_key(schema, "patternProperties")
 
     def quick(self, result: JsonObject) -> bool:
-        """Whether `warning` is done so soon that it may hold up the event loop."""
-        compiled = self._validator is not None or bool(self._problem)
-        return compiled and estimated_size(result.get("structuredContent"), QUICK_BYTES) <= QUICK_BYTES
+        """Whether `warning` is probably done so soon that it may hold up the event loop."""
+        return self._compiled and estimated_size(result.get("structuredContent"), QUICK_BYTES) <= QUICK_BYTES
 
-    def warning(self, result: JsonObject, *, small: bool = False) -> str:
+    def warning(self, result: JsonObject, work: Work | None = None, *, small: bool = False) -> str:
         """One sentence, or "" when the result matches (or an error result needs no structure).
 
         small: the size of the structured content is known to be no trouble.
@@ -80,67 +49,38 @@ class OutputCheck:
         if "structuredContent" not in result:
             return "The tool declares an output schema but gave no structured content."
         instance = result["structuredContent"]
-        if self._skip:
-            return ""
         if not small and estimated_size(instance, MAX_INSTANCE_BYTES, max_nodes=_MAX_NODES) > MAX_INSTANCE_BYTES:
             return ""
         if self._too_large:
             return "The output schema is too large to check the structured content."
-        _STEPS.set([0])
+        work = work or Work(MAX_WORK)
         try:
-            if self._validator is None and not self._problem:
-                self._compile()
-            if self._problem:
-                return self._problem
-            validator: Any = self._validator
-            errors = validator.iter_errors(instance)
-            first = next(errors, None)
-            error = None if first is None else self._best(chain((first,), errors))
-        except (_TooMuchError, RecursionError):
-            return "The output schema is too complex to check the structured content."
-        except _ElsewhereError:
+            if not self._compiled:
+                self._compile(work)
+            error = None if self._problem else self._schema.check(instance, work, _best_match, small=small)
+        except ElsewhereError:
             return "The output schema refers to something outside itself; the structured content was not checked."
+        except UnfinishedError:
+            return _TOO_COMPLEX
         if error is None:
-            return ""
+            return self._problem
         path = ".".join(str(step) for step in error.absolute_path)
         reason = str(error.message)[:300]
         return f"The structured content does not match the output schema: {path + ': ' if path else ''}{reason}."
 
-    def _compile(self) -> None:
-        # jsonschema is only partly typed
-        import jsonschema.exceptions
-        import jsonschema.validators
-        import referencing
-
-        exceptions: Any = jsonschema.exceptions
-        validators: Any = jsonschema.validators
-        untyped: Any = validators.validator_for(self._schema)
-        keywords: dict[str, Any] = {name: self._counted(check) for name, check in untyped.VALIDATORS.items()}
-        keywords |= dict.fromkeys(_REGEX_KEYWORDS, _no_errors)
+    def _compile(self, work: Work) -> None:
+        """UnfinishedError when it was stopped; what is too much for the schema is a problem from then on."""
+        compiling = work.part(MAX_SCHEMA_WORK)
         try:
-            untyped.check_schema(self._schema)
-        except jsonschema.exceptions.SchemaError as error:
-            self._problem = f"The tool's output schema is not valid: {str(error.message)[:300]}."
-            return
-        self._best = exceptions.best_match
-        # An empty registry: references resolve within the document only.
-        package: Any = referencing
-        self._validator = validators.extend(untyped, keywords)(self._schema, registry=package.Registry())
-
-    def _counted(self, check: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
-        from referencing.exceptions import Unresolvable
-
-        def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-            steps = _STEPS.get()
-            steps[0] += 1
-            if steps[0] > _MAX_STEPS:
-                raise _TooMuchError
-            try:
-                yield from check(validator, value, instance, schema) or ()
-            except Unresolvable:
-                raise _ElsewhereError from None
-
-        return counted
+            fault = self._schema.fault(compiling)
+        except UnfinishedError:
+            if compiling.stopped:
+                raise
+            self._problem = _TOO_COMPLEX
+        else:
+            if fault is not None:
+                self._problem = f"The tool's output schema is not valid: {str(fault.message)[:300]}."
+        self._compiled = True
 
 
 class OutputChecks:
@@ -149,8 +89,15 @@ class OutputChecks:
     def __init__(self) -> None:
         self._kept: OrderedDict[str, OutputCheck] = OrderedDict()
 
-    async def warning(self, tool: ToolInfo, result: JsonObject) -> str:
-        """As `OutputCheck.warning`; "" for a tool without an output schema."""
+    def later(self, tool: ToolInfo, result: JsonObject, left_s: float | None) -> Callable[[], Awaitable[str]] | None:
+        """The check of a result that is handed on before it. left_s: of the time that somebody gave for all of it."""
+        if tool.output_schema is None:
+            return None
+        deadline_s = DEADLINE_S if left_s is None else max(MIN_DEADLINE_S, min(DEADLINE_S, left_s))
+        return lambda: self.warning(tool, result, deadline_s=deadline_s)
+
+    async def warning(self, tool: ToolInfo, result: JsonObject, *, deadline_s: float = DEADLINE_S) -> str:
+        """As `OutputCheck.warning`; "" for a tool without an output schema. Cancelling ends the check too."""
         if tool.output_schema is None:
             return ""
         check = self._kept.get(tool.digest)
@@ -161,9 +108,15 @@ class OutputChecks:
         else:
             self._kept.move_to_end(tool.digest)
         if check.quick(result):
-            return check.warning(result, small=True)
-        return await asyncio.to_thread(check.warning, result)
+            quick = Work(QUICK_WORK)
+            warning = check.warning(result, quick, small=True)
+            if not quick.exhausted:
+                return warning
+        return await aside(lambda work: check.warning(result, work), Work(MAX_WORK), deadline_s)
 
 
-def _no_errors(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-    yield from ()
+def _best_match(errors: Iterator[Any]) -> Any:
+    import jsonschema.exceptions
+
+    exceptions: Any = jsonschema.exceptions
+    return exceptions.best_match(errors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ async def run(
     update: Callable[[Outcome], None],
     now: Callable[[], float],
 ) -> None:
-    """`update` hears of progress, of the end, and a moment later of the size of what came.
+    """`update` hears of progress, of the end, and a moment later of the size of what came and of a late warning.
 
     A cancellation is reported and goes on.
     """
@@ -59,10 +59,12 @@ async def run(
         current = replace(current, status=status, duration_ms=duration_ms, **changes)
         update(current)
 
+    check: Callable[[], Awaitable[str]] | None = None
     try:
         with causing(outcome.wire.cause if outcome.wire is not None else "workbench"):
             if key.kind == "tool":
                 result = await _call(manager, key, outcome, progressed)
+                check = result.late_warning
                 raw, warnings, took_ms, failed = result.raw, result.warnings, result.duration_ms, result.is_error
             else:
                 raw = await _ask(manager, key, outcome.arguments)
@@ -84,7 +86,10 @@ async def run(
             duration_ms=took_ms,
         )
         # A result of many small values takes seconds to measure: it is read meanwhile.
-        update(replace(current, size_bytes=await asyncio.to_thread(size_of, raw)))
+        current = replace(current, size_bytes=await asyncio.to_thread(size_of, raw))
+        update(current)
+        if check is not None and (late := await check()):
+            update(replace(current, warnings=(*current.warnings, late)))
 
 
 async def _call(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from rich.text import Text
 from textual import on
@@ -47,6 +47,8 @@ from mcp_tui.ui.workbench.outcomes import (
     save_payload,
 )
 
+_DrawnFor: TypeAlias = tuple[int, OutcomeStatus, View, int]
+"""The number of a call, its status, how it is looked at, and how many warnings it has."""
 _MARKS: dict[OutcomeStatus, tuple[str, str]] = {
     OutcomeStatus.RUNNING: ("○ running", "wait"),
     OutcomeStatus.OK: ("✓ ok", "good"),
@@ -200,7 +202,7 @@ class ResultPane(Vertical):
         self._index = -1
         self._follow = True
         self._view: View = "result"
-        self._drawn_for: tuple[int, OutcomeStatus, View] | None = None
+        self._drawn_for: _DrawnFor | None = None
         self._parts: tuple[Part, ...] = ()
         self._empty = ""
 
@@ -256,21 +258,22 @@ class ResultPane(Vertical):
             self._use(Drawn(draw_note(self._empty)), keep_place=False)
             return
         self.tabs.show(active=self._view, status=self._status(outcome))
-        drawn_for = (outcome.number, outcome.status, self._view)
+        drawn_for = (outcome.number, outcome.status, self._view, len(outcome.warnings))
         if drawn_for != self._drawn_for:
+            warned = self._drawn_for is not None and self._drawn_for[:3] == drawn_for[:3]
             self._drawn_for = drawn_for
             self._messages_wanted = False
             self._fitted_to = None
             if self._view == "wire":
-                self.run_worker(self._draw_messages(outcome, drawn_for, keep_place=False), group="draw", exclusive=True)
+                self.run_worker(
+                    self._draw_messages(outcome, drawn_for, keep_place=warned), group="draw", exclusive=True
+                )
             elif outcome.status is OutcomeStatus.RUNNING:
                 self._use(Drawn(()), keep_place=False)
             else:
-                self.run_worker(self._draw(outcome, drawn_for), group="draw", exclusive=True)
+                self.run_worker(self._draw(outcome, drawn_for, keep_place=warned), group="draw", exclusive=True)
 
-    async def _draw(
-        self, outcome: Outcome, drawn_for: tuple[int, OutcomeStatus, View], *, keep_place: bool = False
-    ) -> None:
+    async def _draw(self, outcome: Outcome, drawn_for: _DrawnFor, *, keep_place: bool = False) -> None:
         cells = self._picture_cells()
         drawn = await asyncio.to_thread(draw, outcome, drawn_for[2], cells)
         if drawn_for == self._drawn_for:
@@ -287,9 +290,7 @@ class ResultPane(Vertical):
         if wide and outcome is not None and drawn_for is not None:
             self.run_worker(self._draw(outcome, drawn_for, keep_place=True), group="draw", exclusive=True)
 
-    async def _draw_messages(
-        self, outcome: Outcome, drawn_for: tuple[int, OutcomeStatus, View], *, keep_place: bool
-    ) -> None:
+    async def _draw_messages(self, outcome: Outcome, drawn_for: _DrawnFor, *, keep_place: bool) -> None:
         self._messages_wanted = True  # what comes while it is read may be missed by the reading
         caused, rows = await asyncio.to_thread(self._messages, outcome)
         if drawn_for == self._drawn_for:

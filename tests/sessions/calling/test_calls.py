@@ -27,10 +27,21 @@ async def test_a_result_that_does_not_match_its_schema_is_kept_with_a_warning() 
         wrong = await manager.call_tool("one", "structured", {"content": {"n": "no number"}})
         assert wrong.raw["structuredContent"] == {"n": "no number"}
         assert wrong.content == [{"type": "text", "text": "ok"}]
-        (warning,) = wrong.warnings
+        warning = await wrong.late_warning()
         assert "n: 'no number' is not of type 'integer'" in warning
         right = await manager.call_tool("one", "structured", {"content": {"n": 1}})
         assert right.warnings == ()
+        assert await right.late_warning() == ""
+
+
+async def test_a_result_is_handed_on_before_a_hostile_check_begins() -> None:
+    pairs = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
+    hostile = tool("structured", outputSchema={"$ref": "#/$defs/d0", "$defs": {**pairs, "d40": {"type": "object"}}})
+    async with SessionManager([stdio(tools=[hostile])]) as manager:
+        result = await manager.call_tool("one", "structured", {"content": {"n": 1}})
+        assert result.raw["structuredContent"] == {"n": 1}
+        assert result.warnings == ()
+        assert "too complex" in await result.late_warning()
 
 
 async def test_content_of_a_kind_the_sdk_does_not_know_is_kept_with_a_warning() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -198,6 +198,7 @@ class ManagerDouble:
         self.as_task: list[bool | None] = []
         self.answers: dict[str, JsonObject | AppError] = {}
         self.warnings: tuple[str, ...] = ()
+        self.check: Callable[[], Awaitable[str]] | None = None
         self.progress: tuple[Progress, ...] = ()
         self.gate: asyncio.Event | None = None
         self.started = asyncio.Event()
@@ -235,7 +236,7 @@ class ManagerDouble:
                 self.cancelled = True
                 raise
         raw = self._answer(tool, {"content": [{"type": "text", "text": f"{tool} ran"}]})
-        return CallResult(raw, 31.4, self.warnings)
+        return CallResult(raw, 31.4, self.warnings, check=self.check)
 
     async def read_resource(
         self, server: str, uri: str, *, timeout_s: float | None = None, cached: bool = False

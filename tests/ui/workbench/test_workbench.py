@@ -340,6 +340,25 @@ async def test_a_tool_error_is_marked_and_its_text_kept() -> None:
         assert text_of(app).split("\n") == ["✗ the tool reports an error", "no such place"]
 
 
+async def test_a_result_is_shown_before_it_is_checked_and_the_warning_follows() -> None:
+    app = WorkbenchApp()
+    may_end = asyncio.Event()
+
+    async def check() -> str:
+        await may_end.wait()
+        return "it does not match"
+
+    app.manager.check = check
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot, app, "fs", "tool", "list_roots")
+        await pilot.press("f9")
+        await finished(pilot, app)
+        assert text_of(app) == "list_roots ran"
+        assert status_of(app) is OutcomeStatus.OK
+        may_end.set()
+        await until(pilot, lambda: text_of(app).split("\n") == ["! it does not match", "list_roots ran"])
+
+
 async def test_structured_and_raw_views_and_a_mismatch_as_a_warning() -> None:
     app = WorkbenchApp()
     raw = {"content": [{"type": "text", "text": "four"}], "structuredContent": {"n": 4}, "_meta": {"k": 1}}
