@@ -141,6 +141,7 @@ class LiveHttp:
             self._listening.pop(message["id"], None)
             return
         answer = await asyncio.to_thread(self._handle, message, writer)
+        await asyncio.sleep(0)  # what the thread sent meanwhile goes first; a thread that was quick is not waited for
         if answer is not None:
             self._event(writer, answer)
         await writer.drain()
