@@ -17,7 +17,7 @@ from mcp_tui.config import paths
 from mcp_tui.config.trust import read_trust, set_trust
 from mcp_tui.core.errors import AppError
 from mcp_tui.sessions.authorisation.vault import Grant, Vault
-from mcp_tui.sessions.known_servers import Memory
+from mcp_tui.sessions.known_servers import KnownServers
 from mcp_tui.store import model_lists
 from mcp_tui.store.approvals import KeptApprovals
 from mcp_tui.store.model_lists import ModelList
@@ -69,7 +69,7 @@ def _approvals() -> KeptApprovals:
 
 def _remember(value: str) -> None:
     async def put() -> None:
-        memory = Memory()
+        memory = KnownServers()
         memory.put("eras", value, {"era": "legacy"})
         await memory.close()
 
@@ -78,7 +78,7 @@ def _remember(value: str) -> None:
 
 def _remembered() -> set[str]:
     async def get() -> set[str]:
-        memory = Memory()
+        memory = KnownServers()
         await memory.load()
         return {name for name in NAMES if memory.get("eras", name)}
 

@@ -10,13 +10,13 @@ from mcp_tui.core.figures import duration_text, money_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.evals.report import model_figures
-from mcp_tui.runs.evals.results import Attempt, Outcome, Results, Verdict
+from mcp_tui.runs.evals.results import Attempt, AttemptOutcome, Results, Verdict
 
 _WORDS = {
-    Outcome.PASSED: "✓ ok",
-    Outcome.FAILED: "✗ failed",
-    Outcome.ERROR: "✗ error",
-    Outcome.NOT_RUN: "– not run",
+    AttemptOutcome.PASSED: "✓ ok",
+    AttemptOutcome.FAILED: "✗ failed",
+    AttemptOutcome.ERROR: "✗ error",
+    AttemptOutcome.NOT_RUN: "– not run",
 }
 _WORD_CELLS = max(map(len, _WORDS.values()))
 _NAME_CELLS = 44
@@ -121,7 +121,7 @@ def _cell(results: Results, verdict: Verdict) -> str:
 
 
 def _word(attempt: Attempt) -> str:
-    if attempt.outcome is Outcome.NOT_RUN and attempt.response is not None and attempt.response["steps"]:
+    if attempt.outcome is AttemptOutcome.NOT_RUN and attempt.response is not None and attempt.response["steps"]:
         return "– cancelled"
     return _WORDS[attempt.outcome]
 
@@ -134,14 +134,14 @@ def _remarks(results: Results) -> list[str]:
         if response.get("fallback"):
             found.append(f"{attempt.model}: fallback: {response['fallback']}")
         found += [f"{attempt.model}: {note}" for note in response.get("notes", ())]
-    not_run = [one for one in results.attempts if one.outcome is Outcome.NOT_RUN]
+    not_run = [one for one in results.attempts if one.outcome is AttemptOutcome.NOT_RUN]
     whys = Counter(one.error.line() for one in not_run if one.error is not None)
     lines = [f"{count} {'attempt' if count == 1 else 'attempts'}: {why}" for why, count in whys.items()]
     return [*dict.fromkeys(found), *lines]
 
 
-def _colour(outcome: Outcome) -> str:
-    return "green" if outcome is Outcome.PASSED else "yellow" if outcome is Outcome.NOT_RUN else "red"
+def _colour(outcome: AttemptOutcome) -> str:
+    return "green" if outcome is AttemptOutcome.PASSED else "yellow" if outcome is AttemptOutcome.NOT_RUN else "red"
 
 
 def _short(name: str) -> str:

@@ -45,7 +45,7 @@ class RowKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ArgumentRow:
     kind: RowKind
     field: Field
     path: Path
@@ -96,21 +96,21 @@ class FormModel:
     chosen: dict[Path, int] = field(default_factory=dict[Path, int])
     """Variants taken by hand; elsewhere the value decides."""
 
-    def rows(self) -> list[Row]:
-        found: list[Row] = []
+    def rows(self) -> list[ArgumentRow]:
+        found: list[ArgumentRow] = []
         for row in self._members(self.reader.root(), (), 0):
             found.append(row)
             if len(found) >= MAX_ROWS:
                 note = f"only the first {MAX_ROWS} lines are drawn; the JSON view holds everything"
-                found.append(Row(RowKind.MORE, self.reader.root(), (), 0, note=note))
+                found.append(ArgumentRow(RowKind.MORE, self.reader.root(), (), 0, note=note))
                 break
         return found
 
     def _rows(
         self, place: Field, path: Path, depth: int, *, in_list: bool = False, in_map: bool = False
-    ) -> Iterator[Row]:
+    ) -> Iterator[ArgumentRow]:
         value = get_at(self.document, path)
-        row = Row(RowKind.FIELD, place, path, depth, value, in_list=in_list, in_map=in_map)
+        row = ArgumentRow(RowKind.FIELD, place, path, depth, value, in_list=in_list, in_map=in_map)
         if depth > MAX_DEPTH:
             yield replace(row, field=replace(place, shape=Shape.JSON, note="nested too deep to be drawn"))
         elif place.shape is Shape.VARIANTS:
@@ -127,7 +127,7 @@ class FormModel:
         else:
             yield row
 
-    def _variant_rows(self, row: Row) -> Iterator[Row]:
+    def _variant_rows(self, row: ArgumentRow) -> Iterator[ArgumentRow]:
         taken = self._variant(row.field, row.path, row.value)
         shown = taken is not None and row.value is not None and row.path not in self.closed
         yield replace(row, kind=RowKind.VARIANT, variant=taken, open=shown)
@@ -153,16 +153,16 @@ class FormModel:
             return taken
         return None if value is ABSENT or value is None else self.reader.matching_variant(place, value)
 
-    def _members(self, parent: Field, path: Path, depth: int) -> Iterator[Row]:
+    def _members(self, parent: Field, path: Path, depth: int) -> Iterator[ArgumentRow]:
         value = self.document if not path else get_at(self.document, path)
         if not path and parent.shape is Shape.VARIANTS:
             taken = self._variant(parent, (), value)
             taken = 0 if taken is None else taken
-            yield Row(RowKind.VARIANT, replace(parent, name="arguments"), (), depth, value, True, taken)
+            yield ArgumentRow(RowKind.VARIANT, replace(parent, name="arguments"), (), depth, value, True, taken)
             parent = replace(self.reader.variant(parent, taken), name="")
             if parent.shape is not Shape.OBJECT:
                 note = "this alternative is no object; write it in the JSON view"
-                yield Row(RowKind.MORE, parent, (), depth, note=note)
+                yield ArgumentRow(RowKind.MORE, parent, (), depth, note=note)
                 return
         if parent.shape is Shape.LIST:
             yield from self._items(parent, path, depth, as_list(value))
@@ -172,7 +172,7 @@ class FormModel:
             yield from self._rows(member, (*path, member.name), depth)
         hidden = self.reader.hidden_properties(parent)
         if hidden:
-            yield Row(RowKind.MORE, parent, path, depth, note=f"{hidden} more keys; the JSON view holds them")
+            yield ArgumentRow(RowKind.MORE, parent, path, depth, note=f"{hidden} more keys; the JSON view holds them")
         names = {member.name for member in known}
         for name in list(as_object(value)):
             if name not in names:
@@ -181,15 +181,15 @@ class FormModel:
                     extra = Field(name, Shape.JSON, {}, note="the schema does not know this key")
                 yield from self._rows(extra, (*path, name), depth, in_map=True)
         if self.reader.is_map(parent):
-            yield Row(RowKind.ADD_KEY, parent, path, depth)
+            yield ArgumentRow(RowKind.ADD_KEY, parent, path, depth)
 
-    def _items(self, parent: Field, path: Path, depth: int, items: list[Any]) -> Iterator[Row]:
+    def _items(self, parent: Field, path: Path, depth: int, items: list[Any]) -> Iterator[ArgumentRow]:
         for index in range(min(len(items), MAX_ITEMS)):
             yield from self._rows(self.reader.item(parent, index), (*path, index), depth, in_list=True)
         if len(items) > MAX_ITEMS:
             note = f"{len(items) - MAX_ITEMS} more items; the JSON view holds them"
-            yield Row(RowKind.MORE, parent, path, depth, note=note)
-        yield Row(RowKind.ADD_ITEM, parent, path, depth)
+            yield ArgumentRow(RowKind.MORE, parent, path, depth, note=note)
+        yield ArgumentRow(RowKind.ADD_ITEM, parent, path, depth)
 
     def in_order(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
         """Top to bottom as the form shows their places."""
@@ -204,7 +204,7 @@ class FormModel:
 
     # Steps
 
-    def actions(self, row: Row) -> tuple[Action, ...]:
+    def actions(self, row: ArgumentRow) -> tuple[Action, ...]:
         """What can be done at this row now, most usual first."""
         if not row.path or row.kind in (RowKind.ADD_KEY, RowKind.MORE):
             return ()
@@ -236,7 +236,7 @@ class FormModel:
             found.append(Action.NULL)  # wrong on purpose: servers are to be tried with it
         return tuple(found)
 
-    def act(self, row: Row, action: Action) -> Path:
+    def act(self, row: ArgumentRow, action: Action) -> Path:
         """Do it; the path where a person goes on."""
         path = row.path
         match action:
@@ -263,13 +263,13 @@ class FormModel:
                     return (*path[:-1], cast(int, path[-1]) + by)
         return path
 
-    def fill(self, row: Row) -> None:
+    def fill(self, row: ArgumentRow) -> None:
         """Put the frame of an object or list where nothing is."""
         value = frame(self.reader, row.field)
         set_at(self.document, row.path, {} if value is ABSENT else value)
         self.closed.discard(row.path)
 
-    def toggle(self, row: Row) -> None:
+    def toggle(self, row: ArgumentRow) -> None:
         """Open what is closed (filling it in when it is not there), close what is open."""
         if row.value is ABSENT or row.value is None:
             self.fill(row)
@@ -278,7 +278,7 @@ class FormModel:
         else:
             self.closed.discard(row.path)
 
-    def take(self, row: Row, variant: int) -> None:
+    def take(self, row: ArgumentRow, variant: int) -> None:
         """Take one of several schemas; the value is kept where it fits, else replaced by the frame of the new one."""
         self._forget(row.path)
         self.chosen[row.path] = variant
@@ -311,7 +311,7 @@ class FormModel:
         else:
             set_at(self.document, row.path, value)
 
-    def add_item(self, row: Row) -> Path:
+    def add_item(self, row: ArgumentRow) -> Path:
         """Append to the list this row heads or ends; the path of the new entry."""
         items = get_at(self.document, row.path)
         index = len(items) if is_list(items) else 0
@@ -319,7 +319,7 @@ class FormModel:
         self.closed.discard(row.path)
         return (*row.path, index)
 
-    def add_key(self, row: Row, name: str) -> Path | None:
+    def add_key(self, row: ArgumentRow, name: str) -> Path | None:
         """A new member of an open object; None when the name is taken."""
         path = (*row.path, name)
         if get_at(self.document, path) is not ABSENT:
@@ -338,7 +338,7 @@ class FormModel:
         self.chosen = {place: variant for place, variant in self.chosen.items() if not below(place)}
 
 
-def state_words(row: Row) -> str:
+def state_words(row: ArgumentRow) -> str:
     """What a row says about its value where the input itself cannot."""
     value = row.value
     if value is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mcp_tui.core.json_values import is_object
 from mcp_tui.core.types import JsonObject
 from mcp_tui.demo import triage
-from mcp_tui.demo.dialog import Call, Dialog, Outcome
+from mcp_tui.demo.dialog import Call, Dialog, ToolOutcome
 from mcp_tui.demo.evidence import (
     cell,
     change_line,
@@ -185,7 +185,7 @@ def _without_tools(dialog: Dialog, prompt: Prompt) -> str:
     return "\n\n".join(parts)
 
 
-def _note(outcome: Outcome) -> Note:
+def _note(outcome: ToolOutcome) -> Note:
     name = base_name(outcome.name)
     if denied(outcome):
         return Note(name, f"{code(name)} was **not approved**.", failed=True)
@@ -202,7 +202,7 @@ def _note(outcome: Outcome) -> Note:
     return _log_note(name, outcome) or _metric_note(name, outcome) or _data_note(name, outcome)
 
 
-def _log_note(name: str, outcome: Outcome) -> Note | None:
+def _log_note(name: str, outcome: ToolOutcome) -> Note | None:
     found = log_finding([outcome])
     if found is None:
         change = change_line([outcome]) if "log" in "".join(words_of(name)) else None
@@ -212,7 +212,7 @@ def _log_note(name: str, outcome: Outcome) -> Note | None:
     return Note(name, line, "\n".join(found.lines), proves=True)
 
 
-def _metric_note(name: str, outcome: Outcome) -> Note | None:
+def _metric_note(name: str, outcome: ToolOutcome) -> Note | None:
     found = metric_finding(outcome)
     if found is None:
         return None
@@ -223,7 +223,7 @@ def _metric_note(name: str, outcome: Outcome) -> Note | None:
     return Note(name, f"`{found.metric}` of `{found.group}` went {move} in {found.window}{others}")
 
 
-def _data_note(name: str, outcome: Outcome) -> Note:
+def _data_note(name: str, outcome: ToolOutcome) -> Note:
     data = data_of(outcome.text)
     picture = " The picture is in its result." if outcome.images else ""
     if data is None:

@@ -15,8 +15,8 @@ from mcp_tui.demo import ANTHROPIC_MODELS
 from mcp_tui.demo.dialog import (
     Dialog,
     OfferedTool,
-    Outcome,
     RefusedError,
+    ToolOutcome,
     estimate_tokens,
     expect_count,
     expect_list,
@@ -135,7 +135,7 @@ class _Turn:
     def __init__(self) -> None:
         self.prompt = ""
         self.attached = 0
-        self.steps: list[list[Outcome]] = []
+        self.steps: list[list[ToolOutcome]] = []
         self._open: dict[str, tuple[str, JsonObject]] = {}
         self._opened_at = ""
         self._unthought: str | None = None
@@ -210,12 +210,12 @@ class _Turn:
                 texts.append(expect_text(part.get("text"), f"{where}.content.{number}.text"))
             elif part.get("type") == "image":
                 images += 1
-        self.steps[-1].append(Outcome(call[0], call[1], "\n".join(texts), block.get("is_error") is True, images))
+        self.steps[-1].append(ToolOutcome(call[0], call[1], "\n".join(texts), block.get("is_error") is True, images))
 
     def _assistant(self, blocks: list[JsonObject], where: str) -> None:
         self.check_answered()
         thought = blocks[0].get("type") in ("thinking", "redacted_thinking")
-        step: list[Outcome] = []
+        step: list[ToolOutcome] = []
         for number, block in enumerate(blocks):
             match block.get("type"):
                 case "text":

@@ -37,7 +37,7 @@ class OfferedTool:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ToolOutcome:
     """A call of the current turn with its result, as the client replayed both."""
 
     name: str
@@ -55,7 +55,7 @@ class Dialog:
     prompt: str
     attached: int
     """Characters of resources attached to the prompt."""
-    steps: tuple[tuple[Outcome, ...], ...]
+    steps: tuple[tuple[ToolOutcome, ...], ...]
     tools: tuple[OfferedTool, ...]
     messages: int
     input_tokens: int
@@ -65,7 +65,7 @@ class Dialog:
     reasoning: bool = True
 
     @property
-    def outcomes(self) -> tuple[Outcome, ...]:
+    def outcomes(self) -> tuple[ToolOutcome, ...]:
         return tuple(outcome for step in self.steps for outcome in step)
 
 

@@ -11,7 +11,7 @@ from typing import cast
 
 from mcp_tui.core.json_values import as_object, is_list, is_number, is_object
 from mcp_tui.core.types import JsonObject
-from mcp_tui.demo.dialog import Outcome
+from mcp_tui.demo.dialog import ToolOutcome
 from mcp_tui.demo.prompt import tidy
 from mcp_tui.demo.toolbox import base_name, words_of
 
@@ -65,11 +65,11 @@ def data_of(text: str) -> JsonObject | None:
     return value if is_object(value) else None
 
 
-def denied(outcome: Outcome) -> bool:
+def denied(outcome: ToolOutcome) -> bool:
     return outcome.is_error and _DENIED.search(outcome.text[:200]) is not None
 
 
-def number_of(outcome: Outcome) -> float | None:
+def number_of(outcome: ToolOutcome) -> float | None:
     """The single number a result states, such as that of `add`."""
     if outcome.is_error:
         return None
@@ -81,7 +81,7 @@ def number_of(outcome: Outcome) -> float | None:
     return float(found[-1]) if found else None
 
 
-def log_finding(outcomes: Iterable[Outcome]) -> LogFinding | None:
+def log_finding(outcomes: Iterable[ToolOutcome]) -> LogFinding | None:
     rows: list[tuple[str, str, str, str]] = []
     for outcome in outcomes:
         if not outcome.is_error and _is_log(outcome):
@@ -97,13 +97,13 @@ def log_finding(outcomes: Iterable[Outcome]) -> LogFinding | None:
     return LogFinding(service, message, count, len(worst), same[0][0], same[-1][0], lines)
 
 
-def _is_log(outcome: Outcome) -> bool:
+def _is_log(outcome: ToolOutcome) -> bool:
     path = outcome.arguments.get("path")
     named = isinstance(path, str) and path.endswith(".log")
     return named or "log" in "".join(words_of(base_name(outcome.name)))
 
 
-def change_line(outcomes: Iterable[Outcome]) -> str | None:
+def change_line(outcomes: Iterable[ToolOutcome]) -> str | None:
     """The newest line about a roll-out or a configuration in what was read."""
     rows = [row for outcome in outcomes if not outcome.is_error for row in _log_rows(outcome.text)]
     changes = sorted(row for row in rows if _CHANGE.search(row[3]))
@@ -125,7 +125,7 @@ def _log_rows(text: str) -> list[tuple[str, str, str, str]]:
     return [cast(tuple[str, str, str, str], match) for match in _LINE.findall(text)]
 
 
-def metric_finding(outcome: Outcome) -> MetricFinding | None:
+def metric_finding(outcome: ToolOutcome) -> MetricFinding | None:
     data = None if outcome.is_error else data_of(outcome.text)
     series = data.get("series") if data is not None else None
     if data is None or not is_list(series):

@@ -14,8 +14,8 @@ from mcp_tui.demo import OPENAI_CHAT_MODELS
 from mcp_tui.demo.dialog import (
     Dialog,
     OfferedTool,
-    Outcome,
     RefusedError,
+    ToolOutcome,
     estimate_tokens,
     expect_count,
     expect_list,
@@ -134,7 +134,7 @@ class _Turn:
     def __init__(self) -> None:
         self.prompt = ""
         self.attached = 0
-        self.steps: list[list[Outcome]] = []
+        self.steps: list[list[ToolOutcome]] = []
         self._open: dict[str, tuple[str, JsonObject]] = {}
         self._before = ""
 
@@ -170,7 +170,7 @@ class _Turn:
             # Tool messages hold no images here: they follow in a user message that is no prompt.
             last = self.steps[-1][-1]
             told = _POINTER.sub("", last.text)
-            self.steps[-1][-1] = Outcome(last.name, last.arguments, told, last.is_error, last.images + images)
+            self.steps[-1][-1] = ToolOutcome(last.name, last.arguments, told, last.is_error, last.images + images)
             return
         self.prompt, self.attached = split_attachments(text)
         self.steps = []
@@ -210,7 +210,7 @@ class _Turn:
         text, images = _parts(message.get("content"), f"{where}.content")
         # The format has no field for errors: clients write it into the text.
         failed = re.match(r"\s*error\b", text, re.IGNORECASE) is not None
-        self.steps[-1].append(Outcome(call[0], call[1], text.removeprefix("Error: "), failed, images))
+        self.steps[-1].append(ToolOutcome(call[0], call[1], text.removeprefix("Error: "), failed, images))
 
 
 def _arguments(text: str) -> JsonObject:

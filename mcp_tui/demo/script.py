@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from mcp_tui.core.types import JsonObject
 from mcp_tui.demo import triage
 from mcp_tui.demo.answers import answer, intention, thoughts
-from mcp_tui.demo.dialog import Call, Dialog, OfferedTool, Outcome, Utterance
+from mcp_tui.demo.dialog import Call, Dialog, OfferedTool, ToolOutcome, Utterance
 from mcp_tui.demo.evidence import log_finding, metric_finding, number_of
 from mcp_tui.demo.personas import Persona
 from mcp_tui.demo.prompt import Prompt, read_prompt, tidy
@@ -31,9 +31,9 @@ class Scene:
     """What is known when a call is about to be made."""
 
     prompt: Prompt
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[ToolOutcome, ...]
 
-    def of(self, *names: str) -> list[Outcome]:
+    def of(self, *names: str) -> list[ToolOutcome]:
         return [outcome for outcome in self.outcomes if base_name(outcome.name) in names]
 
 
@@ -82,7 +82,7 @@ def next_utterance(dialog: Dialog, persona: Persona) -> Utterance:
 
 def _next_calls(dialog: Dialog, prompt: Prompt, persona: Persona, wishes: Sequence[Wish]) -> tuple[Call, ...]:
     """The calls of the first batch that was not made yet; a batch that wants nothing any more is passed over."""
-    done: tuple[Outcome, ...] = ()
+    done: tuple[ToolOutcome, ...] = ()
     steps = list(dialog.steps)
     for batch in _batches(wishes, persona):
         scene = Scene(prompt, done)
@@ -168,7 +168,7 @@ def _wish_sums(wishes: _Wishes, prompt: Prompt) -> None:
         wishes.add(names, more, follows=True)
 
 
-def _sum_of(outcome: Outcome) -> float | None:
+def _sum_of(outcome: ToolOutcome) -> float | None:
     return number_of(outcome) if words_of(base_name(outcome.name))[-1:] in (["add"], ["sum"]) else None
 
 

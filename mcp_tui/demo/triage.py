@@ -13,12 +13,12 @@ from typing import Any
 
 from mcp_tui.core.json_values import as_list, is_list, is_object, objects
 from mcp_tui.core.types import JsonObject
-from mcp_tui.demo.dialog import OfferedTool, Outcome
+from mcp_tui.demo.dialog import OfferedTool, ToolOutcome
 from mcp_tui.demo.evidence import code, data_of, log_finding, one_line
 from mcp_tui.demo.prompt import Prompt
 from mcp_tui.demo.toolbox import base_name, find_tool, words_of
 
-Outcomes = Sequence[Outcome]
+Outcomes = Sequence[ToolOutcome]
 _LOG_PATH = re.compile(r"(?:[\w.-]*/)*[\w.-]+\.log\b")
 _ABSOLUTE = re.compile(r"^\s*(/\S.*|[A-Za-z]:\\\S.*)$", re.MULTILINE)
 _SHARED_WORDS = 0.5
@@ -86,7 +86,7 @@ def _table_steps(tools: Sequence[OfferedTool], table: str) -> list[Step]:
     return found
 
 
-def _of(outcomes: Outcomes, *names: str) -> list[Outcome]:
+def _of(outcomes: Outcomes, *names: str) -> list[ToolOutcome]:
     return [one for one in outcomes if base_name(one.name) in names and not one.is_error]
 
 

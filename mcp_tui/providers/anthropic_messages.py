@@ -25,7 +25,7 @@ from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.anthropic_reply import FORMAT, AnthropicReply
 from mcp_tui.providers.call_arguments import replayed_arguments
 from mcp_tui.providers.call_ids import legal_id
-from mcp_tui.providers.connection import Connection
+from mcp_tui.providers.connection import ProviderConnection
 from mcp_tui.providers.history import repaired
 from mcp_tui.providers.listing import ListedModel, listed_models
 from mcp_tui.providers.media import Media, kind_of, plain_type
@@ -60,7 +60,7 @@ class AnthropicMessages:
     def reply(self, request: ChatRequest) -> AnthropicReply:
         return AnthropicReply(self._subject, request.model)
 
-    async def list_models(self, connection: Connection, timeout_s: float) -> tuple[ListedModel, ...]:
+    async def list_models(self, connection: ProviderConnection, timeout_s: float) -> tuple[ListedModel, ...]:
         found: dict[str, ListedModel] = {}
         after = ""
         for _ in range(_MAX_PAGES):

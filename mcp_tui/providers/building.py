@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from mcp_tui.config.schema import WireFormat
 from mcp_tui.providers.anthropic_messages import VERSION, AnthropicMessages
-from mcp_tui.providers.connection import Connection, Deadlines
+from mcp_tui.providers.connection import Deadlines, ProviderConnection
 from mcp_tui.providers.endpoint import KEYRING, Endpoint
 from mcp_tui.providers.gemini import Gemini
 from mcp_tui.providers.openai_chat import OpenAiChat
@@ -39,7 +39,7 @@ def build(endpoint: Endpoint, *, retrier: Retrier | None = None, deadlines: Dead
         unreachable_hint=endpoint.start_hint,
         secrets=tuple(s for s in (endpoint.key, password, *endpoint.headers.values()) if s),
     )
-    connection = Connection(endpoint.base_url, headers, subject, deadlines=deadlines, query=endpoint.query)
+    connection = ProviderConnection(endpoint.base_url, headers, subject, deadlines=deadlines, query=endpoint.query)
     return WireProvider(endpoint.name, _rules(endpoint, subject), connection, retrier=retrier)
 
 

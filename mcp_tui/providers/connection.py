@@ -53,7 +53,7 @@ def is_loopback(url: str) -> bool:
 class EventStream:
     """The events of one answer. Whoever opened it closes it; that closes the connection if data is still due."""
 
-    def __init__(self, connection: Connection, response: httpx.Response) -> None:
+    def __init__(self, connection: ProviderConnection, response: httpx.Response) -> None:
         self._connection = connection
         self._response = response
         self._chunks: AsyncIterator[bytes] = response.aiter_bytes()
@@ -111,7 +111,7 @@ class EventStream:
         await self._response.aclose()
 
 
-class Connection:
+class ProviderConnection:
     """Opens streams and reads JSON below one base URL."""
 
     def __init__(

@@ -22,7 +22,7 @@ from mcp_tui.core.chat import (
 from mcp_tui.core.json_values import as_object, objects
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.call_arguments import replayed_arguments
-from mcp_tui.providers.connection import Connection
+from mcp_tui.providers.connection import ProviderConnection
 from mcp_tui.providers.gemini_reply import FORMAT, GeminiReply
 from mcp_tui.providers.history import repaired
 from mcp_tui.providers.listing import ListedModel, listed_models
@@ -62,7 +62,7 @@ class Gemini:
     def reply(self, request: ChatRequest) -> GeminiReply:
         return GeminiReply(self._subject, request.model)
 
-    async def list_models(self, connection: Connection, timeout_s: float) -> tuple[ListedModel, ...]:
+    async def list_models(self, connection: ProviderConnection, timeout_s: float) -> tuple[ListedModel, ...]:
         """The models that can chat."""
         found: dict[str, ListedModel] = {}
         after = ""

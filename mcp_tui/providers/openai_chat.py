@@ -22,7 +22,7 @@ from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.adaptation import short_id, with_call_ids
 from mcp_tui.providers.call_arguments import replayed_arguments
 from mcp_tui.providers.call_ids import legal_id
-from mcp_tui.providers.connection import Connection
+from mcp_tui.providers.connection import ProviderConnection
 from mcp_tui.providers.history import repaired
 from mcp_tui.providers.listing import ListedModel, listed_models
 from mcp_tui.providers.media import PDF, Media, counted, kind_of, plain_type
@@ -57,7 +57,7 @@ class OpenAiChat:
     def reply(self, request: ChatRequest) -> OpenAiChatReply:
         return OpenAiChatReply(self._subject, request.model, self._quirks)
 
-    async def list_models(self, connection: Connection, timeout_s: float) -> tuple[ListedModel, ...]:
+    async def list_models(self, connection: ProviderConnection, timeout_s: float) -> tuple[ListedModel, ...]:
         listing = await connection.get_json("/models", timeout_s=timeout_s)
         return listed_models(listing, prefix=self._quirks.model_prefix)
 

@@ -27,7 +27,7 @@ from mcp_tui.core.chat import (
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.call_arguments import replayed_arguments
 from mcp_tui.providers.call_ids import legal_id
-from mcp_tui.providers.connection import Connection
+from mcp_tui.providers.connection import ProviderConnection
 from mcp_tui.providers.history import repaired
 from mcp_tui.providers.listing import ListedModel, listed_models
 from mcp_tui.providers.media import Media, counted, kind_of, plain_type
@@ -60,7 +60,7 @@ class OpenAiResponses:
     def reply(self, request: ChatRequest) -> OpenAiResponsesReply:
         return OpenAiResponsesReply(self._subject, request)
 
-    async def list_models(self, connection: Connection, timeout_s: float) -> tuple[ListedModel, ...]:
+    async def list_models(self, connection: ProviderConnection, timeout_s: float) -> tuple[ListedModel, ...]:
         return listed_models(await connection.get_json("/models", timeout_s=timeout_s))
 
     def body(self, request: ChatRequest) -> JsonObject:

@@ -26,7 +26,7 @@ from mcp_tui.core.figures import elapsed_text
 from mcp_tui.core.state import RateLimits
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.adaptation import Adaptations, Amendment
-from mcp_tui.providers.connection import Connection, EventStream
+from mcp_tui.providers.connection import EventStream, ProviderConnection
 from mcp_tui.providers.listing import ListedModel
 from mcp_tui.providers.media import Media, fitted, kind_of, refused_kinds
 from mcp_tui.providers.parameters import unsent
@@ -109,7 +109,7 @@ class WireFormatRules(Protocol):
 
     def reply(self, request: ChatRequest) -> Reply: ...
 
-    async def list_models(self, connection: Connection, timeout_s: float) -> tuple[ListedModel, ...]: ...
+    async def list_models(self, connection: ProviderConnection, timeout_s: float) -> tuple[ListedModel, ...]: ...
 
 
 @dataclass(slots=True)
@@ -125,7 +125,7 @@ class WireProvider:
     """A provider: a format over a connection."""
 
     def __init__(
-        self, name: str, rules: WireFormatRules, connection: Connection, *, retrier: Retrier | None = None
+        self, name: str, rules: WireFormatRules, connection: ProviderConnection, *, retrier: Retrier | None = None
     ) -> None:
         self.name = name
         self._rules = rules

@@ -38,7 +38,7 @@ from mcp_tui.runs.outcome import (
     time_limit,
 )
 from mcp_tui.runs.replay import played
-from mcp_tui.runs.run_context import Deadline, Scene
+from mcp_tui.runs.run_context import Deadline, RunContext
 from mcp_tui.runs.sharing import SharedCalls
 from mcp_tui.runs.spec import ColumnSpec, ModelChoice
 from mcp_tui.runs.spending import OpenCall, cut_by_limit
@@ -60,7 +60,7 @@ class Column:
     def __init__(
         self,
         spec: ColumnSpec,
-        scene: Scene,
+        context: RunContext,
         listener: Callable[[ColumnEvent], None],
         ended: Callable[[], None],
     ) -> None:
@@ -68,10 +68,10 @@ class Column:
         self.turns: list[Turn] = []
         self.status = ColumnStatus.IDLE
         self.outbox = Outbox(spec.id, listener)
-        self.meter = Meter(spec.ref, scene.clock, scene.price)
+        self.meter = Meter(spec.ref, context.clock, context.price)
         self.rate_limits: RateLimits | None = None
         """Of the newest answer that said something about them."""
-        self._scene = scene
+        self._context = context
         self._ended = ended
         self._task: asyncio.Task[None] | None = None
         self._ending: Ending | None = None
@@ -99,7 +99,7 @@ class Column:
     def start(self, turn: Turn, shared: SharedCalls, *, fresh: bool = False) -> None:
         """Begin `turn` as the newest; a turn of the same number is replaced. fresh: replay nothing."""
         # First, because it may refuse; the task's own first step comes after this method.
-        task = self._scene.spawn(self._run(turn, shared), f"column {self.spec.label}")
+        task = self._context.spawn(self._run(turn, shared), f"column {self.spec.label}")
         self._task = task
         if self.turns and self.turns[-1].number == turn.number:
             self.turns.pop()
@@ -135,7 +135,7 @@ class Column:
                 await self._calls.checked(wait=self._ending is not None)
 
     async def _answer(self, turn: Turn, shared: SharedCalls) -> None:
-        deadline = Deadline(self._scene.spec().time_limit_s)
+        deadline = Deadline(self._context.spec().time_limit_s)
         try:
             async with deadline:
                 self._ending = await self._converse(turn, shared, deadline)
@@ -145,7 +145,7 @@ class Column:
             self._ending = status, error.info
         except Exception as error:
             if isinstance(error, TimeoutError) and deadline.expired:
-                self._ending = time_limit(self._scene.spec().time_limit_s or 0)
+                self._ending = time_limit(self._context.spec().time_limit_s or 0)
                 return
             logger.exception("column %s failed", self.spec.label)
             self._ending = internal_fault(error)
@@ -155,8 +155,8 @@ class Column:
             (deadline.pause if waits else deadline.resume)()
             self._set_status(ColumnStatus.APPROVAL if waits else ColumnStatus.TOOLS)
 
-        applicant = Applicant(self._scene.run_id, self.spec.id, self.spec.label)
-        calls = self._calls = TurnCalls(self._scene, applicant, turn, shared, self.outbox, asking)
+        applicant = Applicant(self._context.run_id, self.spec.id, self.spec.label)
+        calls = self._calls = TurnCalls(self._context, applicant, turn, shared, self.outbox, asking)
         paused = False
         while True:
             turn.begin_step(continues=paused)
@@ -177,7 +177,7 @@ class Column:
             turn.keep(message)
             for _ in message.tool_calls:
                 self.meter.call()
-            if turn.step >= self._scene.spec().max_steps:
+            if turn.step >= self._context.spec().max_steps:
                 return step_limit(turn.step, calls=len(message.tool_calls))
             paused = not message.tool_calls
             if message.tool_calls:
@@ -223,16 +223,16 @@ class Column:
         """One request to one model: its last event, and whether anything of an answer came before it."""
         ref = choice.ref
         request = replace(request, model=ref.model, params=choice.params)
-        replays, key, events = self._scene.replays, "", None
+        replays, key, events = self._context.replays, "", None
         if replays is not None:
             key, events = await replays.find(ref, request)
         if events is not None and not self._fresh:
-            self._call = self._scene.spending.replayed(self.spec.id, ref, request)
+            self._call = self._context.spending.replayed(self.spec.id, ref, request)
             self.meter.begin_step(request, ref, number=turn.step)
             self.meter.replay()
             return await self._listen(played(events), turn, calls)
-        provider = self._scene.providers.provider(ref.provider)
-        self._call = await self._scene.spending.open(self.spec.id, ref, request)
+        provider = self._context.providers.provider(ref.provider)
+        self._call = await self._context.spending.open(self.spec.id, ref, request)
         request = self._call.request
         self.meter.note(self._call.note)
         self.meter.begin_step(request, ref, number=turn.step)
@@ -267,7 +267,7 @@ class Column:
                     case Noticed(text, unsent):
                         self._notice(text, unsent)
                     case AttemptFailed(attempt, wait_s, error):
-                        retry_at = self._scene.clock() + wait_s
+                        retry_at = self._context.clock() + wait_s
                         self._set_status(ColumnStatus.RETRYING, error, retry_at=retry_at, attempt=attempt + 1)
                     case Finished():
                         finished = event
@@ -296,7 +296,7 @@ class Column:
             self._call.close(figures or StepFigures(), status)
 
     def _request(self, turn: Turn) -> ChatRequest:
-        turn.offered = self._scene.toolbox.offered(self._scene.spec(), turn.offered)
+        turn.offered = self._context.toolbox.offered(self._context.spec(), turn.offered)
         for text in hidden_notes(turn.offered):
             self.meter.note(text)
         return ChatRequest(
@@ -368,7 +368,7 @@ class Column:
 
     def _touch_metrics(self) -> None:
         """Send the figures now, or when the interval since the last time is over."""
-        now = self._scene.clock()
+        now = self._context.clock()
         since = None if self._metrics_sent_at is None else now - self._metrics_sent_at
         if since is None or since >= METRICS_INTERVAL_S:
             self._send_metrics()
@@ -380,7 +380,7 @@ class Column:
         if self._metrics_timer is not None:
             self._metrics_timer.cancel()
             self._metrics_timer = None
-        self._metrics_sent_at = self._scene.clock()
+        self._metrics_sent_at = self._context.clock()
         if self._call is not None:
             self._call.progress(self.meter.running)
         self.outbox.event(MetricsChanged(self.spec.id, self.meter.column()))

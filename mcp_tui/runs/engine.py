@@ -32,7 +32,7 @@ from mcp_tui.runs.metrics import table_price
 from mcp_tui.runs.model_catalog import ModelCatalog
 from mcp_tui.runs.replay import Replays
 from mcp_tui.runs.run import Run
-from mcp_tui.runs.run_context import Scene
+from mcp_tui.runs.run_context import RunContext
 from mcp_tui.runs.sampling import Sampler, run_of
 from mcp_tui.runs.spec import Attachment, ColumnSpec, EngineOptions, RunSpec, is_on
 from mcp_tui.runs.spending import RunSpending, Spending
@@ -209,8 +209,8 @@ class Engine:
         spending = spending or self.spending.run(run_id, spec.max_cost_usd)
         self._spendings[run_id] = spending
 
-        def scene(newest: Callable[[], RunSpec]) -> Scene:
-            return Scene(
+        def context(newest: Callable[[], RunSpec]) -> RunContext:
+            return RunContext(
                 run_id=run_id,
                 servers=self.manager,
                 providers=self.registry,
@@ -228,7 +228,7 @@ class Engine:
         if self.config.defaults.history:
             source = source or ("compare" if self.options.headless else "dashboard")
             recorder = self._stores.recorder(listener, source=source, clock=self._clock, continued=continued)
-        run = Run(run_id, spec, recorder or listener, scene)
+        run = Run(run_id, spec, recorder or listener, context)
         if continued is not None:
             run.take_over([(prompt.text, prompt.message) for prompt in continued.prompts], continued.turns)
         if recorder is not None:

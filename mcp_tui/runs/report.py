@@ -24,7 +24,7 @@ _STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ColumnAnswer:
     """One column's part of a turn."""
 
     spec: ColumnSpec
@@ -43,7 +43,7 @@ class Answer:
         return self.turn.status is ColumnStatus.DONE
 
 
-def to_json(prompt: str, answers: Sequence[Answer]) -> JsonObject:
+def to_json(prompt: str, answers: Sequence[ColumnAnswer]) -> JsonObject:
     return {
         "prompt": prompt,
         "responses": [response_of(answer) for answer in answers],
@@ -51,7 +51,7 @@ def to_json(prompt: str, answers: Sequence[Answer]) -> JsonObject:
     }
 
 
-def comparison(answers: Sequence[Answer]) -> JsonObject:
+def comparison(answers: Sequence[ColumnAnswer]) -> JsonObject:
     """count: columns. average_length: characters of the ok answers, 0 when there is none. fastest, cheapest:
     the ok column with the least duration or cost (null when none is known; replayed answers do not compete).
     tool_agreement: see there."""
@@ -69,7 +69,7 @@ def comparison(answers: Sequence[Answer]) -> JsonObject:
     }
 
 
-def tool_agreement(answers: Sequence[Answer]) -> float | None:
+def tool_agreement(answers: Sequence[ColumnAnswer]) -> float | None:
     """The share of ok columns in the largest group that used the same set of tools (server and name; arguments,
     order and repetition do not count; calls that were never run neither). No tools at all is a set too.
 
@@ -88,13 +88,13 @@ def _was_run(call: CallRecord) -> bool:
     return call.started_at is not None
 
 
-def facts(answer: Answer) -> JsonObject:
+def facts(answer: ColumnAnswer) -> JsonObject:
     """A response without what a saved run has in its events: text, reasoning and calls."""
     response = response_of(answer)
     return {name: value for name, value in response.items() if name not in ("text", "reasoning", "tool_calls")}
 
 
-def response_of(answer: Answer) -> JsonObject:
+def response_of(answer: ColumnAnswer) -> JsonObject:
     """One of `responses` in the `compare --json` object."""
     turn, metrics = answer.turn, answer.metrics
     return {

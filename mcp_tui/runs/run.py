@@ -12,9 +12,9 @@ from mcp_tui.core.events import ColumnEvent
 from mcp_tui.core.state import ApprovalPolicy, ColumnStatus, Metrics, RateLimits
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.column import Column
-from mcp_tui.runs.report import Answer, to_json
+from mcp_tui.runs.report import ColumnAnswer, to_json
 from mcp_tui.runs.results import attachment_blocks, encodable
-from mcp_tui.runs.run_context import Scene
+from mcp_tui.runs.run_context import RunContext
 from mcp_tui.runs.sharing import SharedCalls
 from mcp_tui.runs.spec import Attachment, ColumnSpec, RunSpec
 from mcp_tui.runs.turn import Turn
@@ -43,14 +43,14 @@ class Run:
         run_id: str,
         spec: RunSpec,
         listener: Callable[[ColumnEvent], None],
-        scene: Callable[[Callable[[], RunSpec]], Scene],
+        context: Callable[[Callable[[], RunSpec]], RunContext],
     ) -> None:
-        """`scene` gets a function that gives the run's newest spec."""
+        """`context` gets a function that gives the run's newest spec."""
         self.id = run_id
         self.spec = _checked(spec)
         self._listener = listener
-        self._scene = scene(lambda: self.spec)
-        self._scene.spending.shared_by(lambda: sum(column.live for column in self._columns.values()))
+        self._context = context(lambda: self.spec)
+        self._context.spending.shared_by(lambda: sum(column.live for column in self._columns.values()))
         self._prompts: list[_Prompt] = []
         self._columns: dict[str, Column] = {}
         self.on_change: Callable[[], None] | None = None
@@ -84,7 +84,7 @@ class Run:
             )
         )
         if max_cost_usd is not None:
-            self._scene.spending.limit_usd = max_cost_usd
+            self._context.spending.limit_usd = max_cost_usd
 
     def send(
         self, prompt: str, attachments: Sequence[Attachment] = (), *, columns: Sequence[str] | None = None
@@ -113,7 +113,7 @@ class Run:
     def _start(self, prompt: str, message: Message, targets: Sequence[Column]) -> None:
         sent = _Prompt(len(self._prompts) + 1, prompt, message)
         self._prompts.append(sent)
-        shared = SharedCalls(self._scene.spawn)
+        shared = SharedCalls(self._context.spawn)
         self._idle.clear()
         for column in targets:
             column.start(sent.new_turn(), shared)
@@ -132,7 +132,7 @@ class Run:
             raise _usage("Nothing to retry", f"nothing was sent to {target.spec.label} yet")
         last = target.turns[-1]
         self._idle.clear()
-        target.start(Turn(last.number, last.prompt, last.user), SharedCalls(self._scene.spawn), fresh=True)
+        target.start(Turn(last.number, last.prompt, last.user), SharedCalls(self._context.spawn), fresh=True)
 
     def add_column(self, column: ColumnSpec) -> None:
         """The new column gets the whole conversation's user prompts from the next turn on.
@@ -201,12 +201,12 @@ class Run:
         ]
         return to_json(newest.text, answers)
 
-    def answer(self, column: str) -> Answer | None:
+    def answer(self, column: str) -> ColumnAnswer | None:
         """The newest turn of a column; None when it has none, or was removed."""
         found = self._columns.get(column)
         if found is None or not found.turns:
             return None
-        return Answer(found.spec, found.turns[-1], found.meter.turn(), self._scene.price, found.rate_limits)
+        return ColumnAnswer(found.spec, found.turns[-1], found.meter.turn(), self._context.price, found.rate_limits)
 
     def prompt(self, turn: int) -> tuple[str, Message]:
         """What was sent in a turn: as it was typed, and with its attachments."""
@@ -224,7 +224,7 @@ class Run:
             self.on_change()
 
     def _new_column(self, spec: ColumnSpec) -> Column:
-        return Column(spec, self._scene, self._listener, self._column_ended)
+        return Column(spec, self._context, self._listener, self._column_ended)
 
     def _column_ended(self) -> None:
         if not self.live:

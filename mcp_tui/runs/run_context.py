@@ -25,7 +25,7 @@ class Providers(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class RunContext:
     run_id: str
     servers: Servers
     providers: Providers

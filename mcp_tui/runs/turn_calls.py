@@ -17,7 +17,7 @@ from mcp_tui.runs.approval import Applicant, Approval
 from mcp_tui.runs.naming import MAX_LENGTH
 from mcp_tui.runs.outbox import Outbox
 from mcp_tui.runs.results import encodable, result_for_model
-from mcp_tui.runs.run_context import Scene
+from mcp_tui.runs.run_context import RunContext
 from mcp_tui.runs.sharing import OnProgress, SharedCalls
 from mcp_tui.runs.toolbox import closest
 from mcp_tui.runs.turn import Turn
@@ -34,14 +34,14 @@ class TurnCalls:
 
     def __init__(
         self,
-        scene: Scene,
+        context: RunContext,
         applicant: Applicant,
         turn: Turn,
         shared: SharedCalls,
         outbox: Outbox,
         asking: Callable[[bool], None],
     ) -> None:
-        self._scene = scene
+        self._context = context
         self._applicant = applicant
         self._turn = turn
         self._shared = shared
@@ -135,7 +135,7 @@ class TurnCalls:
             return
         if approval.edited:
             self._change(id_, arguments=approval.arguments, note="arguments edited by the person")
-        self._change(id_, status=CallStatus.RUNNING, started_at=self._scene.clock())
+        self._change(id_, status=CallStatus.RUNNING, started_at=self._context.clock())
         result, shared = await self._execute(id_, tool, approval.arguments)
         self._succeeded(position, result, shared=shared, edited=approval.arguments if approval.edited else None)
         if result.check is not None:
@@ -154,12 +154,12 @@ class TurnCalls:
 
         while True:
             try:
-                policy = self._scene.spec().approval
-                approval = await self._scene.desk.request(policy, tool, arguments, self._applicant, waits=waits)
+                policy = self._context.spec().approval
+                approval = await self._context.desk.request(policy, tool, arguments, self._applicant, waits=waits)
             finally:
                 self._count_question(-asked)
                 asked = 0
-            now = self._scene.toolbox.current(tool)
+            now = self._context.toolbox.current(tool)
             if not approval.asked or not approval.allowed or now is None or now.digest == tool.digest:
                 return approval, tool
             # The server changed the tool while the person read the question: that was a yes to something else.
@@ -171,10 +171,10 @@ class TurnCalls:
                 self._change(id_, progress=progress)
 
         async def execute(report: OnProgress) -> CallResult:
-            with causing(f"run {self._scene.run_id} column {self._applicant.column} call {id_}"):
-                return await self._scene.servers.call_tool(tool.server, tool.name, arguments, on_progress=report)
+            with causing(f"run {self._context.run_id} column {self._applicant.column} call {id_}"):
+                return await self._context.servers.call_tool(tool.server, tool.name, arguments, on_progress=report)
 
-        if tool.hints.read_only is True and self._scene.spec().share_results:
+        if tool.hints.read_only is True and self._context.spec().share_results:
             return await self._shared.call(self._applicant.column, tool, arguments, execute, on_progress)
         return await execute(on_progress), False
 
@@ -250,7 +250,7 @@ class TurnCalls:
             error = ErrorInfo("Declined", "the person declined this call", "", ErrorKind.TOOL, "denied")
             text = "The person declined this call; it was not run. Do not repeat it: go on without it, or ask them."
         else:
-            policy = self._scene.spec().approval
+            policy = self._context.spec().approval
             error = ErrorInfo("Denied", f"policy {policy} does not allow it", "", ErrorKind.TOOL, "denied")
             text = (
                 f"The call was denied and not run: the approval policy ({policy}) does not allow "
@@ -295,7 +295,7 @@ class TurnCalls:
 
     def _since_start(self, id_: str) -> float | None:
         started = self._turn.calls[id_].started_at
-        return None if started is None else (self._scene.clock() - started) * 1000
+        return None if started is None else (self._context.clock() - started) * 1000
 
     def _count_question(self, change: int) -> None:
         before, self._questions = self._questions, self._questions + change

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.tasks import TaskInfo
 from mcp_tui.sessions.calling.output_check import OutputChecks
-from mcp_tui.sessions.known_servers import Memory, identity
+from mcp_tui.sessions.known_servers import KnownServers, identity
 from mcp_tui.sessions.server_log import ServerLog
 from mcp_tui.sessions.subscriptions import Subscriptions
 from mcp_tui.sessions.tasks.book import TaskBook
@@ -17,10 +17,10 @@ KEPT_S = 30 * 86_400.0
 """A task that nobody asked for in this time is forgotten."""
 
 
-class Feeds:
+class Announcements:
     """`changed` is called after every change of any of them. memory: keeps the tasks of ours that did not end yet."""
 
-    def __init__(self, spec: ServerSpec, changed: Callable[[], None], memory: Memory | None = None) -> None:
+    def __init__(self, spec: ServerSpec, changed: Callable[[], None], memory: KnownServers | None = None) -> None:
         self.tasks = TaskBook(spec.name, changed, self._keep)
         self.log = ServerLog(changed)
         self.subscriptions = Subscriptions(changed)

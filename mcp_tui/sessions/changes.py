@@ -45,7 +45,7 @@ class Changes:
         elif isinstance(message, types.ResourceUpdatedNotification):
             # From 2026-07-28 on it comes on a stream of its own: see `resource_watch`.
             if not self._connection.modern:
-                self._connection.feeds.subscriptions.updated(message.params.uri)
+                self._connection.announcements.subscriptions.updated(message.params.uri)
         elif isinstance(message, types.ElicitCompleteNotification):
             self._connection.dialogs.completed(message.params.elicitation_id)
 

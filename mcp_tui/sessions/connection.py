@@ -30,7 +30,7 @@ from mcp_tui.core.state import Catalog, CrashCard, ServerFacts
 from mcp_tui.sessions.advice.diagnosis import connect_fault, cut, http_fault, place
 from mcp_tui.sessions.advice.likely_fix import Advice, LastWords, likely_fix, silence_fix
 from mcp_tui.sessions.advice.neighbours import neighbours_fix
-from mcp_tui.sessions.announcements import Feeds
+from mcp_tui.sessions.announcements import Announcements
 from mcp_tui.sessions.calling.kept_reads import KeptReads
 from mcp_tui.sessions.changes import Changes
 from mcp_tui.sessions.deadline import Deadline
@@ -49,7 +49,7 @@ from mcp_tui.sessions.transport.exchange import CURRENT, Exchange, Recording, ex
 from mcp_tui.sessions.transport.processes import ProcessGroups
 from mcp_tui.sessions.transport.stderr import Notices, StderrTail
 from mcp_tui.sessions.transport.tap import Tap, unread_text
-from mcp_tui.sessions.transport.transport import Line
+from mcp_tui.sessions.transport.transport import TransportContext
 from mcp_tui.sessions.wirelog.cause import causing
 from mcp_tui.sessions.wirelog.log import Recorder
 
@@ -104,12 +104,12 @@ class Connection:
         stderr: StderrTail,
         notices: Notices,
         groups: ProcessGroups,
-        feeds: Feeds | None = None,
+        announcements: Announcements | None = None,
         recorder: Recorder | None = None,
         tokens: Tokens | None = None,
     ) -> None:
         self.spec = spec
-        self.feeds = feeds or Feeds(spec, host.changed)
+        self.announcements = announcements or Announcements(spec, host.changed)
         self.facts: ServerFacts | None = None
         self.latency_ms: float | None = None
         self.in_flight = 0
@@ -121,7 +121,7 @@ class Connection:
         self.host = host
         self.notices = notices
         tap = Tap(on_end=self._stream_ended, on_garbage=self._garbage, recorder=recorder)
-        self.line = Line(spec, transport, tap, stderr, groups, recorder=recorder)
+        self.line = TransportContext(spec, transport, tap, stderr, groups, recorder=recorder)
         self.line.http.on_refused = self._http_refused
         self.line.http.on_broken = self._http_broken
         self.line.http.tokens = tokens
@@ -142,8 +142,8 @@ class Connection:
             offers=answering.offers if answering is not None else frozenset(),
             offers_roots=bool(spec.roots),
             message_handler=self._changes.notified,
-            logging_callback=self.feeds.log.received,
-            extensions=(TasksExtension(self.feeds.tasks.notified),),
+            logging_callback=self.announcements.log.received,
+            extensions=(TasksExtension(self.announcements.tasks.notified),),
             input_required_max_rounds=MAX_INPUT_ROUNDS,
         )
         self._scope: anyio.CancelScope | None = None
@@ -187,7 +187,7 @@ class Connection:
 
     def request_meta(self) -> types.RequestParamsMeta | None:
         """`_meta` of a request of a person or model. 2026-07-28: what may be logged is said with each one."""
-        level = self.feeds.log_level
+        level = self.announcements.log_level
         return {LOG_LEVEL_META_KEY: level} if level and self.modern else None
 
     def stop(self) -> None:

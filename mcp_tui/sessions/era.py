@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.fault import Fault
-from mcp_tui.sessions.known_servers import Memory, identity
+from mcp_tui.sessions.known_servers import KnownServers, identity
 
 if TYPE_CHECKING:
     from mcp_tui.sessions.connection import Connection, Ending, Mode
@@ -32,7 +32,7 @@ _OUTAGES = frozenset(
 class EraGuide:
     """One per server. `mode` is for the next connection."""
 
-    def __init__(self, spec: ServerSpec, memory: Memory) -> None:
+    def __init__(self, spec: ServerSpec, memory: KnownServers) -> None:
         self._spec = spec
         self._memory = memory
         self._recalled = False

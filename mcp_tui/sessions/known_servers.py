@@ -35,7 +35,7 @@ def identity(spec: ServerSpec) -> str:
     return hashlib.sha256(json.dumps([spec.transport, *what]).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-class Memory:
+class KnownServers:
     """Reading is done once; writing happens in the background and never fails anybody (it is logged)."""
 
     def __init__(self, path: Path | None = None) -> None:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.sessions.announcements import Feeds
+from mcp_tui.sessions.announcements import Announcements
 from mcp_tui.sessions.dialogs import Dialogs
 from mcp_tui.sessions.fault import Fault
 from mcp_tui.sessions.listing import Kind
@@ -27,7 +27,7 @@ class Link(Protocol):
     """As in `Connection`."""
 
     spec: ServerSpec
-    feeds: Feeds
+    announcements: Announcements
     client: TruthfulClient
     dialogs: Dialogs
     notices: Notices

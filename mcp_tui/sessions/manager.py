@@ -17,7 +17,7 @@ from mcp_tui.core.state import CallResult, Progress, ServerSnapshot
 from mcp_tui.core.tasks import LogLine, SubscriptionInfo, TaskInfo
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.authorisation.policy import SignInPolicy
-from mcp_tui.sessions.known_servers import Memory
+from mcp_tui.sessions.known_servers import KnownServers
 from mcp_tui.sessions.logs import SdkLogs
 from mcp_tui.sessions.request_desk import Answering
 from mcp_tui.sessions.supervisor import Supervisor
@@ -84,7 +84,7 @@ class SessionManager:
         self._sign_in = sign_in
         self.suspension = Suspension(self._woke)
         self._watching: asyncio.Task[None] | None = None
-        self.memory = Memory()
+        self.memory = KnownServers()
         for spec in specs:
             self._supervisors[spec.name] = self._new_supervisor(spec)
 
@@ -348,10 +348,10 @@ class SessionManager:
 
     def follow(self, server: str, uri: str) -> SubscriptionInfo:
         """Have changes of a resource announced until `unfollow`, also over reconnects. Each call counts."""
-        return self._supervisor(server).feeds.subscriptions.follow(uri)
+        return self._supervisor(server).announcements.subscriptions.follow(uri)
 
     def unfollow(self, server: str, uri: str) -> None:
-        self._supervisor(server).feeds.subscriptions.unfollow(uri)
+        self._supervisor(server).announcements.subscriptions.unfollow(uri)
 
     async def set_log_level(self, server: str, level: str) -> None:
         """From now on, until the program ends. `bad_level`, or `rejected` with what the server says.
@@ -363,7 +363,7 @@ class SessionManager:
 
     def hear_log(self, server: str, heard: Callable[[LogLine], None] | None) -> None:
         """Each message the server logs, at once (its stderr excluded). None ends it."""
-        self._supervisor(server).feeds.log.heard = heard
+        self._supervisor(server).announcements.log.heard = heard
 
     # ------------------------------------------------------------------ orders
 

@@ -31,7 +31,7 @@ class ResourceWatch:
 
     def __init__(self, connection: Link) -> None:
         self._connection = connection
-        self._subscriptions = connection.feeds.subscriptions
+        self._subscriptions = connection.announcements.subscriptions
 
     async def follow(self) -> None:
         subscriptions = self._subscriptions
@@ -150,7 +150,7 @@ def _said(error: MCPError | ValidationError) -> str:
 
 async def ask_for_log(connection: Link) -> None:
     """Before 2026-07-28 the level is set once for the connection; a server that refuses is a notice."""
-    level = connection.feeds.log_level
+    level = connection.announcements.log_level
     logs = connection.client.server_capabilities.logging is not None
     if not level or connection.modern:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcp_tui.config.authorisation import AuthEntryError, auth_settings
 from mcp_tui.config.schema import ServerSpec
-from mcp_tui.sessions.authorisation.authoriser import Authoriser, Host
+from mcp_tui.sessions.authorisation.authoriser import Authoriser, SignInHost
 from mcp_tui.sessions.authorisation.policy import SignInPolicy
 from mcp_tui.sessions.authorisation.vault import default_vault
 from mcp_tui.sessions.calling.calls import complete, get_prompt, read_resource
@@ -20,7 +20,7 @@ quiet_deprecations()
 hasten_http()
 
 
-def new_authoriser(spec: ServerSpec, policy: SignInPolicy, host: Host) -> Authoriser | None:
+def new_authoriser(spec: ServerSpec, policy: SignInPolicy, host: SignInHost) -> Authoriser | None:
     """None when the entry says so; an entry with a bad `auth` never gets here."""
     try:
         settings = auth_settings(spec.auth)

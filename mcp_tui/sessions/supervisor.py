@@ -13,13 +13,13 @@ from mcp_tui.config import mask
 from mcp_tui.config.schema import NEEDS_TRUST, ServerSpec, Transport
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import Catalog, CatalogDiff, CrashCard, ServerFacts, ServerSnapshot, ServerStatus
-from mcp_tui.sessions.announcements import Feeds
+from mcp_tui.sessions.announcements import Announcements
 from mcp_tui.sessions.authorisation.policy import SignInPolicy
 from mcp_tui.sessions.backoff import FailureCount, backoff_s
 from mcp_tui.sessions.catalog import catalog_diff
 from mcp_tui.sessions.era import EraGuide
 from mcp_tui.sessions.fault import Fault, Remedy
-from mcp_tui.sessions.known_servers import Memory
+from mcp_tui.sessions.known_servers import KnownServers
 from mcp_tui.sessions.logs import NOTICES
 from mcp_tui.sessions.request_desk import Answering
 from mcp_tui.sessions.restarts import Restarts, restart_reason
@@ -51,7 +51,7 @@ class Supervisor:
         groups: ProcessGroups,
         wire_log: WireLog | None = None,
         sign_in: SignInPolicy | None = None,
-        memory: Memory | None = None,
+        memory: KnownServers | None = None,
     ) -> None:
         self.spec = spec
         self._wire_log = wire_log
@@ -60,10 +60,10 @@ class Supervisor:
         self._load = load
         self._answering = answering
         self._groups = groups
-        self._stderr = StderrTail(self.changed, lambda line: self.feeds.log.stderr(line), self._cleaned)
+        self._stderr = StderrTail(self.changed, lambda line: self.announcements.log.stderr(line), self._cleaned)
         self._notices = Notices(self.changed, self._cleaned)
-        memory = memory or Memory()
-        self.feeds = Feeds(spec, self.changed, memory)
+        memory = memory or KnownServers()
+        self.announcements = Announcements(spec, self.changed, memory)
         self.sign_in = SignIn(spec, sign_in or SignInPolicy(), self, self._notices.add)
         self._restarts = Restarts(self._files_changed, self._notices.add)
         self._enabled = not spec.disabled
@@ -158,10 +158,10 @@ class Supervisor:
                 calls_in_flight=connection.in_flight if connection is not None else 0,
                 sign_in_url=self.sign_in.url,
                 signed_in=self.sign_in.signed_in,
-                tasks=self.feeds.tasks.infos(),
-                subscriptions=self.feeds.subscriptions.infos(),
-                log=self.feeds.log.lines(),
-                log_level=self.feeds.log_level,
+                tasks=self.announcements.tasks.infos(),
+                subscriptions=self.announcements.subscriptions.infos(),
+                log=self.announcements.log.lines(),
+                log_level=self.announcements.log_level,
                 era_source=self._era.source,
             )
         return self._snapshot
@@ -239,7 +239,7 @@ class Supervisor:
         if spec.disabled != before.disabled:
             self._enabled = not spec.disabled
         self._lifecycle = Lifecycle(self._wire_log, spec)
-        self.feeds.log_level = spec.log_level
+        self.announcements.log_level = spec.log_level
         self.sign_in.reconfigured(spec)
         self._failures.reset()
         self._transport = spec.transport
@@ -322,7 +322,7 @@ class Supervisor:
         if sdk is None:
             return None
         await self._era.recall()
-        self.feeds.recall()
+        self.announcements.recall()
         if self.spec.transport == "stdio":
             self._stderr.clear()
         connection = sdk.Connection(
@@ -334,7 +334,7 @@ class Supervisor:
             stderr=self._stderr,
             notices=self._notices,
             groups=self._groups,
-            feeds=self.feeds,
+            announcements=self.announcements,
             recorder=self._lifecycle.connecting(self._transport),
             tokens=self.sign_in.connecting(sdk),
         )

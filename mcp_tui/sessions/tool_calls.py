@@ -86,7 +86,7 @@ async def call_tool(
         raw, task = exchange.raw, None
         clock = None if timeout_s is None else exchange.clock
         if (created := created_task(raw)) is not None:
-            task = source.feeds.tasks.saw(created, tool=name, followed=not detach)
+            task = source.announcements.tasks.saw(created, tool=name, followed=not detach)
             if task is None:
                 raise AppError(
                     title, "The server made a task of it without an id", kind=ErrorKind.TOOL, code="rejected"
@@ -95,14 +95,14 @@ async def call_tool(
                 return CallResult({}, duration_ms, task=task)
             left_s = task_limit_s if clock is None else clock.left_s
             raw = await _followed(source, task, title, Deadline(left_s), task_limit_s, feed, exchange)
-            task = source.feeds.tasks.get(task.id) or task
+            task = source.announcements.tasks.get(task.id) or task
             duration_ms, warning = (time.monotonic() - began) * 1000, ""
     finally:
         if feed is not None:
             feed.close()
     if raw is None:
         raise AppError(title, "The server gave no result", kind=ErrorKind.TOOL, code="rejected")
-    check = source.feeds.output_checks.later(asked[0], raw, None if clock is None else clock.left_s)
+    check = source.announcements.output_checks.later(asked[0], raw, None if clock is None else clock.left_s)
     return CallResult(raw, duration_ms, (warning,) if warning else (), task, check)
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from mcp_tui.core.form_fields import SchemaReader
-from mcp_tui.core.form_rows import MAX_ROWS, Action, FormModel, Row, RowKind, state_words, visible_place
+from mcp_tui.core.form_rows import MAX_ROWS, Action, ArgumentRow, FormModel, RowKind, state_words, visible_place
 from mcp_tui.core.types import JsonObject
 
 TREE: JsonObject = {
@@ -18,7 +18,7 @@ def model(schema: JsonObject, document: JsonObject | None = None) -> FormModel:
     return FormModel(SchemaReader(schema), {} if document is None else document)
 
 
-def row_at(form: FormModel, *path: str | int) -> Row:
+def row_at(form: FormModel, *path: str | int) -> ArgumentRow:
     return next(row for row in form.rows() if row.path == path and row.kind is not RowKind.ADD_ITEM)
 
 

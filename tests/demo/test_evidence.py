@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mcp_tui.core.types import JsonObject
-from mcp_tui.demo.dialog import Outcome
+from mcp_tui.demo.dialog import ToolOutcome
 from mcp_tui.demo.evidence import change_line, code, data_of, denied, fence, log_finding, metric_finding, number_of
 
 LINES = """3 lines match
@@ -15,8 +15,8 @@ LINES = """3 lines match
 13:58:02 INFO    checkout deploy 4.7.2 rolled out"""
 
 
-def outcome(name: str, text: str, *, is_error: bool = False) -> Outcome:
-    return Outcome(name, {}, text, is_error)
+def outcome(name: str, text: str, *, is_error: bool = False) -> ToolOutcome:
+    return ToolOutcome(name, {}, text, is_error)
 
 
 def test_lines_that_differ_in_ids_only_are_one_finding() -> None:

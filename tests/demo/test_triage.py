@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from mcp_tui.core.types import JsonObject
-from mcp_tui.demo.dialog import OfferedTool, Outcome
+from mcp_tui.demo.dialog import OfferedTool, ToolOutcome
 from mcp_tui.demo.prompt import read_prompt
 from mcp_tui.demo.triage import known_issue, steps, verdict
 
@@ -20,11 +20,11 @@ def tools(*names: str) -> list[OfferedTool]:
     return [OfferedTool(name, "", {}) for name in names]
 
 
-def outcome(name: str, text: str | JsonObject, is_error: bool = False, **arguments: str) -> Outcome:
-    return Outcome(name, dict(arguments), text if isinstance(text, str) else json.dumps(text), is_error)
+def outcome(name: str, text: str | JsonObject, is_error: bool = False, **arguments: str) -> ToolOutcome:
+    return ToolOutcome(name, dict(arguments), text if isinstance(text, str) else json.dumps(text), is_error)
 
 
-def wanted(offered: list[OfferedTool], outcomes: list[Outcome], prompt: str = PROMPT.text) -> dict[str, JsonObject]:
+def wanted(offered: list[OfferedTool], outcomes: list[ToolOutcome], prompt: str = PROMPT.text) -> dict[str, JsonObject]:
     """What would be called next, by the first name of each step."""
     asked = {step.names[0]: step.arguments(outcomes) for step in steps(offered, read_prompt(prompt))}
     return {name: arguments for name, arguments in asked.items() if arguments is not None}

@@ -43,7 +43,7 @@ from mcp_tui.runs.approval import ApprovalDesk
 from mcp_tui.runs.metrics import PriceOf
 from mcp_tui.runs.replay import Replays
 from mcp_tui.runs.run import Run
-from mcp_tui.runs.run_context import Scene
+from mcp_tui.runs.run_context import RunContext
 from mcp_tui.runs.spec import ColumnSpec, RunSpec
 from mcp_tui.runs.spending import Ledger, RunSpending, Spending
 from mcp_tui.runs.toolbox import Toolbox
@@ -239,8 +239,8 @@ class Stage:
         spec = RunSpec(specs, approval, tools_off, no_tools, max_steps, share_results, time_limit_s, max_cost_usd)
         self._runs += 1
 
-        def scene(newest: Callable[[], RunSpec]) -> Scene:
-            return Scene(
+        def context(newest: Callable[[], RunSpec]) -> RunContext:
+            return RunContext(
                 run_id=f"r{self._runs}",
                 servers=self.servers,
                 providers=self.providers,
@@ -254,7 +254,7 @@ class Stage:
                 replays=self.replays,
             )
 
-        return Run(f"r{self._runs}", spec, self._listen if record is None else record(self._listen), scene)
+        return Run(f"r{self._runs}", spec, self._listen if record is None else record(self._listen), context)
 
     def of(self, column_id: str) -> list[ColumnEvent]:
         return [event for event in self.events if event.column == column_id]

@@ -12,7 +12,7 @@ from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.evals.checks import CheckResult
 from mcp_tui.runs.evals.junit import junit
 from mcp_tui.runs.evals.report import model_figures, to_json
-from mcp_tui.runs.evals.results import Attempt, Outcome, Results, Verdict
+from mcp_tui.runs.evals.results import Attempt, AttemptOutcome, Results, Verdict
 from mcp_tui.runs.evals.suite import Suite
 from tests.core.hostile import HOSTILE, interpreted
 
@@ -26,12 +26,22 @@ def _response(text: str = "answer", **figures: object) -> JsonObject:
 
 
 def _attempt(
-    case: str, model: str, outcome: Outcome, response: JsonObject | None, number: int = 1, detail: str = "not there"
+    case: str,
+    model: str,
+    outcome: AttemptOutcome,
+    response: JsonObject | None,
+    number: int = 1,
+    detail: str = "not there",
 ) -> Attempt:
-    checks = (CheckResult("answer", outcome in (Outcome.PASSED, Outcome.FAILED)), CheckResult("text", False, detail))
+    checks = (
+        CheckResult("answer", outcome in (AttemptOutcome.PASSED, AttemptOutcome.FAILED)),
+        CheckResult("text", False, detail),
+    )
     passed = (CheckResult("answer", True),)
-    error = _LOST if outcome is Outcome.ERROR else None
-    return Attempt(case, model, number, outcome, passed if outcome is Outcome.PASSED else checks, response, error)
+    error = _LOST if outcome is AttemptOutcome.ERROR else None
+    return Attempt(
+        case, model, number, outcome, passed if outcome is AttemptOutcome.PASSED else checks, response, error
+    )
 
 
 def _results(*attempts: Attempt, pass_rate: float = 1.0) -> Results:
@@ -46,12 +56,12 @@ def _results(*attempts: Attempt, pass_rate: float = 1.0) -> Results:
 
 
 _MIXED = (
-    _attempt("one", "a", Outcome.PASSED, _response()),
-    _attempt("one", "b", Outcome.FAILED, _response(cost_usd=None, cost_is_estimate=True, ttft_ms=None)),
-    _attempt("two", "a", Outcome.PASSED, _response(duration_ms=2000.0, ttft_ms=300.0)),
-    _attempt("two", "b", Outcome.ERROR, None),
-    _attempt("three", "a", Outcome.PASSED, _response(cached_steps=1, duration_ms=1.0, cost_usd=0.0)),
-    _attempt("three", "b", Outcome.NOT_RUN, None),
+    _attempt("one", "a", AttemptOutcome.PASSED, _response()),
+    _attempt("one", "b", AttemptOutcome.FAILED, _response(cost_usd=None, cost_is_estimate=True, ttft_ms=None)),
+    _attempt("two", "a", AttemptOutcome.PASSED, _response(duration_ms=2000.0, ttft_ms=300.0)),
+    _attempt("two", "b", AttemptOutcome.ERROR, None),
+    _attempt("three", "a", AttemptOutcome.PASSED, _response(cached_steps=1, duration_ms=1.0, cost_usd=0.0)),
+    _attempt("three", "b", AttemptOutcome.NOT_RUN, None),
 )
 
 
@@ -96,8 +106,8 @@ def test_the_object_has_results_cases_and_a_summary() -> None:
 
 def test_a_sum_without_the_cost_of_one_attempt_is_an_estimate() -> None:
     results = _results(
-        _attempt("one", "a", Outcome.PASSED, _response()),
-        _attempt("two", "a", Outcome.PASSED, _response(cost_usd=None)),
+        _attempt("one", "a", AttemptOutcome.PASSED, _response()),
+        _attempt("two", "a", AttemptOutcome.PASSED, _response(cost_usd=None)),
     )
     figures = model_figures(results)["a"]
     assert (figures.cost_usd, figures.cost_is_estimate) == (0.25, True)
@@ -133,8 +143,8 @@ def test_junit_has_a_suite_per_model_and_counts() -> None:
 
 def test_junit_fails_only_what_the_command_fails() -> None:
     attempts = (
-        _attempt("one", "a", Outcome.PASSED, _response(), 1),
-        _attempt("one", "a", Outcome.FAILED, _response(), 2),
+        _attempt("one", "a", AttemptOutcome.PASSED, _response(), 1),
+        _attempt("one", "a", AttemptOutcome.FAILED, _response(), 2),
     )
     passed = ElementTree.fromstring(junit(_results(*attempts, pass_rate=0.5)))
     assert (passed.get("tests"), passed.get("failures"), passed.get("skipped")) == ("2", "0", "1")
@@ -149,7 +159,7 @@ def test_junit_fails_only_what_the_command_fails() -> None:
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_junit_is_xml_whatever_was_written(text: str) -> None:
     ugly = f"{text}\x00\x0b\ufffe\uffff]]><&\"'"
-    attempt = _attempt(ugly, ugly, Outcome.FAILED, _response(ugly), detail=ugly)
+    attempt = _attempt(ugly, ugly, AttemptOutcome.FAILED, _response(ugly), detail=ugly)
     document = junit(_results(attempt))
     root = ElementTree.fromstring(document)
     shown = "".join([*root.itertext(), *(value for one in root.iter() for value in one.attrib.values())])
@@ -158,7 +168,7 @@ def test_junit_is_xml_whatever_was_written(text: str) -> None:
 
 
 def test_long_answers_are_cut() -> None:
-    attempt = _attempt("one", "a", Outcome.FAILED, _response("x" * 50_000))
+    attempt = _attempt("one", "a", AttemptOutcome.FAILED, _response("x" * 50_000))
     text = ElementTree.fromstring(junit(_results(attempt))).findtext(".//system-out")
     assert text is not None
     assert (len(text), text[-1]) == (4001, "…")

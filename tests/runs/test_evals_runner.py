@@ -17,7 +17,7 @@ from mcp_tui.core.events import ColumnEvent
 from mcp_tui.core.state import ApprovalPolicy, ServerSnapshot, ServerStatus, Usage
 from mcp_tui.providers.registry import ModelRef
 from mcp_tui.runs.evals.expect import Expect, TextRules
-from mcp_tui.runs.evals.results import Attempt, Outcome, Results
+from mcp_tui.runs.evals.results import Attempt, AttemptOutcome, Results
 from mcp_tui.runs.evals.runner import Evaluation, Planned, meaningless
 from mcp_tui.runs.evals.suite import Case, Settings, Suite
 from mcp_tui.runs.run import Run
@@ -177,13 +177,13 @@ async def test_repeated_attempts_need_their_share() -> None:
 @pytest.mark.parametrize(
     ("scripts", "outcome", "words"),
     [
-        ([[AppError.of(LOST)]], Outcome.ERROR, "error: Connection lost: refused"),
-        ([[finished("half", stop=StopReason.LENGTH)]], Outcome.FAILED, "incomplete: Answer cut"),
-        ([asks(("look", {"x": "1"}))], Outcome.FAILED, "incomplete: Step limit reached"),
+        ([[AppError.of(LOST)]], AttemptOutcome.ERROR, "error: Connection lost: refused"),
+        ([[finished("half", stop=StopReason.LENGTH)]], AttemptOutcome.FAILED, "incomplete: Answer cut"),
+        ([asks(("look", {"x": "1"}))], AttemptOutcome.FAILED, "incomplete: Step limit reached"),
     ],
 )
 async def test_an_answer_that_did_not_end_well_has_failed(
-    scripts: Sequence[Sequence[ScriptItem]], outcome: Outcome, words: str
+    scripts: Sequence[Sequence[ScriptItem]], outcome: AttemptOutcome, words: str
 ) -> None:
     async with ground() as host:
         host.stage.servers.add(tool("look", read_only=True))
@@ -232,7 +232,7 @@ async def test_a_server_that_is_not_there_is_an_error_of_its_case(given: dict[st
         results = await evaluated(host, [case("one", **given), case("two")], "a")
         first, second = results.attempts
         assert second.passed
-        assert (first.outcome, first.response) == (Outcome.ERROR, None)
+        assert (first.outcome, first.response) == (AttemptOutcome.ERROR, None)
         assert [(check.check, check.detail) for check in first.checks] == [("servers", words)]
         assert results.exit_code() == 7
 

@@ -10,7 +10,7 @@ import pytest
 
 from mcp_tui.config import paths
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
-from mcp_tui.sessions.known_servers import Memory, identity
+from mcp_tui.sessions.known_servers import KnownServers, identity
 from mcp_tui.sessions.manager import SessionManager
 from tests.sessions.conftest import http, logged, stdio, until, until_status
 from tests.sessions.http_peer import HttpPeer, Reply
@@ -95,7 +95,7 @@ async def test_a_memory_that_is_wrong_heals_at_once(era: str) -> None:
     other = "legacy" if era == "modern" else "modern"
     async with LiveHttp(modern=era == "modern") as peer:
         spec = live_http(peer, "legacy", protocol="auto")
-        memory = Memory()
+        memory = KnownServers()
         entry = {"era": other, "server": "peer 1", "at": time.time() - 60}
         memory.put("eras", identity(spec), entry)
         await memory.close()
@@ -109,7 +109,7 @@ async def test_a_memory_that_is_wrong_heals_at_once(era: str) -> None:
 async def test_a_server_of_another_version_is_asked_again_at_the_next_start() -> None:
     async with LiveHttp() as peer:
         spec = live_http(peer, "legacy", protocol="auto")
-        memory = Memory()
+        memory = KnownServers()
         memory.put("eras", identity(spec), {"era": "legacy", "server": "peer 0.9", "at": time.time()})
         await memory.close()
         async with SessionManager([spec]) as manager:
@@ -153,25 +153,25 @@ async def test_a_damaged_memory_counts_as_empty_and_is_replaced(tmp_path: Path) 
 
 async def test_two_programs_keep_what_each_of_them_learned(tmp_path: Path) -> None:
     path = tmp_path / "servers.json"
-    one, two = Memory(path), Memory(path)
+    one, two = KnownServers(path), KnownServers(path)
     await one.load()
     await two.load()
     one.put("eras", "a", {"era": "legacy"})
     two.put("eras", "b", {"era": "modern"})
     await one.close()
     await two.close()
-    fresh = Memory(path)
+    fresh = KnownServers(path)
     await fresh.load()
     assert fresh.get("eras", "a") == {"era": "legacy"}
     assert fresh.get("eras", "b") == {"era": "modern"}
 
 
 async def test_the_memory_is_bounded(tmp_path: Path) -> None:
-    memory = Memory(tmp_path / "servers.json")
+    memory = KnownServers(tmp_path / "servers.json")
     for number in range(700):
         memory.put("eras", f"k{number}", {"era": "legacy"})
     await memory.close()
-    fresh = Memory(tmp_path / "servers.json")
+    fresh = KnownServers(tmp_path / "servers.json")
     await fresh.load()
     assert fresh.get("eras", "k0") is None
     assert fresh.get("eras", "k699") == {"era": "legacy"}

@@ -10,7 +10,7 @@ import re
 from xml.etree import ElementTree
 
 from mcp_tui.core.text import clean
-from mcp_tui.runs.evals.results import Attempt, Outcome, Results, Verdict
+from mcp_tui.runs.evals.results import Attempt, AttemptOutcome, Results, Verdict
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ANSWER_CHARS = 4000
@@ -44,7 +44,7 @@ def _testcase(suite: ElementTree.Element, name: str, verdict: Verdict, attempt: 
         tolerated = f"{verdict.passed_attempts} of {verdict.attempts} passed, {verdict.needed} needed"
         ElementTree.SubElement(case, "skipped", message=_text(f"failed, but {tolerated}: {lines[0]}"))
     else:
-        tag = "failure" if attempt.outcome is Outcome.FAILED else "error"
+        tag = "failure" if attempt.outcome is AttemptOutcome.FAILED else "error"
         fault = ElementTree.SubElement(case, tag, message=_text(lines[0]), type=attempt.outcome.value)
         fault.text = _text("\n".join(lines))
     if attempt.response is not None and attempt.response["text"]:

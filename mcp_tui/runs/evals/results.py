@@ -12,7 +12,7 @@ from mcp_tui.runs.evals.checks import CheckResult
 from mcp_tui.runs.evals.suite import Suite
 
 
-class Outcome(StrEnum):
+class AttemptOutcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     """The answer is not as expected, or it was cut by a limit of the case."""
@@ -29,7 +29,7 @@ class Attempt:
     """The label of its column."""
     number: int
     """1 for the first of `repeat`."""
-    outcome: Outcome
+    outcome: AttemptOutcome
     checks: tuple[CheckResult, ...]
     response: JsonObject | None = None
     """As in `compare --json`; None when no model was asked."""
@@ -38,7 +38,7 @@ class Attempt:
 
     @property
     def passed(self) -> bool:
-        return self.outcome is Outcome.PASSED
+        return self.outcome is AttemptOutcome.PASSED
 
     @property
     def failures(self) -> tuple[CheckResult, ...]:

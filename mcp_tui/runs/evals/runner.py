@@ -14,9 +14,9 @@ from mcp_tui.core.names import known_names_hint
 from mcp_tui.core.state import ApprovalPolicy, ColumnStatus, ServerSnapshot
 from mcp_tui.runs.evals.checks import CheckResult, check
 from mcp_tui.runs.evals.expect import fits
-from mcp_tui.runs.evals.results import MODELS_DOING, Attempt, Outcome, Results, Verdict
+from mcp_tui.runs.evals.results import MODELS_DOING, Attempt, AttemptOutcome, Results, Verdict
 from mcp_tui.runs.evals.suite import Case, Suite
-from mcp_tui.runs.report import Answer, response_of
+from mcp_tui.runs.report import ColumnAnswer, response_of
 from mcp_tui.runs.spec import ColumnSpec, RunSpec
 from mcp_tui.runs.tool_switches import WHOLE_SERVER
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_MAX_STEPS = 12
 
 
-class Host(Protocol):
+class EvalEngine(Protocol):
     """What an evaluation needs of an engine."""
 
     def start_run(self, spec: RunSpec, listener: Callable[[ColumnEvent], None]) -> Run: ...
@@ -91,7 +91,7 @@ class Evaluation:
     def began(self) -> bool:
         return bool(self._planned)
 
-    async def run(self, host: Host, planned: Sequence[Planned]) -> None:
+    async def run(self, host: EvalEngine, planned: Sequence[Planned]) -> None:
         self._planned = tuple(planned)
         self._needed = frozenset(server.name for server in host.servers() if server.status.usable)
         waiting = deque(
@@ -136,9 +136,9 @@ class Evaluation:
             why = ErrorInfo("Cancelled", kind=ErrorKind.CANCELLED, code="cancelled")
         response = None if answer is None else response_of(answer)
         failed = CheckResult("answer", False, why.line())
-        return Attempt(case.name, column.label, number, Outcome.NOT_RUN, (failed,), response, why)
+        return Attempt(case.name, column.label, number, AttemptOutcome.NOT_RUN, (failed,), response, why)
 
-    async def _attempt(self, host: Host, planned: Planned, number: int) -> None:
+    async def _attempt(self, host: EvalEngine, planned: Planned, number: int) -> None:
         case = planned.case
         ended: asyncio.Queue[str] = asyncio.Queue()
 
@@ -163,7 +163,9 @@ class Evaluation:
         except AppError as error:
             failed = _not_asked(error.info)
             for column in planned.columns:
-                self._keep(case, Attempt(case.name, column.label, number, Outcome.ERROR, (failed,), None, error.info))
+                self._keep(
+                    case, Attempt(case.name, column.label, number, AttemptOutcome.ERROR, (failed,), None, error.info)
+                )
             return
         self._running[(case.name, number)] = run
         for _ in planned.columns:
@@ -187,7 +189,7 @@ class Evaluation:
         not_failed = sum(attempt is None or attempt.passed for attempt in done)
         return Verdict(case.name, model, settings.repeat, not_failed, settings.pass_rate).passed
 
-    async def _tools_off(self, host: Host, case: Case) -> frozenset[tuple[str, str]]:
+    async def _tools_off(self, host: EvalEngine, case: Case) -> frozenset[tuple[str, str]]:
         """What is not offered. AppError (code `servers`) when a server the case needs is not there, or a switch
         means nothing."""
         if case.no_tools:
@@ -211,7 +213,7 @@ class Evaluation:
         return frozenset(off)
 
 
-async def _judged(case: Case, answer: Answer, number: int) -> Attempt:
+async def _judged(case: Case, answer: ColumnAnswer, number: int) -> Attempt:
     turn, label = answer.turn, answer.label
     response = response_of(answer)
     if not answer.ok:
@@ -221,7 +223,7 @@ async def _judged(case: Case, answer: Answer, number: int) -> Attempt:
     last = turn.segments[-1].text if turn.segments else ""
     # On a thread: a text of many megabytes, or a pattern, takes its time.
     checks = (CheckResult("answer", True), *await asyncio.to_thread(check, case.expect, response, last))
-    outcome = Outcome.PASSED if all(one.passed for one in checks) else Outcome.FAILED
+    outcome = AttemptOutcome.PASSED if all(one.passed for one in checks) else AttemptOutcome.FAILED
     return Attempt(case.name, label, number, outcome, checks, response)
 
 
@@ -231,11 +233,11 @@ def _not_asked(error: ErrorInfo) -> CheckResult:
     return CheckResult("servers", False, f"{error.detail} ({error.hint})" if error.hint else error.detail)
 
 
-def _without_answer(answer: Answer, error: ErrorInfo) -> Outcome:
+def _without_answer(answer: ColumnAnswer, error: ErrorInfo) -> AttemptOutcome:
     nothing_sent = answer.metrics.steps == 0
     if error.code == "cancelled" or (error.code == "spend_limit" and nothing_sent):
-        return Outcome.NOT_RUN
-    return Outcome.FAILED if error.code in MODELS_DOING else Outcome.ERROR
+        return AttemptOutcome.NOT_RUN
+    return AttemptOutcome.FAILED if error.code in MODELS_DOING else AttemptOutcome.ERROR
 
 
 def _switched(pattern: str, servers: Sequence[ServerSnapshot]) -> set[tuple[str, str]]:

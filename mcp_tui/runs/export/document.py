@@ -17,7 +17,7 @@ from mcp_tui.core.json_text import dump
 from mcp_tui.core.plain import PlainError, from_plain
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.registry import ModelRef
-from mcp_tui.runs.report import Answer, to_json
+from mcp_tui.runs.report import ColumnAnswer, to_json
 from mcp_tui.runs.saved import continuation
 from mcp_tui.runs.spec import ColumnSpec
 from mcp_tui.store.history.records import SavedColumn, SavedRun
@@ -38,14 +38,14 @@ def of_run(saved: SavedRun) -> JsonObject:
     past = continuation(saved)
     turns: list[JsonObject] = []
     for prompt in past.prompts:
-        answers: list[Answer] = []
+        answers: list[ColumnAnswer] = []
         kept: list[JsonObject] = []
         for column in saved.shown_columns:
             shown = transcript.columns.get(column.id, {}).get(prompt.turn)
             if shown is None:
                 continue
             turn = past.turns[column.id][prompt.turn - 1]
-            answers.append(Answer(_spec(column), turn, shown.own_metrics, lambda ref, usage: None))
+            answers.append(ColumnAnswer(_spec(column), turn, shown.own_metrics, lambda ref, usage: None))
             answered = saved.answers.get((column.id, prompt.turn))
             kept.append(answered.facts if answered is not None else {})
         result = to_json(prompt.text, answers)

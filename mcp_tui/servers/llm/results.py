@@ -27,7 +27,7 @@ class Fault(BaseModel):
     hint: str
 
 
-class Answer(BaseModel):
+class ModelAnswer(BaseModel):
     model: Annotated[str, Field(description="provider/model, then the parameters that were asked for.")]
     status: Annotated[Status, Field(description="incomplete: the answer is cut, see error.")]
     text: str
@@ -47,7 +47,7 @@ class Answer(BaseModel):
     error: Fault | None
 
 
-class Response(Answer):
+class Response(ModelAnswer):
     """One column of a comparison; no tools are offered, so the fields about them are empty."""
 
     steps: int
@@ -98,7 +98,7 @@ _COLUMN_ONLY = ("steps", "cached_steps", "tool_calls", "tool_tax")
 
 
 def answer(response: JsonObject) -> JsonObject:
-    """One response of the `compare --json` object as an `Answer`."""
+    """One response of the `compare --json` object as an `ModelAnswer`."""
     return encodable_json({key: value for key, value in response.items() if key not in _COLUMN_ONLY})
 
 

@@ -21,8 +21,8 @@ from mcp_tui.runs.model_names import ModelNames
 from mcp_tui.runs.spec import ColumnSpec, RunSpec
 from mcp_tui.servers.llm.progress import Progress
 from mcp_tui.servers.llm.results import (
-    Answer,
     ComparisonResult,
+    ModelAnswer,
     ModelList,
     answer,
     answer_text,
@@ -89,7 +89,7 @@ class LlmTools:
         cache: Cache = None,
         max_cost_usd: MaxCost = None,
         time_limit_s: TimeLimit = TIME_LIMIT_S,
-    ) -> Annotated[CallToolResult, Answer]:
+    ) -> Annotated[CallToolResult, ModelAnswer]:
         """Ask one model of one provider, and get its answer with tokens, time and cost."""
         named = f"{provider.strip()}/{model.strip()}" if model.strip() else provider.strip()
         columns = self._columns([named])

@@ -27,7 +27,7 @@ from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from mcp_tui.config.authorisation import AuthSettings
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.sessions.authorisation.browser import Browser
-from mcp_tui.sessions.authorisation.callback import Answer, Callback
+from mcp_tui.sessions.authorisation.callback import AuthorisationAnswer, Callback
 from mcp_tui.sessions.authorisation.dpop import Proofs, unbound
 from mcp_tui.sessions.authorisation.errors import failed, host_of, said
 from mcp_tui.sessions.authorisation.flows import BrowserFlow, LastingFlow, new_flow
@@ -51,7 +51,7 @@ _ROUNDS = 4
 """Most times one request is sent: as it is, after a refresh, after a sign-in, after one that asks for more."""
 
 
-class Host(Protocol):
+class SignInHost(Protocol):
     """Who owns the server. All calls come on the event loop and return at once."""
 
     @property
@@ -76,7 +76,7 @@ class Authoriser(Tokens):
     """Lives as long as its server's supervisor, over all connections. Everything runs on one event loop."""
 
     def __init__(
-        self, server: str, url: str, settings: AuthSettings, vault: Vault, policy: SignInPolicy, host: Host
+        self, server: str, url: str, settings: AuthSettings, vault: Vault, policy: SignInPolicy, host: SignInHost
     ) -> None:
         _silence_sdk()
         self._server = server
@@ -412,13 +412,13 @@ class Authoriser(Tokens):
             if not await browser.opened():
                 self._no_browser(callback)
 
-        async def wait() -> Answer | AuthorisationError:
+        async def wait() -> AuthorisationAnswer | AuthorisationError:
             try:
                 return await callback.answer(self._policy.timeout_s)
             except AuthorisationError as error:
                 return error  # raised below: a task group would wrap it
 
-        answer: Answer | AuthorisationError | None = None
+        answer: AuthorisationAnswer | AuthorisationError | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watch)
             answer = await wait()

@@ -20,7 +20,7 @@ _WRONG_STATE = "The answer does not belong to this sign-in"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AuthorisationAnswer:
     """What the authorization server said, for this very sign-in."""
 
     code: str = field(repr=False)
@@ -42,7 +42,7 @@ class Callback:
         self._servers: list[asyncio.Server] = []
         self._state = ""
         self._check_iss: Callable[[str | None], None] = lambda iss: None
-        self._result: asyncio.Future[Answer] | None = None
+        self._result: asyncio.Future[AuthorisationAnswer] | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Callback:
@@ -98,7 +98,7 @@ class Callback:
         if self._result is not None and not self._result.done():
             self._result.set_exception(error)
 
-    async def answer(self, timeout_s: float) -> Answer:
+    async def answer(self, timeout_s: float) -> AuthorisationAnswer:
         """AuthorisationError when it was refused, forged or cancelled, or did not come in time."""
         if self._result is None:
             raise RuntimeError("the callback is not listening")
@@ -120,7 +120,7 @@ class Callback:
             self._result.set_result(answer)
         return None
 
-    def _read(self, address: str) -> Answer:
+    def _read(self, address: str) -> AuthorisationAnswer:
         fields: dict[str, str] = {}
         for name, value in parse_qsl(urlsplit(address).query, keep_blank_values=True):
             if name in fields:
@@ -137,7 +137,7 @@ class Callback:
             raise _refusal(fields["error"], fields.get("error_description", ""))
         if not fields.get("code"):
             raise failed(_WRONG_STATE, "It brings no authorization code", code="bad_callback")
-        return Answer(fields["code"], state, iss)
+        return AuthorisationAnswer(fields["code"], state, iss)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)

@@ -21,7 +21,7 @@ from mcp_tui.core.json_values import is_list, is_object
 from mcp_tui.core.state import Catalog, ServerFacts
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.advice.diagnosis import cut, http_fault, leaves, request_error
-from mcp_tui.sessions.announcements import Feeds
+from mcp_tui.sessions.announcements import Announcements
 from mcp_tui.sessions.calling.argument_check import check_arguments
 from mcp_tui.sessions.connection import MAX_CONCURRENT, Connection
 from mcp_tui.sessions.deadline import Deadline
@@ -38,7 +38,7 @@ class Source(Protocol):
 
     spec: ServerSpec
 
-    feeds: Feeds
+    announcements: Announcements
 
     @property
     def catalog(self) -> Catalog: ...

@@ -24,5 +24,5 @@ async def set_log_level(source: Source, level: str) -> None:
             refused = await send_log_level(connection, level)
         if refused:
             raise AppError(title, refused, kind=ErrorKind.TOOL, code="rejected")
-    source.feeds.log_level = level
+    source.announcements.log_level = level
     source.changed()

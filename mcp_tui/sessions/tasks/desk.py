@@ -28,7 +28,7 @@ async def list_tasks(source: Source, *, timeout_s: float) -> tuple[TaskInfo, ...
     AppError when the server is not connected, offers no tasks, refuses, or does not answer in time.
     """
     title = f"{source.spec.name}: its tasks cannot be listed"
-    book = source.feeds.tasks
+    book = source.announcements.tasks
     with Deadline(timeout_s) as deadline:
         await source.usable()
         support = TaskSupport.of(source.facts)
@@ -61,7 +61,7 @@ async def _pages(source: Source, deadline: Deadline, title: str) -> set[str]:
         if isinstance(answer, Refusal):
             raise AppError(title, str(answer), kind=ErrorKind.TOOL, code="rejected")
         for entry in as_list(answer.get("tasks")):
-            info = source.feeds.tasks.saw(entry) if is_object(entry) else None
+            info = source.announcements.tasks.saw(entry) if is_object(entry) else None
             if info is not None:
                 found.add(info.id)
         before, cursor = cursor, answer.get("nextCursor")
@@ -74,9 +74,9 @@ async def _refreshed(source: Source, task_id: str, deadline: Deadline) -> JsonOb
     """The newest state of one task; a task the server does not know is marked as lost."""
     answer = await ask_about(source, "tasks/get", {"taskId": task_id}, deadline)
     if not isinstance(answer, Refusal):
-        source.feeds.tasks.saw(answer)
+        source.announcements.tasks.saw(answer)
     elif answer.unknown_task:
-        source.feeds.tasks.mark(task_id, status=TaskStatus.LOST, note=str(answer))
+        source.announcements.tasks.mark(task_id, status=TaskStatus.LOST, note=str(answer))
     return answer
 
 
@@ -97,12 +97,12 @@ async def task_outcome(
             answer = await _refreshed(source, task_id, deadline)
             if isinstance(answer, Refusal):
                 raise AppError(title, str(answer), kind=ErrorKind.TOOL, code="unknown_task")
-            info = source.feeds.tasks.get(task_id)
+            info = source.announcements.tasks.get(task_id)
             if info is None:
                 raise AppError(title, "The answer names another task", kind=ErrorKind.TOOL, code="rejected")
             follow = TaskFollow(source, info, title, deadline, feed, last=answer)
             raw = await follow.result()
-            return CallResult(raw, (time.monotonic() - began) * 1000, task=source.feeds.tasks.get(task_id))
+            return CallResult(raw, (time.monotonic() - began) * 1000, task=source.announcements.tasks.get(task_id))
         raise expired(title, timeout_s, "it goes on")
     finally:
         if feed is not None:

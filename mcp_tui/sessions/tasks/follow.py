@@ -133,7 +133,7 @@ class TaskFollow:
         self._failure: AppError | None = None
 
     async def result(self) -> JsonObject:
-        book = self._source.feeds.tasks
+        book = self._source.announcements.tasks
         book.mark(self._info.id, followed=True)
         self._show()
         outcome: JsonObject | None = None
@@ -155,7 +155,7 @@ class TaskFollow:
         with anyio.CancelScope(shield=True, deadline=anyio.current_time() + CANCEL_S):
             return await cancel_task(self._source, self._info.id)
         note = "the server did not answer when it was told to stop"
-        self._source.feeds.tasks.mark(self._info.id, note=note)
+        self._source.announcements.tasks.mark(self._info.id, note=note)
         return note
 
     # ------------------------------------------------------------------ state
@@ -176,7 +176,7 @@ class TaskFollow:
 
     def _take(self, raw: JsonObject) -> None:
         """The newest state, from a poll or a notification."""
-        info = self._source.feeds.tasks.saw(raw)
+        info = self._source.announcements.tasks.saw(raw)
         if info is None or info.id != self._info.id:
             return
         changed = (info.status, info.message) != (self._info.status, self._info.message) or not self._last
@@ -232,10 +232,10 @@ class TaskFollow:
     async def _wait(self, seconds: float) -> None:
         """Until it is time to ask again, or the server says something by itself."""
         with anyio.move_on_after(seconds):
-            self._take(await self._source.feeds.tasks.news(self._info.id))
+            self._take(await self._source.announcements.tasks.news(self._info.id))
 
     def _gone(self, refusal: Refusal) -> AppError:
-        self._source.feeds.tasks.mark(self._info.id, status=TaskStatus.LOST, note=cut(refusal.text))
+        self._source.announcements.tasks.mark(self._info.id, status=TaskStatus.LOST, note=cut(refusal.text))
         detail = f"The server knows the task no more; the call may have run, in part or whole. {refusal}"
         return self._error(detail, "Check its effect before you call it again", "outcome_unknown")
 
@@ -312,7 +312,7 @@ class TaskFollow:
         return None
 
     def _mark(self, status: TaskStatus) -> None:
-        info = self._source.feeds.tasks.mark(self._info.id, status=status)
+        info = self._source.announcements.tasks.mark(self._info.id, status=status)
         self._info = info or self._info
         self._show()
 
@@ -366,7 +366,7 @@ class TaskFollow:
             answer = await ask_about(self._source, "tasks/update", params, self._deadline)
             if isinstance(answer, Refusal):
                 _log.warning("%s: an answer was refused: %s", self._title, answer)
-                self._source.feeds.tasks.mark(self._info.id, note=f"an answer was refused: {answer}")
+                self._source.announcements.tasks.mark(self._info.id, note=f"an answer was refused: {answer}")
 
     async def _respond(self, connection: Connection, key: str, request: types.InputRequest) -> JsonObject | None:
         session = connection.client.session
@@ -391,7 +391,7 @@ class TaskFollow:
 
 async def cancel_task(source: Source, task_id: str) -> str:
     """tasks/cancel; why the server did not take it, or "". Waits for a connection: bound it."""
-    book = source.feeds.tasks
+    book = source.announcements.tasks
     if not TaskSupport.of(source.facts).cancels:
         note = "this server offers no way to cancel a task"
     else:

@@ -24,7 +24,7 @@ from mcp_tui.sessions.wirelog.log import Recorder
 
 
 @dataclass(slots=True)
-class Line:
+class TransportContext:
     """What one connection's transport works with and reports to."""
 
     spec: ServerSpec

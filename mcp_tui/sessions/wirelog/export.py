@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mcp_tui.sessions.wirelog.file_reader import Segment
-from mcp_tui.sessions.wirelog.index import Row
+from mcp_tui.sessions.wirelog.index import IndexRow
 
 
-def export(rows: Iterable[Row], path: Path) -> tuple[int, int]:
+def export(rows: Iterable[IndexRow], path: Path) -> tuple[int, int]:
     """How many records were written, and how many are no longer in the log. OSError when the disk refuses.
 
     An existing file is replaced. Messages may hold private data: the file is readable by its owner alone.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mcp_tui.sessions.wirelog.file_reader import Found, WireTail
-from mcp_tui.sessions.wirelog.index import MAX_ROWS, Row, WireIndex
+from mcp_tui.sessions.wirelog.index import MAX_ROWS, IndexRow, WireIndex
 from mcp_tui.sessions.wirelog.query import Query
 
 KEEP_BYTES = 64 << 20
@@ -151,7 +151,7 @@ class WireFeed:
         self.searching = False
         return True
 
-    def row(self, number: int) -> Row | None:
+    def row(self, number: int) -> IndexRow | None:
         try:
             return self.index.row(number)
         except IndexError:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mcp_tui.sessions.wirelog.files import LogFiles, known_servers
-from mcp_tui.sessions.wirelog.record import Line, Whole, decode, decode_whole
+from mcp_tui.sessions.wirelog.record import Whole, WireLine, decode, decode_whole
 
 _CHUNK_BYTES = 1 << 20
 _FIRST = re.compile(rb'\{"order":(\d+)')
@@ -44,7 +44,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    line: Line
+    line: WireLine
     raw: bytes
     """With its line break."""
     segment: Segment

@@ -24,7 +24,7 @@ _ABSENT = -1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class IndexRow:
     number: int
     head: Head
     segment: Segment
@@ -133,7 +133,7 @@ class WireIndex:
         self.base += count
         self._shared.clear()  # the rows hold on to theirs
 
-    def row(self, number: int) -> Row:
+    def row(self, number: int) -> IndexRow:
         """IndexError when there is no such row (any more)."""
         at = number - self.base
         if not 0 <= at < len(self._order):
@@ -155,7 +155,7 @@ class WireIndex:
             failed=bool(flags & _FAILED),
             cause=self._cause[at],
         )
-        return Row(number, head, self._segments[self._segment[at]], self._offset[at], self._length[at])
+        return IndexRow(number, head, self._segments[self._segment[at]], self._offset[at], self._length[at])
 
     # ------------------------------------------------------------------ links
 

@@ -17,7 +17,18 @@ from typing import NamedTuple
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.sessions.wirelog.cause import current_cause
 from mcp_tui.sessions.wirelog.files import MAX_FILE_BYTES, Appender, LogFiles, default_folder
-from mcp_tui.sessions.wirelog.scribe import Answer, Broken, Bytes, Chunk, Happened, Headers, Item, Orders, Post, Scribe
+from mcp_tui.sessions.wirelog.scribe import (
+    Broken,
+    Bytes,
+    Chunk,
+    Happened,
+    Headers,
+    HttpAnswer,
+    Item,
+    Orders,
+    Post,
+    Scribe,
+)
 from mcp_tui.sessions.wirelog.secrets import Secrets
 
 _log = logging.getLogger(__name__)
@@ -98,7 +109,7 @@ class Recorder:
     def http_answer(self, number: int, status: int, headers: Headers, body: bytes | None, *, streams: bool) -> None:
         """`streams`: an event stream; its bytes follow as `http_chunk`, its end as an empty one."""
         size = len(body or b"") + 500
-        self._log.take(self, Answer(number, status, headers, body, streams), size)
+        self._log.take(self, HttpAnswer(number, status, headers, body, streams), size)
 
     def http_chunk(self, number: int, data: bytes) -> None:
         self._log.take(self, Chunk(number, data), len(data))

@@ -79,7 +79,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class WireLine:
     """One line of a file: its head and where its parts stand, in bytes from the start of the line."""
 
     head: Head
@@ -113,7 +113,7 @@ def _body_start(line: bytes) -> tuple[int, int]:
     return at, at + size
 
 
-def decode(line: bytes) -> Line | None:
+def decode(line: bytes) -> WireLine | None:
     """None for what is no record (a line cut by a crash)."""
     head_end, body_at = _body_start(line)
     head = line[:head_end] + b"}" if body_at != head_end else line
@@ -124,7 +124,7 @@ def decode(line: bytes) -> Line | None:
     if not is_object(fields):
         return None
     known = _head(fields)
-    return Line(known, body_at if body_at != head_end else len(line), len(line)) if known is not None else None
+    return WireLine(known, body_at if body_at != head_end else len(line), len(line)) if known is not None else None
 
 
 def _head(fields: JsonObject) -> Head | None:

@@ -45,7 +45,7 @@ class Post:
 
 
 @dataclass(slots=True)
-class Answer:
+class HttpAnswer:
     """An HTTP answer: whole with its body (JSON), or its beginning (None; `Chunk`s follow for an event stream)."""
 
     number: int
@@ -89,7 +89,7 @@ class Bytes:
     raw: bytes
 
 
-Item = Post | Answer | Chunk | Broken | Happened | Bytes
+Item = Post | HttpAnswer | Chunk | Broken | Happened | Bytes
 
 
 @dataclass(slots=True)
@@ -159,7 +159,7 @@ class Scribe:
             return []
         if isinstance(item, Chunk):
             return self._chunk(now_us, at, http, item)
-        if isinstance(item, Answer):
+        if isinstance(item, HttpAnswer):
             return self._answer(now_us, at, http, item)
         self._http.pop(item.number, None)
         return [self._http_event(now_us, at, http, "http_error", {"reason": item.reason}, failed=item.failed)]
@@ -320,7 +320,7 @@ class Scribe:
         http.beside = {}
         return lines
 
-    def _answer(self, now_us: int, at: float, http: _Http, answer: Answer) -> list[bytes]:
+    def _answer(self, now_us: int, at: float, http: _Http, answer: HttpAnswer) -> list[bytes]:
         http.beside = {"status": answer.status, "headers": self._secrets.headers(answer.headers)}
         if answer.streams:
             http.stream = EventSplitter()

@@ -50,7 +50,7 @@ class ColumnReading(DOMNode):
             host(self).push_screen(MatrixScreen(self._views, self._live))
 
     def action_diff_answers(self) -> None:
-        from mcp_tui.ui.compare.diff import Answer, DiffScreen
+        from mcp_tui.ui.compare.diff import ComparedAnswer, DiffScreen
 
         answered = [column for column in self.columns_area.columns if column.answer_text().strip()]
         if len(answered) < 2:
@@ -59,5 +59,5 @@ class ColumnReading(DOMNode):
         current = self.columns_area.current
         left = answered.index(current) if current in answered else 0
         right = (left + 1) % len(answered)
-        answers = [Answer(column.label, column.answer_text()) for column in answered]
+        answers = [ComparedAnswer(column.label, column.answer_text()) for column in answered]
         host(self).push_screen(DiffScreen(answers, left, right))

@@ -26,7 +26,7 @@ _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ComparedAnswer:
     label: str
     text: str
 
@@ -68,9 +68,9 @@ class DiffScreen(ScrollKeys, ModalScreen[None]):
         *SCROLL_KEYS,
     ]
 
-    def __init__(self, answers: Sequence[Answer], left: int, right: int) -> None:
+    def __init__(self, answers: Sequence[ComparedAnswer], left: int, right: int) -> None:
         super().__init__()
-        self._answers = [Answer(clean_line(answer.label), clean(answer.text)) for answer in answers]
+        self._answers = [ComparedAnswer(clean_line(answer.label), clean(answer.text)) for answer in answers]
         self._left = left
         self._right = right
         self._texts = (Static(markup=False), Static(markup=False))

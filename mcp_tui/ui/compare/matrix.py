@@ -15,7 +15,7 @@ from textual.widgets import DataTable
 
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
-from mcp_tui.ui.compare.matrix_rows import Cell, ColumnView, Row, fitted, matrix
+from mcp_tui.ui.compare.matrix_rows import Cell, ColumnView, MatrixRow, fitted, matrix
 from mcp_tui.ui.component_colours import ink
 from mcp_tui.ui.widgets.glyphs import BEST
 
@@ -44,7 +44,7 @@ class MatrixScreen(ModalScreen[None]):
         super().__init__()
         self._read = read
         self._live = live
-        self._rows: list[Row] = []
+        self._rows: list[MatrixRow] = []
         self._labels: tuple[str, ...] = ()
         self.table: DataTable[Text] = DataTable(cursor_type="row", zebra_stripes=False, fixed_columns=1)
 
@@ -73,7 +73,7 @@ class MatrixScreen(ModalScreen[None]):
             self._update(rows)
         self._labels, self._rows = labels, rows
 
-    def _room(self, rows: list[Row], columns: int) -> int:
+    def _room(self, rows: list[MatrixRow], columns: int) -> int:
         """Cells for the columns' texts when the table is as wide as it may get."""
         padding = 2 * self.table.cell_padding
         titles = max(cell_len(row.title) for row in rows)
@@ -82,7 +82,7 @@ class MatrixScreen(ModalScreen[None]):
     def on_resize(self) -> None:
         self._show()
 
-    def _rebuild(self, labels: tuple[str, ...], rows: list[Row]) -> None:
+    def _rebuild(self, labels: tuple[str, ...], rows: list[MatrixRow]) -> None:
         place = self.table.cursor_coordinate
         self.table.clear(columns=True)
         self.table.add_column(Text(""), key="title")
@@ -93,7 +93,7 @@ class MatrixScreen(ModalScreen[None]):
             self.table.add_row(self._title(row), *(self._cell(cell) for cell in cells), key=row.key)
         self.table.move_cursor(row=place.row, column=place.column)
 
-    def _update(self, rows: list[Row]) -> None:
+    def _update(self, rows: list[MatrixRow]) -> None:
         for old, new in zip(self._rows, rows, strict=True):
             for index, (before, now) in enumerate(zip(old.cells, new.cells, strict=True)):
                 if before != now:
@@ -102,7 +102,7 @@ class MatrixScreen(ModalScreen[None]):
     def _look(self, name: str) -> Style:
         return ink(self, f"matrix--{name}")
 
-    def _title(self, row: Row) -> Text:
+    def _title(self, row: MatrixRow) -> Text:
         return Text(row.title, "" if row.cells else self._look("title"), no_wrap=True)
 
     def _cell(self, cell: Cell) -> Text:

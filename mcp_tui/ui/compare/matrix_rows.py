@@ -41,7 +41,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MatrixRow:
     """cells () = a heading."""
 
     key: str
@@ -85,16 +85,16 @@ _METRICS: tuple[tuple[str, _Value, _Text, str], ...] = (
 )
 
 
-def matrix(columns: Sequence[ColumnView]) -> list[Row]:
+def matrix(columns: Sequence[ColumnView]) -> list[MatrixRow]:
     states = [COLUMN[column.status] for column in columns]
-    rows = [Row("status", "status", tuple(Cell(str(state), state.tone) for state in states))]
+    rows = [MatrixRow("status", "status", tuple(Cell(str(state), state.tone) for state in states))]
     rows.extend(_text_rows(columns))
     rows.extend(_metric_rows(columns))
     rows.extend(_call_rows(columns))
     return rows
 
 
-def fitted(labels: Sequence[str], rows: Sequence[Row], room: int) -> tuple[list[str], list[Row]]:
+def fitted(labels: Sequence[str], rows: Sequence[MatrixRow], room: int) -> tuple[list[str], list[MatrixRow]]:
     """Labels and cells cut so that all columns together take at most `room` cells, as far as that leaves something.
 
     Columns that need little keep it; the others share the rest.
@@ -125,9 +125,9 @@ def _cut(cell: Cell, most: int) -> Cell:
     return cell if over <= 0 else replace(cell, text=shorten(cell.text, cell_len(cell.text) - over))
 
 
-def _text_rows(columns: Sequence[ColumnView]) -> list[Row]:
+def _text_rows(columns: Sequence[ColumnView]) -> list[MatrixRow]:
     """Who answered, and what else there is to know of the newest turn; only what somebody has."""
-    found: list[Row] = []
+    found: list[MatrixRow] = []
     texts: tuple[tuple[str, _Text], ...] = (
         ("replayed", lambda m: replayed_text(m)),
         ("fallback", lambda m: clean_line(m.fallback)),
@@ -136,12 +136,14 @@ def _text_rows(columns: Sequence[ColumnView]) -> list[Row]:
     for title, text in texts:
         shown = [text(column.metrics) for column in columns]
         if any(shown):
-            found.append(Row(title, title, tuple(Cell(text or "-", "warn" if text else "muted") for text in shown)))
+            found.append(
+                MatrixRow(title, title, tuple(Cell(text or "-", "warn" if text else "muted") for text in shown))
+            )
     return found
 
 
-def _metric_rows(columns: Sequence[ColumnView]) -> list[Row]:
-    rows: list[Row] = []
+def _metric_rows(columns: Sequence[ColumnView]) -> list[MatrixRow]:
+    rows: list[MatrixRow] = []
     for title, value, text, best in _METRICS:
         values = [value(column.metrics) for column in columns]
         if not any(values):
@@ -154,7 +156,7 @@ def _metric_rows(columns: Sequence[ColumnView]) -> list[Row]:
             Cell(text(column.metrics) or "-", None if v is not None else "muted", top is not None and rival == top)
             for column, v, rival in zip(columns, values, rivals, strict=True)
         )
-        rows.append(Row(title, title, cells))
+        rows.append(MatrixRow(title, title, cells))
     return rows
 
 
@@ -167,7 +169,7 @@ def _rival(title: str, metrics: Metrics, value: float | None) -> float | None:
     return None if title == "time" and metrics.cached_steps else value
 
 
-def _call_rows(columns: Sequence[ColumnView]) -> list[Row]:
+def _call_rows(columns: Sequence[ColumnView]) -> list[MatrixRow]:
     """The n-th call of one tool in one step stands in one row over all columns."""
     places: list[dict[tuple[int, str, int], CallRecord]] = []
     order: dict[tuple[int, str, int], None] = {}
@@ -182,15 +184,15 @@ def _call_rows(columns: Sequence[ColumnView]) -> list[Row]:
             mine[key] = call
             order.setdefault(key)
         places.append(mine)
-    rows: list[Row] = []
+    rows: list[MatrixRow] = []
     step = 0
     for key in sorted(order, key=lambda place: place[0]):
         if key[0] != step:
             step = key[0]
-            rows.append(Row(f"step {step}", f"step {step}"))
+            rows.append(MatrixRow(f"step {step}", f"step {step}"))
         calls = [place.get(key) for place in places]
         again = f" ({key[2] + 1})" if key[2] else ""
-        rows.append(Row(f"{key[0]}\n{key[1]}\n{key[2]}", f"  {key[1]}{again}", _call_cells(calls)))
+        rows.append(MatrixRow(f"{key[0]}\n{key[1]}\n{key[2]}", f"  {key[1]}{again}", _call_cells(calls)))
     return rows
 
 

@@ -17,7 +17,7 @@ from textual.widgets import Input, OptionList, Static, TextArea
 
 from mcp_tui.core.argument_document import edited_text, value_to_text
 from mcp_tui.core.form_fields import ABSENT, Shape
-from mcp_tui.core.form_rows import Row, RowKind, state_words
+from mcp_tui.core.form_rows import ArgumentRow, RowKind, state_words
 from mcp_tui.core.json_text import dump
 from mcp_tui.core.json_values import same
 from mcp_tui.core.text import concerns, marked_line, marked_name
@@ -68,7 +68,7 @@ class FormRow(Vertical):
             self.form_row = form_row
             self.text = text
 
-    def __init__(self, row: Row, *, label_width: int, completes: bool = False, lines: bool = False) -> None:
+    def __init__(self, row: ArgumentRow, *, label_width: int, completes: bool = False, lines: bool = False) -> None:
         super().__init__(classes=f"-{row.kind.value.replace('_', '-')}")
         self.row = row
         self._label_width = label_width
@@ -159,7 +159,7 @@ class FormRow(Vertical):
 
     # From the form
 
-    def update_value(self, row: Row) -> None:
+    def update_value(self, row: ArgumentRow) -> None:
         """The value changed by typing here: only the state word follows."""
         self.row = row
         for state in self.query(".state").results(Static):
@@ -260,7 +260,7 @@ class HeadLine(Widget, can_focus=True):
     """
     COMPONENT_CLASSES = {"head-line--name", "head-line--muted", "head-line--mark"}
 
-    def __init__(self, row: Row) -> None:
+    def __init__(self, row: ArgumentRow) -> None:
         super().__init__()
         self.row = row
 

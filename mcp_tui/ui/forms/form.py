@@ -15,7 +15,7 @@ from textual.widgets import Static, TextArea
 
 from mcp_tui.core.argument_document import path_text, starting_arguments
 from mcp_tui.core.form_fields import SchemaReader
-from mcp_tui.core.form_rows import Row
+from mcp_tui.core.form_rows import ArgumentRow
 from mcp_tui.core.json_text import JsonTextError, dump, parse
 from mcp_tui.core.json_values import is_object
 from mcp_tui.core.state import ServerSnapshot
@@ -94,7 +94,7 @@ class FormPane(Vertical):
         self.editor = JsonEditor()
         self.help = Static("", classes="help")
         self._item: OpenItem | None = None
-        self._row: Row | None = None
+        self._row: ArgumentRow | None = None
 
     def compose(self) -> ComposeResult:
         yield self.tabs

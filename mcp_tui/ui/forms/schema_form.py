@@ -19,7 +19,7 @@ from textual.widgets.option_list import Option
 
 from mcp_tui.core.argument_document import Path, delete_at, set_at
 from mcp_tui.core.form_fields import ABSENT
-from mcp_tui.core.form_rows import ACTION_WORDS, Action, FormModel, Row, RowKind, visible_place
+from mcp_tui.core.form_rows import ACTION_WORDS, Action, ArgumentRow, FormModel, RowKind, visible_place
 from mcp_tui.core.json_values import as_text
 from mcp_tui.core.text import marked_name
 from mcp_tui.core.validation import Problem
@@ -71,7 +71,7 @@ class SchemaForm(Vertical):
     class RowFocused(Message):
         """`row`: where the person is."""
 
-        def __init__(self, row: Row) -> None:
+        def __init__(self, row: ArgumentRow) -> None:
             super().__init__()
             self.row = row
 
@@ -176,7 +176,7 @@ class SchemaForm(Vertical):
 
     # What a person does
 
-    def _set(self, row: Row, value: Any) -> Row:
+    def _set(self, row: ArgumentRow, value: Any) -> ArgumentRow:
         assert self._model is not None
         if value is ABSENT:
             delete_at(self._model.document, row.path)
@@ -273,7 +273,7 @@ class SchemaForm(Vertical):
 
         host(self).push_screen(ActionMenu(row.field.name or "arguments", actions), chosen)
 
-    async def _act(self, row: Row, action: Action) -> None:
+    async def _act(self, row: ArgumentRow, action: Action) -> None:
         assert self._model is not None
         await self._changed(self._model.act(row, action))
 
@@ -294,7 +294,7 @@ class SchemaForm(Vertical):
                 row.offer(values)
 
 
-def field_help(row: Row) -> Content:
+def field_help(row: ArgumentRow) -> Content:
     """Everything known about one field, for the line under the form."""
     place = row.field
     head = place.title if place.title and place.title != place.name else ""

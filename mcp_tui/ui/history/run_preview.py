@@ -13,7 +13,7 @@ from textual.content import Content
 
 from mcp_tui.store.history.records import RunHead, SavedRun
 from mcp_tui.ui.history import run_text
-from mcp_tui.ui.widgets.line_view import LineView, Row
+from mcp_tui.ui.widgets.line_view import LineView, ViewRow
 
 
 class RunPreview(Vertical):
@@ -52,6 +52,6 @@ class RunPreview(Vertical):
         self.border_title = Content(f"Run {head.id}")
         self.lines.show(rows, keep_place=same)
 
-    def _rows(self, head: RunHead) -> list[Row]:
+    def _rows(self, head: RunHead) -> list[ViewRow]:
         saved = self._read(head)
-        return [Row(saved, "warning")] if isinstance(saved, str) else run_text.preview(saved, self._now())
+        return [ViewRow(saved, "warning")] if isinstance(saved, str) else run_text.preview(saved, self._now())

@@ -11,7 +11,7 @@ from mcp_tui.runs.export.figures import call_text
 from mcp_tui.store.history.records import RunHead, RunStatus, SavedRun
 from mcp_tui.store.history.transcript import ColumnTurn, Transcript
 from mcp_tui.ui.status import COLUMN, State
-from mcp_tui.ui.widgets.line_view import Row, rows_of
+from mcp_tui.ui.widgets.line_view import ViewRow, rows_of
 
 STATES: dict[RunStatus, State] = {
     RunStatus.LIVE: State("●", "running", "wait"),
@@ -70,33 +70,33 @@ def facts(head: RunHead, now: datetime) -> list[str]:
     return [word for word in words if word]
 
 
-def preview(saved: SavedRun, now: datetime) -> list[Row]:
+def preview(saved: SavedRun, now: datetime) -> list[ViewRow]:
     """The run in lines: what was asked, what each model did and said."""
     transcript = Transcript().take_all(saved.events)
-    rows = [Row(" · ".join(facts(saved.head, now)), "muted")]
-    rows += [Row(f"! {clean_line(fault)}", "warning") for fault in saved.faults]
+    rows = [ViewRow(" · ".join(facts(saved.head, now)), "muted")]
+    rows += [ViewRow(f"! {clean_line(fault)}", "warning") for fault in saved.faults]
     for number, prompt in sorted(transcript.prompts.items()):
-        rows += [Row(""), *rows_of(clean(prompt).strip()[:SHOWN_CHARS] or NO_PROMPT, "head")]
+        rows += [ViewRow(""), *rows_of(clean(prompt).strip()[:SHOWN_CHARS] or NO_PROMPT, "head")]
         for column in saved.shown_columns:
             turn = transcript.columns.get(column.id, {}).get(number)
             if turn is not None:
-                rows += [Row(""), *_answer(clean_line(column.label), turn)]
+                rows += [ViewRow(""), *_answer(clean_line(column.label), turn)]
     return rows
 
 
-def _answer(label: str, turn: ColumnTurn) -> Iterator[Row]:
+def _answer(label: str, turn: ColumnTurn) -> Iterator[ViewRow]:
     state = COLUMN[turn.status]
     kind = {"good": "good", "bad": "error", "warn": "warning"}.get(state.tone, "muted")
     took = turn.own_metrics.duration_ms
-    yield Row(f"{state.glyph} {label}  {state.word}{f' {duration_text(took)}' if took is not None else ''}", kind)  # pyright: ignore[reportArgumentType]  one of the kinds of a row
+    yield ViewRow(f"{state.glyph} {label}  {state.word}{f' {duration_text(took)}' if took is not None else ''}", kind)  # pyright: ignore[reportArgumentType]  one of the kinds of a row
     for call in turn.calls.values():
         form = {"server": call.server, "tool": call.tool, "arguments": call.arguments, "status": call.status.value,
                 "duration_ms": call.duration_ms, "shared": call.shared}  # fmt: skip
-        yield Row(f"· {call_text(form)}", "muted")
+        yield ViewRow(f"· {call_text(form)}", "muted")
     text = clean(turn.text[:SHOWN_CHARS]).strip()
     lines = text.split("\n") if text else []
     yield from (row for line in lines[:SHOWN_LINES] for row in rows_of(line))
     if len(lines) > SHOWN_LINES or len(turn.text) > SHOWN_CHARS:
-        yield Row("… enter opens all of it", "muted")
+        yield ViewRow("… enter opens all of it", "muted")
     if turn.error is not None:
-        yield Row(f"! {clean_line(turn.error.line())}", "warning")
+        yield ViewRow(f"! {clean_line(turn.error.line())}", "warning")

@@ -20,7 +20,7 @@ from mcp_tui.core.tasks import (
 )
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.ui.status import State
-from mcp_tui.ui.widgets.line_view import Row, RowKind
+from mcp_tui.ui.widgets.line_view import RowKind, ViewRow
 
 _TASK: dict[TaskStatus, State] = {
     TaskStatus.WORKING: State("◐", "working", "wait"),
@@ -116,10 +116,10 @@ def live_facts(server: ServerSnapshot) -> list[tuple[str, str]]:
     return rows
 
 
-def log_rows(lines: Sequence[LogLine], *, least: str = "debug", words: str = "") -> list[Row]:
+def log_rows(lines: Sequence[LogLine], *, least: str = "debug", words: str = "") -> list[ViewRow]:
     """Lines from the level `least` on that hold every one of the words, with times; line breaks start new rows."""
     wanted = words.lower().split()
-    rows: list[Row] = []
+    rows: list[ViewRow] = []
     for line in lines:
         if log_rank(line.level) < log_rank(least):
             continue
@@ -130,8 +130,8 @@ def log_rows(lines: Sequence[LogLine], *, least: str = "debug", words: str = "")
         source = f"{clean_line(line.logger)}  " if line.logger else ""
         head = f"{at} {glyph} {line.level:<{_LEVEL_CELLS}}  "
         first, *rest = clean(line.text).split("\n")
-        rows.append(Row(f"{head}{source}{first.expandtabs(4)}", kind))
-        rows.extend(Row(" " * len(head) + more.expandtabs(4), kind) for more in rest)
+        rows.append(ViewRow(f"{head}{source}{first.expandtabs(4)}", kind))
+        rows.extend(ViewRow(" " * len(head) + more.expandtabs(4), kind) for more in rest)
     return rows
 
 

@@ -19,7 +19,7 @@ from mcp_tui.ui import safe
 from mcp_tui.ui.running_app import host
 from mcp_tui.ui.servers.activity_text import log_rows, more_talkative
 from mcp_tui.ui.stylesheets import sheets
-from mcp_tui.ui.widgets.line_view import LineView, Row
+from mcp_tui.ui.widgets.line_view import LineView, ViewRow
 
 if TYPE_CHECKING:
     from mcp_tui.sessions.manager import SessionManager
@@ -91,7 +91,7 @@ class LogScreen(ModalScreen[None]):
         self._shown = shown
         rows = log_rows(server.log, least=least, words=self.filter.value)
         if not rows:
-            rows = [Row("nothing matches" if server.log else "nothing was logged yet", "muted")]
+            rows = [ViewRow("nothing matches" if server.log else "nothing was logged yet", "muted")]
         self.lines.show(rows, keep_place=True)
         if follow:
             self.call_after_refresh(self.lines.scroll_end, animate=False)

@@ -28,7 +28,7 @@ THREAD_ABOVE_CHARS = 40_000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ViewRow:
     """One line before wrapping; `text` is clean and holds neither line breaks nor tabs."""
 
     text: str
@@ -44,7 +44,7 @@ class _Piece:
     end: int
 
 
-def wrap(rows: Sequence[Row], width: int) -> list[_Piece]:
+def wrap(rows: Sequence[ViewRow], width: int) -> list[_Piece]:
     """Where each row breaks so that no piece is wider than `width` cells; at a space where there is one."""
     pieces: list[_Piece] = []
     width = max(1, width)
@@ -94,7 +94,7 @@ class LineView(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  the framework's name
         super().__init__(id=id)
-        self._rows: Sequence[Row] = ()
+        self._rows: Sequence[ViewRow] = ()
         self._chars = 0
         self._pieces: list[_Piece] = []
         self._wrapped_at = 0
@@ -106,10 +106,10 @@ class LineView(ScrollView, can_focus=True):
         return True
 
     @property
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[ViewRow]:
         return self._rows
 
-    def show(self, rows: Sequence[Row], *, keep_place: bool = False) -> None:
+    def show(self, rows: Sequence[ViewRow], *, keep_place: bool = False) -> None:
         """keep_place: stay at the same line (an update), else go to the top."""
         self._rows = rows
         self._chars = sum(len(row.text) for row in rows)
@@ -129,7 +129,7 @@ class LineView(ScrollView, can_focus=True):
         else:
             self.run_worker(self._wrap_on_thread(self._rows, width), group="wrap", exclusive=True)
 
-    async def _wrap_on_thread(self, rows: Sequence[Row], width: int) -> None:
+    async def _wrap_on_thread(self, rows: Sequence[ViewRow], width: int) -> None:
         pieces = await asyncio.to_thread(wrap, rows, width)
         if rows is self._rows and width == self._wrapped_at:
             self._use(pieces, width)
@@ -227,6 +227,6 @@ def _spans_of(cells: CellRow) -> list[Span]:
     return spans
 
 
-def rows_of(text: str, kind: RowKind = "plain") -> list[Row]:
+def rows_of(text: str, kind: RowKind = "plain") -> list[ViewRow]:
     """Clean text as rows; tabs become spaces."""
-    return [Row(line.expandtabs(4), kind) for line in text.split("\n")]
+    return [ViewRow(line.expandtabs(4), kind) for line in text.split("\n")]

@@ -12,19 +12,18 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 
-from mcp_tui.sessions.wirelog.index import Row
+from mcp_tui.sessions.wirelog.index import IndexRow
 from mcp_tui.sessions.wirelog.record import Whole
 from mcp_tui.ui import keys
-from mcp_tui.ui.widgets.line_view import LineView
-from mcp_tui.ui.widgets.line_view import Row as TextRow
+from mcp_tui.ui.widgets.line_view import LineView, ViewRow
 from mcp_tui.ui.wire.text import ARROWS, detail_rows, title
 
 _GONE = "This message is no longer in the log: newer ones took its room."
 
 
-def _loaded(row: Row, zone: tzinfo | None) -> tuple[Whole | None, list[TextRow]]:
+def _loaded(row: IndexRow, zone: tzinfo | None) -> tuple[Whole | None, list[ViewRow]]:
     whole = row.whole()
-    return whole, detail_rows(whole, zone) if whole is not None else [TextRow(_GONE, "warning")]
+    return whole, detail_rows(whole, zone) if whole is not None else [ViewRow(_GONE, "warning")]
 
 
 class MessagePane(Vertical):
@@ -44,14 +43,14 @@ class MessagePane(Vertical):
         self._zone = zone
         self.border_title = "Message"
         self.lines = LineView()
-        self.row: Row | None = None
+        self.row: IndexRow | None = None
         """What was asked for; `whole` follows when it was read."""
         self.whole: Whole | None = None
 
     def compose(self) -> ComposeResult:
         yield self.lines
 
-    def show(self, row: Row | None) -> None:
+    def show(self, row: IndexRow | None) -> None:
         if row == self.row and row is not None:
             return
         self.row = row
@@ -62,7 +61,7 @@ class MessagePane(Vertical):
             return
         self.run_worker(self._load(row), group="message", exclusive=True)
 
-    async def _load(self, row: Row) -> None:
+    async def _load(self, row: IndexRow) -> None:
         whole, rows = await asyncio.to_thread(_loaded, row, self._zone)
         if row is self.row:
             self.whole = whole

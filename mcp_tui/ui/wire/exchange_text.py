@@ -12,37 +12,37 @@ from mcp_tui.core.text import clean, json_escaped
 from mcp_tui.sessions.wirelog.caused import Caused
 from mcp_tui.sessions.wirelog.record import Whole, local_time
 from mcp_tui.ui.json_style import visible
-from mcp_tui.ui.widgets.line_view import Row
+from mcp_tui.ui.widgets.line_view import ViewRow
 from mcp_tui.ui.wire.text import ARROWS, body_text, indented, title
 
 MAX_SHOWN_CHARS = 400_000
 NOTHING = "No message of it is in the log."
 
 
-def exchange_rows(caused: Caused, zone: tzinfo | None = None) -> list[Row]:
+def exchange_rows(caused: Caused, zone: tzinfo | None = None) -> list[ViewRow]:
     """zone: of the times; None = where the person is."""
     if not caused.records:
-        return [Row(NOTHING, "muted")]
-    rows: list[Row] = []
+        return [ViewRow(NOTHING, "muted")]
+    rows: list[ViewRow] = []
     left = MAX_SHOWN_CHARS
     half = len(caused.records) // 2
     for number, whole in enumerate(caused.records):
         if rows:
-            rows.append(Row(""))
+            rows.append(ViewRow(""))
         if caused.left_out and number == half:
             rows += [
-                Row(f"… {caused.left_out:,} messages are left out here; the Wire screen has them", "warning"),
-                Row(""),
+                ViewRow(f"… {caused.left_out:,} messages are left out here; the Wire screen has them", "warning"),
+                ViewRow(""),
             ]
-        rows.append(Row(_heading(whole, zone), "head"))
+        rows.append(ViewRow(_heading(whole, zone), "head"))
         rows.extend(_http_rows(whole))
         kind = "plain" if whole.text is not None else "json"
         # Line by line: of a large message only what is shown is laid out.
         for line in indented(whole.message) if whole.message is not None else body_text(whole).splitlines():
             if left <= 0:
-                rows.append(Row("… the rest is cut here; s saves everything", "warning"))
+                rows.append(ViewRow("… the rest is cut here; s saves everything", "warning"))
                 return rows
-            rows.append(Row(visible(json_escaped(line[:left]) if kind == "json" else line[:left]), kind))
+            rows.append(ViewRow(visible(json_escaped(line[:left]) if kind == "json" else line[:left]), kind))
             left -= len(line)
     return rows
 
@@ -73,12 +73,12 @@ def _heading(whole: Whole, zone: tzinfo | None) -> str:
     return visible(f"{ARROWS[head.direction]} {title(head)}  {'  '.join(facts)}")
 
 
-def _http_rows(whole: Whole) -> Iterator[Row]:
+def _http_rows(whole: Whole) -> Iterator[ViewRow]:
     beside: Any = whole.fields.get("http")
     if not is_object(beside):
         return
     status = beside.get("status")
     if isinstance(status, int):
-        yield Row(f"HTTP {status}", "error" if status >= 400 else "muted")
+        yield ViewRow(f"HTTP {status}", "error" if status >= 400 else "muted")
     else:
-        yield Row(visible(f"HTTP {beside.get('verb', '')} {beside.get('url', '')}"), "muted")
+        yield ViewRow(visible(f"HTTP {beside.get('verb', '')} {beside.get('url', '')}"), "muted")

@@ -23,7 +23,7 @@ from textual.widget import Widget
 
 from mcp_tui.core.figures import duration_text, size_text
 from mcp_tui.core.text import clean_line
-from mcp_tui.sessions.wirelog.index import Row
+from mcp_tui.sessions.wirelog.index import IndexRow
 from mcp_tui.sessions.wirelog.record import Head
 from mcp_tui.ui import keys
 from mcp_tui.ui.component_colours import ink, paper
@@ -75,7 +75,7 @@ class WireList(Widget, can_focus=True):
     def __init__(self, *, zone: tzinfo | None = None, today: Callable[[], str]) -> None:
         super().__init__()
         self.numbers: Sequence[int] = ()
-        self.row_of: Callable[[int], Row | None] = lambda number: None
+        self.row_of: Callable[[int], IndexRow | None] = lambda number: None
         self.empty = ""
         self.linked: int | None = None
         self.marked: int | None = None
@@ -105,7 +105,7 @@ class WireList(Widget, can_focus=True):
         return min(bisect_left(self.numbers, number), len(self.numbers) - 1)
 
     @property
-    def current(self) -> Row | None:
+    def current(self) -> IndexRow | None:
         return self.row_of(self.cursor) if self.cursor is not None else None
 
     @property
@@ -250,7 +250,7 @@ class WireList(Widget, can_focus=True):
         start = round(self._top_place * (height - length) / (total - height))
         return range(start, start + length)
 
-    def _segments(self, row: Row, width: int) -> list[Segment]:
+    def _segments(self, row: IndexRow, width: int) -> list[Segment]:
         """Exactly `width` cells. What finds no room goes by worth: size, id, then the milliseconds."""
         self.built += 1
         head, inks = row.head, self._inks

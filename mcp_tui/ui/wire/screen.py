@@ -27,9 +27,9 @@ from mcp_tui.sessions.wirelog.cause import causing
 from mcp_tui.sessions.wirelog.export import export
 from mcp_tui.sessions.wirelog.feed import WireFeed
 from mcp_tui.sessions.wirelog.files import default_folder
-from mcp_tui.sessions.wirelog.index import Row
+from mcp_tui.sessions.wirelog.index import IndexRow
 from mcp_tui.sessions.wirelog.record import Whole
-from mcp_tui.ui.compare.diff import Answer, DiffScreen
+from mcp_tui.ui.compare.diff import ComparedAnswer, DiffScreen
 from mcp_tui.ui.delays import Delays
 from mcp_tui.ui.running_app import host
 from mcp_tui.ui.screens.dialog import ConfirmScreen
@@ -53,10 +53,10 @@ DIFFED_CHARS = 200_000
 """Of each message: to compare costs the square of it at worst."""
 
 
-def _answer(whole: Whole, zone: tzinfo | None) -> Answer:
+def _answer(whole: Whole, zone: tzinfo | None) -> ComparedAnswer:
     text = body_text(whole)
     cut = f" · only its first {DIFFED_CHARS:,} characters" if len(text) > DIFFED_CHARS else ""
-    return Answer(label(whole.head, zone) + cut, text[:DIFFED_CHARS])
+    return ComparedAnswer(label(whole.head, zone) + cut, text[:DIFFED_CHARS])
 
 
 def _today(zone: tzinfo | None) -> Callable[[], str]:
@@ -251,7 +251,7 @@ class WireScreen(ModeScreen):
     def _tell(self, text: str, *, bad: bool = False) -> None:
         host(self).notify(clean_line(text), severity="error" if bad else "information", markup=False)
 
-    def _go_to_linked(self, row: Row) -> None:
+    def _go_to_linked(self, row: IndexRow) -> None:
         linked = self.feed.index.linked(row.number)
         if linked is None:
             waiting = row.head.kind == "request"
@@ -261,7 +261,7 @@ class WireScreen(ModeScreen):
 
     # Copy, save, compare
 
-    async def _copy(self, row: Row) -> None:
+    async def _copy(self, row: IndexRow) -> None:
         whole = await asyncio.to_thread(row.whole)
         if whole is None:
             self._tell("This message is no longer in the log", bad=True)
@@ -288,7 +288,7 @@ class WireScreen(ModeScreen):
         more = f"; {gone:,} are no longer in the log" if gone else ""
         self._tell(f"Saved {written:,} message{'' if written == 1 else 's'} to {path}{more}")
 
-    async def _diff(self, row: Row) -> None:
+    async def _diff(self, row: IndexRow) -> None:
         """With the marked message; without one, with the answer or request."""
         number = self.list.marked
         if number is None or number == row.number:
@@ -306,7 +306,7 @@ class WireScreen(ModeScreen):
 
     # Edit and resend
 
-    async def _resend(self, row: Row) -> None:
+    async def _resend(self, row: IndexRow) -> None:
         """Any message of an exchange will do: what is sent again is its request."""
         if row.head.kind != "request":
             linked = self.feed.index.linked(row.number)

@@ -14,7 +14,7 @@ from mcp_tui.core.text import json_escaped, marked_line
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.wirelog.record import Head, Whole, local_time
 from mcp_tui.ui.json_style import visible
-from mcp_tui.ui.widgets.line_view import Row
+from mcp_tui.ui.widgets.line_view import ViewRow
 
 ARROWS = {"sent": "→", "received": "←", "none": "·"}
 _WORDS = {"sent": "to the server", "received": "from the server", "none": "event"}
@@ -91,28 +91,28 @@ def body_text(whole: Whole) -> str:
     return dump(whole.fields.get("detail") or {})
 
 
-def detail_rows(whole: Whole, zone: tzinfo | None) -> list[Row]:
+def detail_rows(whole: Whole, zone: tzinfo | None) -> list[ViewRow]:
     """Everything about one record: what it is, then its message. Blocks for large messages: use a thread."""
     rows = [_row(name, value) for name, value in _facts(whole, zone)]
     if note := whole.fields.get("note"):
-        rows.append(Row(visible(f"! {note}"), "warning"))
+        rows.append(ViewRow(visible(f"! {note}"), "warning"))
     beside: Any = whole.fields.get("http")
     if is_object(beside):
         rows.extend(_http_rows(beside))
-    rows.append(Row(""))
+    rows.append(ViewRow(""))
     if whole.message is not None:
-        rows.extend(Row(visible(json_escaped(line)), "json") for line in indented(whole.message[:MAX_SHOWN_CHARS]))
+        rows.extend(ViewRow(visible(json_escaped(line)), "json") for line in indented(whole.message[:MAX_SHOWN_CHARS]))
     elif whole.text is not None:
-        rows.extend(Row(visible(line.expandtabs(4))) for line in whole.text[:MAX_SHOWN_CHARS].splitlines())
+        rows.extend(ViewRow(visible(line.expandtabs(4))) for line in whole.text[:MAX_SHOWN_CHARS].splitlines())
     else:
-        rows.extend(Row(line, "json") for line in dump(whole.fields.get("detail") or {}).splitlines())
+        rows.extend(ViewRow(line, "json") for line in dump(whole.fields.get("detail") or {}).splitlines())
     if len(whole.message or whole.text or "") > MAX_SHOWN_CHARS:
-        rows.append(Row("… the rest is in the log: `s` saves it", "warning"))
+        rows.append(ViewRow("… the rest is in the log: `s` saves it", "warning"))
     return rows
 
 
-def _row(name: str, value: str) -> Row:
-    return Row(visible(f"{name:<11}{value}"), "muted")
+def _row(name: str, value: str) -> ViewRow:
+    return ViewRow(visible(f"{name:<11}{value}"), "muted")
 
 
 def _facts(whole: Whole, zone: tzinfo | None) -> Iterator[tuple[str, str]]:
@@ -136,10 +136,10 @@ def _clock_time(order: int, zone: tzinfo | None) -> str:
     return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
 
 
-def _http_rows(beside: JsonObject) -> Iterator[Row]:
+def _http_rows(beside: JsonObject) -> Iterator[ViewRow]:
     status = beside.get("status")
     if isinstance(status, int):
-        yield Row(f"{'HTTP':<11}{status}", "error" if status >= 400 else "muted")
+        yield ViewRow(f"{'HTTP':<11}{status}", "error" if status >= 400 else "muted")
     else:
         yield _row("HTTP", f"{beside.get('verb', '')} {beside.get('url', '')}")
     headers: Any = beside.get("headers")

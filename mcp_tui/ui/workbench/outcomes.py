@@ -17,7 +17,7 @@ from mcp_tui.core.state import Progress
 from mcp_tui.core.text import clean, clean_line, json_escaped
 from mcp_tui.core.types import JsonObject
 from mcp_tui.ui.terminal.pictures import picture_rows
-from mcp_tui.ui.widgets.line_view import Row, rows_of
+from mcp_tui.ui.widgets.line_view import ViewRow, rows_of
 
 MAX_DRAWN_CHARS = 400_000
 MAX_COPIED_CHARS = 2_000_000
@@ -92,7 +92,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    rows: Sequence[Row]
+    rows: Sequence[ViewRow]
     parts: tuple[Part, ...] = ()
     fitted: bool = False
     """It holds pictures, made for the width it was drawn for."""
@@ -276,18 +276,18 @@ class _Writer:
     """Collects rows up to MAX_DRAWN_CHARS, and up to MAX_PICTURES."""
 
     def __init__(self, picture_cells: int) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[ViewRow] = []
         self.pictures = 0
         self._picture_cells = picture_cells
         self._left = MAX_DRAWN_CHARS
         self._full = False
 
     def line(self, text: str, kind: Any = "plain") -> None:
-        self.rows.append(Row(clean_line(text[:4_000]), kind))
+        self.rows.append(ViewRow(clean_line(text[:4_000]), kind))
 
     def gap(self) -> None:
         if self.rows:
-            self.rows.append(Row(""))
+            self.rows.append(ViewRow(""))
 
     def text(self, text: str, kind: Any = "plain") -> None:
         whole = len(text) <= self._left
@@ -325,13 +325,13 @@ class _Writer:
         """Nothing for what is no picture."""
         if self.pictures < MAX_PICTURES and (lines := picture_rows(data, self._picture_cells)):
             self.pictures += 1
-            self.rows.extend(Row("".join(text for text, _ in line), "picture", line) for line in lines)
+            self.rows.extend(ViewRow("".join(text for text, _ in line), "picture", line) for line in lines)
 
     def _cut(self) -> None:
         if not self._full:
             self._full = True
             self.rows.append(
-                Row(f"… only the first {MAX_DRAWN_CHARS:,} characters are drawn; s saves everything", "warning")
+                ViewRow(f"… only the first {MAX_DRAWN_CHARS:,} characters are drawn; s saves everything", "warning")
             )
 
 

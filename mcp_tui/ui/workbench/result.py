@@ -31,7 +31,7 @@ from mcp_tui.ui.servers.activity_text import task_state
 from mcp_tui.ui.status import server_state
 from mcp_tui.ui.terminal.pictures import MAX_CELLS, can_draw
 from mcp_tui.ui.widgets import glyphs
-from mcp_tui.ui.widgets.line_view import LineView, Row
+from mcp_tui.ui.widgets.line_view import LineView, ViewRow
 from mcp_tui.ui.widgets.tab_line import TabLine
 from mcp_tui.ui.wire.exchange_text import exchange_jsonl, exchange_rows, exchange_text
 from mcp_tui.ui.workbench.outcomes import (
@@ -298,7 +298,7 @@ class ResultPane(Vertical):
                 self._messages_wanted = False
             self._use(Drawn(rows), keep_place=keep_place)
 
-    def _messages(self, outcome: Outcome) -> tuple[Caused, list[Row]]:
+    def _messages(self, outcome: Outcome) -> tuple[Caused, list[ViewRow]]:
         caused = self._exchange(outcome.wire) if outcome.wire is not None else Caused()
         return caused, exchange_rows(caused, self._zone)
 
@@ -414,8 +414,8 @@ def _messages_payload(exchange: Callable[[WireMark], Caused], outcome: Outcome) 
     return exchange_jsonl(caused.records), ".jsonl"
 
 
-def draw_note(text: str) -> list[Row]:
-    return [Row(line, "muted") for line in text.split("\n")]
+def draw_note(text: str) -> list[ViewRow]:
+    return [ViewRow(line, "muted") for line in text.split("\n")]
 
 
 def file_name(name: str, suffix: str, folder: Path) -> Path:

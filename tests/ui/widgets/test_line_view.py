@@ -8,7 +8,7 @@ from textual.app import App, ComposeResult
 from textual.geometry import Offset
 from textual.selection import Selection
 
-from mcp_tui.ui.widgets.line_view import LineView, Row, rows_of
+from mcp_tui.ui.widgets.line_view import LineView, ViewRow, rows_of
 
 ROW_CHARS = 100_000
 TEXT = '{"name": "a value that is longer than the view is wide"}\nshort\n\n' + "x" * 50
@@ -27,7 +27,7 @@ class Stage(App[None]):
 async def test_a_row_of_any_length_costs_what_is_seen_of_it(letter: str, monkeypatch: pytest.MonkeyPatch) -> None:
     app = Stage()
     async with app.run_test(size=(40, 20)) as pilot:
-        app.lines.show([Row(letter * ROW_CHARS, "json")])
+        app.lines.show([ViewRow(letter * ROW_CHARS, "json")])
         await app.workers.wait_for_complete()  # pyright: ignore[reportUnknownMemberType]  partly typed
         await pilot.pause()
         assert app.lines.virtual_size.height > 1000
@@ -46,7 +46,7 @@ async def test_a_row_of_any_length_costs_what_is_seen_of_it(letter: str, monkeyp
 async def test_colours_stay_where_they_are_over_the_breaks() -> None:
     app = Stage()
     async with app.run_test(size=(22, 10)) as pilot:
-        app.lines.show([Row('"key": "a text that goes on over several lines", "n": 12345', "json")])
+        app.lines.show([ViewRow('"key": "a text that goes on over several lines", "n": 12345', "json")])
         await pilot.pause()
         segments = [
             (segment.text.strip(), segment.style.color)
