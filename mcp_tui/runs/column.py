@@ -22,6 +22,7 @@ from mcp_tui.core.chat import (
     ToolCallDelta,
     ToolCallStarted,
 )
+from mcp_tui.core.deadline import Deadline
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.events import ColumnEvent, MetricsChanged, StatusChanged, StepStarted, TurnStarted
 from mcp_tui.core.state import ColumnStatus, RateLimits
@@ -38,7 +39,7 @@ from mcp_tui.runs.outcome import (
     time_limit,
 )
 from mcp_tui.runs.replay import played
-from mcp_tui.runs.run_context import Deadline, RunContext
+from mcp_tui.runs.run_context import RunContext
 from mcp_tui.runs.sharing import SharedCalls
 from mcp_tui.runs.spec import ColumnSpec, ModelChoice
 from mcp_tui.runs.spending import OpenCall, cut_by_limit
@@ -139,14 +140,13 @@ class Column:
         try:
             async with deadline:
                 self._ending = await self._converse(turn, shared, deadline)
+            if deadline.expired:
+                self._ending = time_limit(self._context.spec().time_limit_s or 0)
         except AppError as error:
             # After a step that worked there is an answer, in part.
             status = ColumnStatus.INCOMPLETE if turn.follow_up or turn.text else ColumnStatus.ERROR
             self._ending = status, error.info
         except Exception as error:
-            if isinstance(error, TimeoutError) and deadline.expired:
-                self._ending = time_limit(self._context.spec().time_limit_s or 0)
-                return
             logger.exception("column %s failed", self.spec.label)
             self._ending = internal_fault(error)
 

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from mcp_tui import __version__
 from mcp_tui.config.schema import ServerSpec, Transport
+from mcp_tui.core.deadline import Deadline
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.state import Catalog, CrashCard, ServerFacts
 from mcp_tui.sessions.advice.diagnosis import connect_fault, cut, http_fault, place
@@ -33,7 +34,6 @@ from mcp_tui.sessions.advice.neighbours import neighbours_fix
 from mcp_tui.sessions.announcements import Announcements
 from mcp_tui.sessions.calling.kept_reads import KeptReads
 from mcp_tui.sessions.changes import Changes
-from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.dialogs import Dialogs
 from mcp_tui.sessions.fault import Fault, Remedy
 from mcp_tui.sessions.health import PROBE_MISSES, Health
@@ -422,8 +422,9 @@ class Connection:
         async with self._refreshing:
             failed: ErrorInfo | None = None
             try:
-                with Deadline(REFRESH_TIMEOUT_S) as deadline, causing("catalog refresh"):
-                    failed = await self._fetch(kinds)
+                async with Deadline(REFRESH_TIMEOUT_S) as deadline:
+                    with causing("catalog refresh"):
+                        failed = await self._fetch(kinds)
             except Exception as error:  # noqa: BLE001 - converted: the connection is lost, and says why
                 self.failed(error, self._last or Exchange(""))
                 return self._fault.info if self._fault is not None else None

@@ -16,11 +16,11 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_REQUEST
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from mcp_tui.core.deadline import Deadline
 from mcp_tui.core.errors import AppError
 from mcp_tui.core.server_requests import DECLINED, REJECTED_MESSAGE, USER_REJECTED, Reply, RequestKind, ServerRequest
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.calling.argument_check import encoding_problem
-from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.request_desk import Answering
 from mcp_tui.sessions.transport.exchange import CURRENT, Exchange
 from mcp_tui.sessions.transport.stderr import Notices

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import anyio
 from pydantic import ValidationError
 
+from mcp_tui.core.deadline import Deadline
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.state import CallResult, Progress, ToolInfo
 from mcp_tui.core.tasks import TaskInfo
@@ -17,7 +18,6 @@ from mcp_tui.sessions.calling.argument_check import check_arguments
 from mcp_tui.sessions.calling.calls import Request, Source, perform
 from mcp_tui.sessions.calling.progress import ProgressFeed
 from mcp_tui.sessions.connection import Connection
-from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.tasks.follow import TaskFollow, expired
 from mcp_tui.sessions.tasks.messages import OpenResult, StartRequest, TaskSupport, created_task
 from mcp_tui.sessions.transport.exchange import CURRENT, Exchange
@@ -151,7 +151,7 @@ async def _followed(
 ) -> JsonObject:
     """The task's result. At the deadline, and when cancelled, the server is told to stop. limit_s: for the error."""
     follow = TaskFollow(source, task, title, deadline, feed)
-    with deadline:
+    async with deadline:
         undo = _hear_progress(source, exchange, feed)
         try:
             return await follow.result()

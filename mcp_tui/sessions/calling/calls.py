@@ -16,6 +16,7 @@ from mcp_types import CONNECTION_CLOSED
 from pydantic import ValidationError
 
 from mcp_tui.config.schema import ServerSpec
+from mcp_tui.core.deadline import Deadline
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.json_values import is_list, is_object
 from mcp_tui.core.state import Catalog, ServerFacts
@@ -24,7 +25,6 @@ from mcp_tui.sessions.advice.diagnosis import cut, http_fault, leaves, request_e
 from mcp_tui.sessions.announcements import Announcements
 from mcp_tui.sessions.calling.argument_check import check_arguments
 from mcp_tui.sessions.connection import MAX_CONCURRENT, Connection
-from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.dialogs import MAX_REQUIRED
 from mcp_tui.sessions.transport.exchange import Exchange
 
@@ -88,7 +88,7 @@ async def perform(source: Source, request: Request, timeout_s: float | None) -> 
     exchange: Exchange | None = None
     replays = 0
     waits_for: Literal["connection", "turn", "answer"] = "connection"
-    with Deadline(timeout_s) as deadline:
+    async with Deadline(timeout_s) as deadline:
         while True:
             connection = await source.usable()
             started = time.monotonic()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import anyio
 
+from mcp_tui.core.deadline import Deadline
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.json_values import as_list, is_object
 from mcp_tui.core.state import CallResult, Progress
@@ -14,7 +15,6 @@ from mcp_tui.core.tasks import TaskInfo, TaskStatus
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.calling.calls import Source
 from mcp_tui.sessions.calling.progress import ProgressFeed
-from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.tasks.follow import ANSWER_S, Refusal, TaskFollow, ask_about, cancel_task, expired
 from mcp_tui.sessions.tasks.messages import TaskSupport
 
@@ -29,7 +29,7 @@ async def list_tasks(source: Source, *, timeout_s: float) -> tuple[TaskInfo, ...
     """
     title = f"{source.spec.name}: its tasks cannot be listed"
     book = source.announcements.tasks
-    with Deadline(timeout_s) as deadline:
+    async with Deadline(timeout_s) as deadline:
         await source.usable()
         support = TaskSupport.of(source.facts)
         if not (support.starts or support.lists or support.cancels):
@@ -93,7 +93,7 @@ async def task_outcome(
     began = time.monotonic()
     feed = ProgressFeed(on_progress) if on_progress is not None else None
     try:
-        with Deadline(timeout_s) as deadline:
+        async with Deadline(timeout_s) as deadline:
             answer = await _refreshed(source, task_id, deadline)
             if isinstance(answer, Refusal):
                 raise AppError(title, str(answer), kind=ErrorKind.TOOL, code="unknown_task")
@@ -112,7 +112,7 @@ async def task_outcome(
 async def cancel_known_task(source: Source, task_id: str) -> None:
     """AppError (`rejected`) with the reason when the server was not told, or will not stop."""
     title = f"{source.spec.name}: task {task_id[:80]} was not cancelled"
-    with Deadline(ANSWER_S) as deadline:
+    async with Deadline(ANSWER_S) as deadline:
         refused = await cancel_task(source, task_id)
         if refused:
             raise AppError(title, refused, kind=ErrorKind.TOOL, code="rejected")

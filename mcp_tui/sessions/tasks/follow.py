@@ -17,6 +17,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND
 from pydantic import TypeAdapter, ValidationError
 
+from mcp_tui.core.deadline import Deadline
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.json_values import as_object, is_object
 from mcp_tui.core.tasks import TaskInfo, TaskStatus
@@ -25,7 +26,6 @@ from mcp_tui.sessions.advice.diagnosis import cut, leaves
 from mcp_tui.sessions.calling.calls import Source, lost, until_clear
 from mcp_tui.sessions.calling.progress import ProgressFeed
 from mcp_tui.sessions.connection import Connection
-from mcp_tui.sessions.deadline import Deadline
 from mcp_tui.sessions.tasks.messages import ListRequest, OpenResult, TaskRequest, TaskSupport
 
 _log = logging.getLogger(__name__)
@@ -396,7 +396,7 @@ async def cancel_task(source: Source, task_id: str) -> str:
         note = "this server offers no way to cancel a task"
     else:
         try:
-            with Deadline(ANSWER_S) as deadline:
+            async with Deadline(ANSWER_S) as deadline:
                 answer = await ask_about(source, "tasks/cancel", {"taskId": task_id}, deadline)
                 if not isinstance(answer, Refusal):
                     book.saw(answer)

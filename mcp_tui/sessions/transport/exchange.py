@@ -17,7 +17,7 @@ from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.types import JsonObject
 
 if TYPE_CHECKING:
-    from mcp_tui.sessions.deadline import Deadline
+    from mcp_tui.core.deadline import Deadline
 
 
 @dataclass(frozen=True, slots=True)
