@@ -113,7 +113,7 @@ async def test_tabs_never_wrap_in_thirty_cells() -> None:
         line = str(tabs.render())
         assert tabs.size.width <= 30
         assert len(line) <= tabs.size.width
-        assert "4999" in line and "12k" in line and "999" in line
+        assert "4999" in line and "12.3k" in line and "999" in line
 
 
 async def test_the_cursor_stays_on_its_tool_when_the_catalog_changes() -> None:

@@ -66,7 +66,7 @@ async def test_waiting_for_the_browser_shows_for_how_long() -> None:
     async with stage(servers=(remote(url=URL),)) as s:
         pane = s.screen.servers_pane
         assert pane.ticking
-        assert " s in browser 2.0s" in pane.row_text(0, 34).plain
+        assert " s in browser 2s" in pane.row_text(0, 34).plain
         await s.servers((remote(ServerStatus.READY),))
         assert not pane.ticking
 
