@@ -227,18 +227,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="offer everything a server can do: all kinds of content, questions to the client, progress, log messages, "
         "lists that change, tasks ... to try a client with",
     )
-    parser.add_argument(
-        "--conformance",
-        action="store_true",
-        help="like --showcase, and the tools, resources and prompts that the official conformance suite calls by name",
-    )
     options = hosting.parse(parser, arguments)
-    if not (options.showcase or options.conformance):
+    if not options.showcase:
         return hosting.run(build_server(), options)
     from mcp_tui.servers.showcase.offer import Showcase
 
-    server = build_server(Showcase(conformance=options.conformance))
-    return hosting.run(server, options, changing=("tools", "resources", "prompts"))
+    return hosting.run(build_server(Showcase()), options, changing=("tools", "resources", "prompts"))
 
 
 if __name__ == "__main__":

@@ -85,14 +85,10 @@ def current_task() -> TaskRecord | None:
 class TaskCalls:
     """`attach` it once to a server whose tools are all registered or will be; keep `background` running meanwhile."""
 
-    def __init__(
-        self, background: Background, support: Mapping[str, Support], *, first_asks: frozenset[str] = frozenset()
-    ) -> None:
-        """support: tool -> whether it may or must be a task. first_asks: tools that become one only when what they
-        ask was answered (2026-07-28)."""
+    def __init__(self, background: Background, support: Mapping[str, Support]) -> None:
+        """support: tool -> whether it may or must be a task."""
         self._background = background
         self._support = support
-        self._first_asks = first_asks
         self._records: dict[str, TaskRecord] = {}
 
     def attach(self, server: MCPServer[Any]) -> None:
@@ -158,9 +154,6 @@ class TaskCalls:
         if not _knows_tasks(ctx):
             if support == "required":
                 raise missing(ClientCapabilities(extensions={EXTENSION: {}}))
-            return await call_next(ctx)
-        params = cast("Mapping[str, Any]", ctx.params)
-        if params.get("name") in self._first_asks and not params.get("inputResponses"):
             return await call_next(ctx)
         record = self._start(ctx, TTL_MS)
         # Whoever answers in place of the handler writes the whole answer.

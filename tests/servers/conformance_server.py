@@ -1,4 +1,8 @@
-"""What the official conformance suite (@modelcontextprotocol/conformance) calls by name on a server under test.
+"""The demo server for the official conformance suite: the showcase, and what the suite calls by name.
+
+    python -m tests.servers.conformance_server --http 127.0.0.1:8765
+    npx @modelcontextprotocol/conformance@0.2.0-alpha.12 server --url http://127.0.0.1:8765/mcp \\
+        --requirements 2026-07-28        (or 2025-11-25; needs node 22)
 
 Nothing here knows the suite's checks: each entry does what its name says, with the same means as the showcase.
 """
@@ -7,10 +11,12 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, cast
 
 import anyio
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.prompts.base import Prompt, UserMessage
@@ -20,6 +26,7 @@ from mcp_types import (
     INTERNAL_ERROR,
     AudioContent,
     CallToolResult,
+    CompletionContext,
     CreateMessageResult,
     ElicitResult,
     EmbeddedResource,
@@ -28,20 +35,25 @@ from mcp_types import (
     InputRequiredResult,
     ListRootsRequest,
     ListRootsResult,
+    PromptReference,
+    ResourceTemplateReference,
     TextContent,
     TextResourceContents,
 )
 from pydantic import Field
 
 from mcp_tui.core.types import JsonObject
+from mcp_tui.servers import hosting
+from mcp_tui.servers.demo import build_server
 from mcp_tui.servers.log_messages import log
 from mcp_tui.servers.questions import answerable, ask, of
 from mcp_tui.servers.showcase.asking import form, sample
 from mcp_tui.servers.showcase.content import picture
+from mcp_tui.servers.showcase.offer import TASKS, Showcase
 from mcp_tui.servers.sound import tone
-from mcp_tui.servers.task_calls import Support
+from mcp_tui.servers.task_calls import Support, TaskCalls
 
-TASKS: dict[str, Support] = {
+_TASKS: dict[str, Support] = {
     "slow_compute": "optional",
     "failing_job": "required",
     "protocol_error_job": "optional",
@@ -49,7 +61,6 @@ TASKS: dict[str, Support] = {
     "multi_input": "optional",
     "test_tool_with_task": "required",
 }
-FIRST_ASKS = frozenset({"test_tool_with_task"})
 _STEP_S = 0.05
 _NAME: JsonObject = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 _SURE: JsonObject = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
@@ -491,12 +502,6 @@ def add_fixtures(server: MCPServer[Any]) -> None:
     _add_resources(server)
 
 
-def choices(prompt: str, argument: str) -> Sequence[str] | None:
-    if prompt == "test_prompt_with_arguments":
-        return ("paris", "park", "party") if argument == "arg1" else ("london", "lisbon")
-    return None
-
-
 def _add_resources(server: MCPServer[Any]) -> None:
     @server.resource("test://static-text", mime_type="text/plain", description="A text.")
     def static_text() -> str:
@@ -523,3 +528,39 @@ def _said(answers: dict[str, Any], name: str) -> str:
 def _field(answers: dict[str, Any], name: str, field: str) -> str:
     answer = of(answers, name, ElicitResult)
     return str(cast("JsonObject", answer.content or {}).get(field, f"({answer.action})"))
+
+
+class _Tasks(TaskCalls):
+    async def _intercept_modern(
+        self, ctx: ServerRequestContext[Any, Any], call_next: CallNext, support: Support | None
+    ) -> HandlerResult:
+        """One tool becomes a task only when what it asks first was answered."""
+        params = ctx.params or {}
+        first = params.get("name") == "test_tool_with_task" and not params.get("inputResponses")
+        return await super()._intercept_modern(ctx, call_next, None if first else support)
+
+
+class ConformanceShowcase(Showcase):
+    """Lists come whole, since the suite reads one page."""
+
+    def attend(self, server: MCPServer[Any]) -> None:
+        self.offer(server)
+        add_fixtures(server)
+        _Tasks(self.background, {**TASKS, **_TASKS}).attach(server)
+
+    def choices(
+        self,
+        reference: PromptReference | ResourceTemplateReference,
+        argument: str,
+        context: CompletionContext | None,
+    ) -> Sequence[str] | None:
+        if isinstance(reference, PromptReference) and reference.name == "test_prompt_with_arguments":
+            return ("paris", "park", "party") if argument == "arg1" else ("london", "lisbon")
+        return super().choices(reference, argument, context)
+
+
+if __name__ == "__main__":
+    parser = hosting.new_parser("demo", "The demo server for the official conformance suite.")
+    parser.prog, parser.epilog = "python -m tests.servers.conformance_server", None
+    options = hosting.parse(parser)
+    sys.exit(hosting.run(build_server(ConformanceShowcase()), options, changing=("tools", "resources", "prompts")))

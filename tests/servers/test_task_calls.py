@@ -17,6 +17,7 @@ from mcp_tui.servers import hosting
 from mcp_tui.servers.demo import build_server
 from mcp_tui.servers.showcase.offer import Showcase
 from mcp_tui.servers.task_calls import EXTENSION, RELATED_TASK
+from tests.servers.conformance_server import ConformanceShowcase
 
 DEADLINE_S = 30.0
 Mode = Literal["auto", "legacy"]
@@ -39,7 +40,7 @@ async def showcase(
     mode: Mode, *, conformance: bool = False, knows: bool = True, **options: Any
 ) -> AsyncGenerator[Client]:
     """knows: a modern client says that it knows tasks."""
-    server = build_server(Showcase(conformance=conformance))
+    server = build_server(ConformanceShowcase() if conformance else Showcase())
     hosting.announce(server, ("tools",))
     if mode == "auto" and knows:
         options["extensions"] = [advertise(EXTENSION)]

@@ -51,21 +51,17 @@ TASKS: dict[str, Support] = {"run_job": "optional", "run_job_with_question": "op
 
 
 class Showcase:
-    """`attend` it to a server made with `bus`, `lifespan`, `icons` and `instructions`.
-
-    conformance: adds what the official conformance suite calls by name; lists come whole, since it reads one page.
-    """
+    """`attend` it to a server made with `bus`, `lifespan`, `icons` and `instructions`."""
 
     instructions = (
         "This is the showcase: the tools show_*, ask_*, report_progress, log_every_level, change_list and run_job* try "
         "out what a client can do. fail_as fails on purpose."
     )
 
-    def __init__(self, *, conformance: bool = False) -> None:
+    def __init__(self) -> None:
         self.bus = ChangeBus()
         self.background = Background()
         self.icons = (icon("s"),)
-        self._conformance = conformance
 
     @asynccontextmanager
     async def lifespan(self, server: MCPServer[Any]) -> AsyncGenerator[None]:
@@ -74,34 +70,16 @@ class Showcase:
             yield
 
     def attend(self, server: MCPServer[Any]) -> None:
-        self._add_tools(server)
+        self.offer(server)
+        paginate(server, PAGE_SIZES)
+        TaskCalls(self.background, TASKS).attach(server)
+
+    def offer(self, server: MCPServer[Any]) -> None:
+        """Without pages and tasks."""
+        _add_tools(server)
         _add_resources(server)
         server.prompt(name="ask_first", title="Ask first", icons=[icon("q")])(asking.ask_in_prompt)
         self.bus.attend(server)
-        if self._conformance:
-            from mcp_tui.servers.showcase import conformance
-
-            conformance.add_fixtures(server)
-            calls = TaskCalls(self.background, {**TASKS, **conformance.TASKS}, first_asks=conformance.FIRST_ASKS)
-        else:
-            paginate(server, PAGE_SIZES)
-            calls = TaskCalls(self.background, TASKS)
-        calls.attach(server)
-
-    def _add_tools(self, server: MCPServer[Any]) -> None:
-        for tool, title, letter in _READING:
-            server.add_tool(
-                tool,
-                title=title,
-                annotations=ToolAnnotations(title=title, read_only_hint=True, open_world_hint=False),
-                icons=[icon(letter)],
-            )
-        changes = motion.ListChanges(server)
-        hints = ToolAnnotations(
-            title="Change a list", read_only_hint=False, destructive_hint=False, idempotent_hint=False,
-            open_world_hint=False,
-        )  # fmt: skip
-        server.add_tool(changes.change_list, title="Change a list", annotations=hints, icons=[icon("m")])
 
     def choices(
         self,
@@ -110,11 +88,33 @@ class Showcase:
         context: CompletionContext | None,
     ) -> Sequence[str] | None:
         """What completes an argument of the showcase; None for any other."""
-        if self._conformance and isinstance(reference, PromptReference):
-            from mcp_tui.servers.showcase import conformance
+        if isinstance(reference, PromptReference):
+            return None
+        if reference.uri == "showcase://squares/{number}":
+            return [str(number) for number in range(_MOST_SQUARES)]
+        if reference.uri == "showcase://cities/{country}/{city}":
+            if argument == "country":
+                return tuple(CITIES)
+            chosen = (context.arguments or {}).get("country", "") if context is not None else ""
+            known = CITIES.get(chosen.lower())
+            return known if known is not None else [name for names in CITIES.values() for name in names]
+        return None
 
-            return conformance.choices(reference.name, argument)
-        return _template_choices(reference, argument, context)
+
+def _add_tools(server: MCPServer[Any]) -> None:
+    for tool, title, letter in _READING:
+        server.add_tool(
+            tool,
+            title=title,
+            annotations=ToolAnnotations(title=title, read_only_hint=True, open_world_hint=False),
+            icons=[icon(letter)],
+        )
+    changes = motion.ListChanges(server)
+    hints = ToolAnnotations(
+        title="Change a list", read_only_hint=False, destructive_hint=False, idempotent_hint=False,
+        open_world_hint=False,
+    )  # fmt: skip
+    server.add_tool(changes.change_list, title="Change a list", annotations=hints, icons=[icon("m")])
 
 
 def _add_resources(server: MCPServer[Any]) -> None:
@@ -165,19 +165,3 @@ def _add_resources(server: MCPServer[Any]) -> None:
     )
     def city(country: str, city: str) -> str:
         return f"{city} in {country}\n"
-
-
-def _template_choices(
-    reference: PromptReference | ResourceTemplateReference, argument: str, context: CompletionContext | None
-) -> Sequence[str] | None:
-    if isinstance(reference, PromptReference):
-        return None
-    if reference.uri == "showcase://squares/{number}":
-        return [str(number) for number in range(_MOST_SQUARES)]
-    if reference.uri == "showcase://cities/{country}/{city}":
-        if argument == "country":
-            return tuple(CITIES)
-        chosen = (context.arguments or {}).get("country", "") if context is not None else ""
-        known = CITIES.get(chosen.lower())
-        return known if known is not None else [name for names in CITIES.values() for name in names]
-    return None
