@@ -56,11 +56,11 @@ class WireFeed:
 
     @property
     def numbers(self) -> Sequence[int]:
-        """The rows that match, ascending; all of them without a filter."""
+        """The rows that match, ascending; all of them without a filter. It may grow, but loses nothing."""
         if self._matches is None:
             return range(self.index.base, self.index.end)
         if self._matches and self._matches[0] < self.index.base:
-            del self._matches[: bisect_left(self._matches, self.index.base)]
+            self._matches = self._matches[bisect_left(self._matches, self.index.base) :]
         return self._matches
 
     @property

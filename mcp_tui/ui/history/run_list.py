@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from rich.cells import set_cell_size
 from rich.text import Text
 from textual.message import Message
 
@@ -29,7 +30,7 @@ class RunList(RowList):
     """`show` takes what a search found; `snippets` may follow later."""
 
     BINDINGS = keys.bindings("history")
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*RowList.COMPONENT_CLASSES, "run-list--match"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"run-list--match"}
     DEFAULT_CSS = """
     RunList { height: 1fr; }
     RunList > .run-list--match { color: $text-accent; text-style: bold; }
@@ -47,7 +48,6 @@ class RunList(RowList):
         self._now = now
         self.runs = Runs((), 0.0)
         self.snippets: dict[int, Snippet] = {}
-        self.empty = ""
         self._places: dict[int, int] = {}
 
     # What is there
@@ -58,18 +58,21 @@ class RunList(RowList):
     def row_key(self, index: int) -> str:
         return str(self.runs.rows[index][0])
 
+    def row_index(self, key: str) -> int | None:
+        return self._places.get(int(key))
+
     @property
     def current(self) -> RunHead | None:
         return self.runs.head(self.cursor) if 0 <= self.cursor < len(self.runs) else None
 
     def show(self, runs: Runs, *, top: bool = False) -> None:
         """The cursor stays on its run; top: on the newest one."""
-        number = self.runs.rows[self.cursor][0] if 0 <= self.cursor < len(self.runs) and not top else None
+        key, before = None if top else self.current_key, self.cursor
         self.runs = runs
         self._places = {row[0]: place for place, row in enumerate(runs.rows)}
-        place = self._places.get(number, min(self.cursor, len(runs) - 1)) if number is not None else 0
-        before, self.cursor = self.cursor, max(0, place)
-        self.rows_replaced(None)
+        if key is None:
+            self.cursor = 0
+        self.rows_replaced(key)
         if self.cursor == before:
             self.post_message(self.Moved(self))
 
@@ -80,16 +83,10 @@ class RunList(RowList):
         self.cursor += by
         return self.current
 
-    def go_to(self, number: int) -> bool:
-        place = self._places.get(number)
-        if place is not None:
-            self.cursor = place
-        return place is not None
-
     def in_view(self) -> list[int]:
         """Numbers of the runs in view and near it."""
         height = max(1, self.size.height)
-        first = max(0, int(self.scroll_offset.y) - height)
+        first = max(0, self.top - height)
         return [row[0] for row in self.runs.rows[first : first + 3 * height]]
 
     # Drawing
@@ -112,6 +109,10 @@ class RunList(RowList):
             line.append(" " * _GAP)
             line.append_text(right)
         return line
+
+    def empty_text(self, width: int) -> Text:
+        # As bright as a run: it stands alone on the screen.
+        return Text(set_cell_size(clean_line(self.empty), width))
 
     def _right(self, head: RunHead, room: int, models: int) -> Text:
         """Models, time and cost; by worth: time, then cost, then models in at most so many cells."""
@@ -148,17 +149,6 @@ class RunList(RowList):
             shown = clean_line(f"|{piece}|")[1:-1]
             text.append(shown, match if matched else self.part("row-list--muted"))
         return text
-
-    def render_line(self, y: int):
-        if not len(self.runs) and y == 0 and self.empty:
-            from textual.strip import Strip
-
-            text = Text(clean_line(self.empty), self.part("row-list--muted"), no_wrap=True, end="")
-            width = self.scrollable_content_region.width
-            text.truncate(width, overflow="ellipsis")
-            strip = Strip(text.render(self.app.console, end=""), text.cell_len)  # pyright: ignore[reportUnknownMemberType]  App is generic in its result
-            return strip.extend_cell_length(width).apply_style(self.rich_style)
-        return super().render_line(y)
 
     # Keys
 

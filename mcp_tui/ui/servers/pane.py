@@ -47,8 +47,6 @@ class ServersPane(RowList):
         self._servers: tuple[ServerSnapshot, ...] = ()
         self._names: list[str] = []
         self._ticker: Timer | None = None
-        self.empty = ""
-        """What stands here while there is no server."""
 
     def show(self, servers: tuple[ServerSnapshot, ...]) -> None:
         key = self.current_key
@@ -81,17 +79,15 @@ class ServersPane(RowList):
         return self._servers[self.cursor] if 0 <= self.cursor < len(self._servers) else None
 
     def row_count(self) -> int:
-        return len(self._servers) or 1
+        return len(self._servers)
 
     def row_key(self, index: int) -> str:
-        return self._servers[index].name if self._servers else ""
+        return self._servers[index].name
 
     def row_text(self, index: int, width: int) -> Text:
         def style(name: str) -> str:
             return f"row-list--{name}"
 
-        if not self._servers:
-            return Text(self.empty, self.part(style("muted")))
         server = self._servers[index]
         state = server_state(server, self._clock())
         name_cells = min(_NAME_CELLS, max(Text(name).cell_len for name in self._names))

@@ -44,15 +44,13 @@ class TasksList(RowList):
         return self.tasks[self.cursor] if 0 <= self.cursor < len(self.tasks) else None
 
     def row_count(self) -> int:
-        return len(self.tasks) or 1
+        return len(self.tasks)
 
     def row_key(self, index: int) -> str:
-        return f"{self.tasks[index].server}\n{self.tasks[index].id}" if self.tasks else ""
+        return f"{self.tasks[index].server}\n{self.tasks[index].id}"
 
     def row_text(self, index: int, width: int) -> Text:
         muted = self.part("row-list--muted")
-        if not self.tasks:
-            return Text(self.empty, muted)
         task = self.tasks[index]
         state = task_state(task)
         tone = self.part(f"row-list--{state.tone}")

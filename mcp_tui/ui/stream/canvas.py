@@ -26,7 +26,6 @@ from textual.color import Color
 from textual.geometry import Region
 from textual.selection import Selection
 from textual.strip import Strip
-from textual.widget import Widget
 
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.state import CallRecord, ColumnStatus
@@ -38,19 +37,17 @@ from mcp_tui.ui.stream.rows import Palette, Row
 from mcp_tui.ui.stream.strip_marks import centred, restyled, with_cursor
 from mcp_tui.ui.terminal.pictures import PictureShelf, can_draw
 from mcp_tui.ui.widgets import glyphs
+from mcp_tui.ui.widgets.scroll_lane import LANE, ScrollLane
 
 GUTTER = 1
 """Cells left of the text; the current item is marked there."""
-LANE = 1
-"""Cells right of the text: the scrollbar."""
 FRAME_BUDGET_S = 0.004
 """Time for rows that are not visible, per frame."""
-WHEEL_ROWS = 3
 STRIPS_KEPT = 3
 """Heights of the view whose strips are kept."""
 
 
-class StreamCanvas(Widget, can_focus=False):
+class StreamCanvas(ScrollLane, can_focus=False):
     ALLOW_SELECT = True
     COMPONENT_CLASSES: ClassVar[set[str]] = Palette.component_classes()
     DEFAULT_CSS = """
@@ -74,10 +71,9 @@ class StreamCanvas(Widget, can_focus=False):
         self._pictures: PictureShelf[CallItem] | None = None
         self._scroll = 0
         self._follow = True
-        self._drawn_thumb: tuple[int, int, bool] = (0, 0, False)
+        self._drawn_lane: tuple[range, bool] = (range(0), False)
         self._drawn_scroll = 0
         self._cursor_row: int | None = None
-        self._dragging = False
         self._hidden = False
         self._gone = False
         """Unmounted: a last paint may still ask for lines, but the component styles are lost."""
@@ -237,13 +233,13 @@ class StreamCanvas(Widget, can_focus=False):
     def _refresh_changes(self) -> None:
         changes, self._document.changes = self._document.changes, Changes()
         width, height = self.size
-        top_most = self._max_scroll
+        top_most = self.last_top
         self._scroll = top_most if self._follow else max(0, min(self._scroll, top_most))
         self._move_cursor(changes)
         self.settled(changes)
         if self._scroll != self._drawn_scroll or (changes.below is not None and changes.below <= self._scroll):
             self._drawn_scroll = self._scroll
-            self._drawn_thumb = self._thumb()
+            self._drawn_lane = self._lane_look()
             self.refresh()
             return
         regions: list[Region] = []
@@ -254,8 +250,8 @@ class StreamCanvas(Widget, can_focus=False):
         if changes.below is not None and changes.below - self._scroll < height:
             start = changes.below - self._scroll
             regions.append(Region(0, start, width, height - start))
-        if self._thumb() != self._drawn_thumb:
-            self._drawn_thumb = self._thumb()
+        if self._lane_look() != self._drawn_lane:
+            self._drawn_lane = self._lane_look()
             regions.append(Region(width - LANE, 0, LANE, height))
         if regions:
             self.refresh(*regions)
@@ -293,7 +289,7 @@ class StreamCanvas(Widget, can_focus=False):
         if self.size.width and self.size.height and not self._gone:
             self._document.drain()
             self._lay_out(FRAME_BUDGET_S)
-            self._drawn_thumb = self._thumb()
+            self._drawn_lane = self._lane_look()
             self.refresh()
             if self._document.pending:
                 self._mark()
@@ -303,7 +299,7 @@ class StreamCanvas(Widget, can_focus=False):
         # cache of styled lines would only copy them.
         if self._gone:
             return [Strip.blank(crop.width)] * crop.height
-        layout, thumb = self._use_layout(), self._thumb()
+        layout, thumb = self._use_layout(), self._lane_look()
         selection = self.text_selection
         strips = [self._line(y, layout, thumb, selection) for y in crop.line_range]
         filters = self.get_line_filters()
@@ -328,7 +324,7 @@ class StreamCanvas(Widget, can_focus=False):
         body = Strip(row.segments(layout.width, self._base), layout.width).apply_offsets(0, number)
         return Strip.join([gutter, body, Strip([Segment(" ", self._base)], LANE)])
 
-    def _line(self, y: int, layout: Layout, thumb: tuple[int, int, bool], selection: Selection | None) -> Strip:
+    def _line(self, y: int, layout: Layout, thumb: tuple[range, bool], selection: Selection | None) -> Strip:
         if not self._document.items:
             empty = centred(self._placeholder, y, self.size.width, self.size.height, layout.palette.muted)
             return Strip([empty], self.size.width)
@@ -376,25 +372,20 @@ class StreamCanvas(Widget, can_focus=False):
 
     # Scrolling
 
-    @property
-    def _max_scroll(self) -> int:
-        return max(0, self._document.height - self.size.height)
+    def lane_rows(self) -> tuple[int, int]:
+        return self._document.height, self._scroll
 
-    def _thumb(self) -> tuple[int, int, bool]:
-        """First row and length of the thumb, and whether unseen text lies below."""
-        total, height = self._document.height, self.size.height
-        if total <= height or not height:
-            return (0, 0, False)
-        length = max(1, height * height // total)
-        start = round(self._scroll * (height - length) / (total - height))
-        return (start, length, not self._follow and self._document.writing_text)
+    def _lane_look(self) -> tuple[range, bool]:
+        """The thumb, and whether unseen text lies below."""
+        thumb = self.thumb()
+        return thumb, bool(thumb) and not self._follow and self._document.writing_text
 
-    def _lane(self, y: int, thumb: tuple[int, int, bool]) -> Segment:
+    def _lane(self, y: int, thumb: tuple[range, bool]) -> Segment:
         assert self._palette is not None
-        start, length, more = thumb
+        lines, more = thumb
         if more and y == self.size.height - 1:
             return Segment(glyphs.MORE_BELOW, self._palette.accent)
-        if start <= y < start + length:
+        if y in lines:
             return Segment(glyphs.THUMB, self._palette.thumb)
         return Segment(" ", self._base)
 
@@ -409,47 +400,22 @@ class StreamCanvas(Widget, can_focus=False):
         self._go_to(0)
 
     def scroll_bottom(self) -> None:
-        self._go_to(self._max_scroll)
+        self._go_to(self.last_top)
 
     def _go_to(self, row: int) -> None:
-        self._scroll = max(0, min(row, self._max_scroll))
-        self._follow = self._scroll >= self._max_scroll
+        self._scroll = max(0, min(row, self.last_top))
+        self._follow = self._scroll >= self.last_top
         self._lay_out(FRAME_BUDGET_S)
         if self._document.pending:
             self._mark()
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self.scroll_rows(-WHEEL_ROWS)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self.scroll_rows(WHEEL_ROWS)
-
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        if event.x >= self.size.width - LANE and self._max_scroll:
-            self._dragging = True
-            self.capture_mouse()
-            self._drag_to(event.y)
-
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        if self._dragging:
-            self._drag_to(event.y)
-        elif event.button and self.text_selection is not None:
+        if not self._dragging and event.button and self.text_selection is not None:
             # Selecting beyond an edge pulls more text in.
             if event.y <= 0:
                 self.scroll_rows(-1)
             elif event.y >= self.size.height - 1:
                 self.scroll_rows(1)
-
-    def on_mouse_up(self) -> None:
-        if self._dragging:
-            self._dragging = False
-            self.release_mouse()
-
-    def _drag_to(self, y: int) -> None:
-        span = max(1, self.size.height - 1)
-        self._go_to(round(self._max_scroll * max(0, min(y, span)) / span))
 
     # Selection
 

@@ -46,6 +46,7 @@ from mcp_tui.ui.stream.metrics_line import SEPARATOR, Best, figures, fit
 from mcp_tui.ui.stream.rows import Span, shorten, width_of
 from mcp_tui.ui.stream.search_input import LEFT_CELLS, RIGHT_CELLS, SearchInput
 from mcp_tui.ui.stream.view import StreamView
+from mcp_tui.ui.widgets.scroll_lane import WHEEL_ROWS
 
 DEMO_TEXT = ("demo model, scripted here", "no provider is called")
 
@@ -503,11 +504,11 @@ class ModelColumn(Widget, can_focus=True):
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self._view.scroll_rows(-3)
+        self._view.scroll_rows(-WHEEL_ROWS)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self._view.scroll_rows(3)
+        self._view.scroll_rows(WHEEL_ROWS)
 
 
 def _count(state: tuple[str, int | None, int], room: int) -> str:

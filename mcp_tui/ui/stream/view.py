@@ -15,13 +15,14 @@ from textual import events
 from textual.geometry import Region
 from textual.message import Message
 
-from mcp_tui.ui.stream.canvas import FRAME_BUDGET_S, GUTTER, LANE, StreamCanvas
+from mcp_tui.ui.stream.canvas import FRAME_BUDGET_S, GUTTER, StreamCanvas
 from mcp_tui.ui.stream.code_rows import COPY_MARK
 from mcp_tui.ui.stream.document import Changes
 from mcp_tui.ui.stream.items import CallItem, Item
 from mcp_tui.ui.stream.rows import Palette, Row
 from mcp_tui.ui.stream.search import StreamSearch
 from mcp_tui.ui.stream.spots import Spot, SpotIndex
+from mcp_tui.ui.widgets.scroll_lane import LANE
 
 
 class StreamView(StreamCanvas):
@@ -264,7 +265,7 @@ class StreamView(StreamCanvas):
         return best[1] if best else None
 
     def on_click(self, event: events.Click) -> None:
-        if self.text_selection is not None or event.x >= self.size.width - LANE:
+        if self.text_selection is not None or self.in_lane(event):
             return
         found = self._document.item_at(self._scroll + event.y)
         if found is None or found[1] < 0:

@@ -105,21 +105,18 @@ class EntryList(RowList):
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[Entry] = []
-        self.empty = ""
 
     @property
     def current(self) -> Entry | None:
         return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
 
     def row_count(self) -> int:
-        return len(self.rows) or 1
+        return len(self.rows)
 
     def row_key(self, index: int) -> str:
-        return self.rows[index].key if self.rows else ""
+        return self.rows[index].key
 
     def row_text(self, index: int, width: int) -> Text:
-        if not self.rows:
-            return Text(self.empty, self.part("row-list--muted"))
         entry = self.rows[index]
         if entry.item is None:
             return self.heading_text(entry, width)

@@ -1,8 +1,4 @@
-"""The messages, one line each: only the visible rows are ever built, and a flood costs one repaint per frame.
-
-It keeps its own place and draws its own scrollbar: `virtual_size` never changes, so that nothing is laid out again
-when rows arrive.
-"""
+"""The messages, one line each, the newest last: at the last row it follows what comes."""
 
 from __future__ import annotations
 
@@ -14,56 +10,52 @@ from typing import ClassVar
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
+from rich.text import Text
 from textual.binding import Binding
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from mcp_tui.core.figures import duration_text, size_text
 from mcp_tui.core.text import clean_line
 from mcp_tui.sessions.wirelog.index import IndexRow
 from mcp_tui.sessions.wirelog.record import Head
 from mcp_tui.ui import keys
-from mcp_tui.ui.component_colours import ink, paper
 from mcp_tui.ui.widgets import glyphs
+from mcp_tui.ui.widgets.row_list import RowList
+from mcp_tui.ui.widgets.scroll_lane import LANE, ScrollLane
 from mcp_tui.ui.wire.text import ARROWS, clock, title
 
-WHEEL_ROWS = 3
 LINKED = "◆"
 MARKED = "■"
 FAILED = "✗ "
 _TIME, _ID, _MS, _SIZE = 12, 7, 7, 8
-_INKS = ("muted", "sent", "received", "bad", "event", "mark")
+_INKS = {
+    "muted": "row-list--muted",
+    "sent": "wire-list--sent",
+    "received": "row-list--good",
+    "bad": "row-list--bad",
+    "event": "row-list--warn",
+    "mark": "wire-list--mark",
+}
 
 
-class WireList(Widget, can_focus=True):
-    """Give it `numbers` (ascending) and `row_of`, and call `rows_changed` when they are not as they were.
+class WireList(RowList, ScrollLane, inherit_bindings=False):  # pyright: ignore[reportIncompatibleMethodOverride]  of the framework: `ScrollView.scroll_to`
+    """Give it `row_of`, and `show` it the numbers of the rows, ascending, whenever they are not as they were.
 
     At the last row it follows what comes; anywhere else it holds its place.
     """
 
     BINDINGS: ClassVar[list[Binding]] = keys.bindings("wire")  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose
-    COMPONENT_CLASSES = {f"wire-list--{name}" for name in (*_INKS, "cursor", "cursor-blurred", "thumb")}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"wire-list--sent", "wire-list--mark", "wire-list--thumb"}
     DEFAULT_CSS = """
     WireList {
-        height: 1fr; background: transparent;
-        & > .wire-list--cursor { background: $primary 40%; text-style: bold; }
-        & > .wire-list--cursor-blurred { background: $foreground 8%; }
-        & > .wire-list--muted { color: $text-muted; }
+        height: 1fr; overflow-y: hidden;
         & > .wire-list--sent { color: $text-primary; }
-        & > .wire-list--received { color: $text-success; }
-        & > .wire-list--bad { color: $text-error; }
-        & > .wire-list--event { color: $text-warning; }
         & > .wire-list--mark { color: $text-accent; text-style: bold; }
         & > .wire-list--thumb { color: $foreground 30%; }
-        &:ansi > .wire-list--cursor { text-style: reverse; }
     }
     """
-
-    class Moved(Message):
-        """Another row has the cursor, or none."""
 
     class Asked(Message):
         """verb: `filter`, `open`, `link`, `edit`, `mark`, `diff`, `export` or `copy`."""
@@ -76,118 +68,91 @@ class WireList(Widget, can_focus=True):
         super().__init__()
         self.numbers: Sequence[int] = ()
         self.row_of: Callable[[int], IndexRow | None] = lambda number: None
-        self.empty = ""
         self.linked: int | None = None
         self.marked: int | None = None
         self.follow = True
-        self.cursor: int | None = None
-        """The number of the row, not its place."""
-        self._top: int | None = None
-        """The number of the first visible row."""
         self._zone = zone
         self._today = today
         self._day = ""
         self._server_width = 6
-        self._inks: dict[str, Style] = {}
-        self._base = self._cursor_look = Style.null()
-        self._drawn_top = 0
         self._drawn_thumb = range(0)
-        self._dragging = False
-        self.built = 0
-        """Rows built since the start: what painting costs."""
 
-    # ------------------------------------------------------------------ places
+    # ------------------------------------------------------------------ rows
 
-    def place(self, number: int | None) -> int:
-        """Where a row stands, or the next one after it; 0 for none."""
-        if number is None or not self.numbers:
-            return 0
-        return min(bisect_left(self.numbers, number), len(self.numbers) - 1)
+    def row_count(self) -> int:
+        return len(self.numbers)
+
+    def row_key(self, index: int) -> str:
+        return str(self.numbers[index])
+
+    def row_index(self, key: str) -> int | None:
+        place = bisect_left(self.numbers, int(key))
+        return place if place < len(self.numbers) and self.numbers[place] == int(key) else None
+
+    def _number_at(self, index: int) -> int | None:
+        return self.numbers[index] if 0 <= index < len(self.numbers) else None
+
+    def _nearest(self, number: int | None) -> int:
+        """Where a row is, or the next one after it; 0 for none."""
+        return 0 if number is None else min(bisect_left(self.numbers, number), max(0, len(self.numbers) - 1))
+
+    @property
+    def number(self) -> int | None:
+        """Of the row with the cursor."""
+        return self._number_at(self.cursor)
 
     @property
     def current(self) -> IndexRow | None:
-        return self.row_of(self.cursor) if self.cursor is not None else None
-
-    @property
-    def _last_top(self) -> int:
-        return max(0, len(self.numbers) - self.size.height)
-
-    @property
-    def _top_place(self) -> int:
-        if self.follow:
-            return self._last_top
-        return min(self.place(self._top), self._last_top)
+        return self.row_of(self.number) if self.number is not None else None
 
     @property
     def below(self) -> int:
         """Rows below the visible ones."""
-        return max(0, len(self.numbers) - self._top_place - self.size.height)
+        return max(0, self.last_top - self.top)
 
     # ------------------------------------------------------------------ changes
 
-    def rows_changed(self) -> None:
+    def show(self, numbers: Sequence[int]) -> None:
         """Rows came, went, or another filter chose them. The cursor stays on its row, or goes to the nearest one."""
-        before = self.cursor
-        if not self.numbers:
-            self.cursor = None
-        elif self.follow or self.cursor is None:
-            self.cursor = self.numbers[-1]
-        else:
-            self.cursor = self.numbers[self.place(self.cursor)]
-        if self.cursor != before:
-            self.post_message(self.Moved())
-        self.refresh()
+        before, at, top = self.number, self.cursor, self._number_at(self.top)
+        self.numbers = numbers
+        newest = self.follow or before is None
+        self.rows_replaced(str(numbers[-1] if newest else numbers[self._nearest(before)]) if numbers else None)
+        self.scroll_top_to(len(numbers) if self.follow else self._nearest(top))
+        if self.cursor == at and self.number != before:
+            self.post_message(self.Moved(self))
 
     def filter_changed(self, numbers: Sequence[int]) -> None:
         """Other rows are shown: what is looked at stays, in the middle of its new neighbours."""
-        at = bisect_left(numbers, self.cursor) if self.cursor is not None else len(numbers)
-        self.numbers = numbers
-        if at < len(numbers) - 1 and numbers[at] == self.cursor:
-            self.follow = False
-            self._set_top(at - self.size.height // 2)
-        self.rows_changed()
-
-    def go_to(self, number: int) -> bool:
-        """Put the cursor on a row; False when it is not among the shown ones."""
-        at = bisect_left(self.numbers, number)
-        if at >= len(self.numbers) or self.numbers[at] != number:
-            return False
-        self._move_to(at)
-        return True
+        number = self.number
+        at = bisect_left(numbers, number) if number is not None else len(numbers)
+        stays = at < len(numbers) - 1 and numbers[at] == number
+        self.follow = self.follow and not stays
+        self.show(numbers)
+        if stays:
+            self.scroll_top_to(at - self.size.height // 2)
 
     def follow_now(self) -> None:
         self.follow = True
-        self.rows_changed()
+        self.show(self.numbers)
 
-    def _move_to(self, place: int) -> None:
-        if not self.numbers:
-            return
-        place = max(0, min(place, len(self.numbers) - 1))
-        top, height = self._top_place, max(1, self.size.height)
-        self.follow = place == len(self.numbers) - 1
-        self._set_top(min(max(top, place - height + 1), place))
-        if self.numbers[place] != self.cursor:
-            self.cursor = self.numbers[place]
-            self.post_message(self.Moved())
-        self.refresh()
+    def move_cursor(self, index: int) -> None:
+        if self.numbers:
+            super().move_cursor(index)
+            self.follow = self.cursor == len(self.numbers) - 1
+
+    def lane_rows(self) -> tuple[int, int]:
+        return len(self.numbers), self.top
+
+    def scroll_rows(self, rows: int) -> None:
+        """Move the view; the cursor stays where it is. At the end of the rows with the cursor it follows again."""
+        target = self.top + rows
+        self.follow = target >= self.last_top and bool(self.numbers) and self.cursor == len(self.numbers) - 1
+        self.scroll_top_to(target)
 
     def on_resize(self) -> None:
-        """What is looked at stays in view, also in fewer rows."""
-        if self.follow or self.cursor is None:
-            return
-        place, top, height = self.place(self.cursor), self._top_place, max(1, self.size.height)
-        self._set_top(min(max(top, place - height + 1), place))
-
-    def _set_top(self, place: int) -> None:
-        place = max(0, min(place, self._last_top))
-        self._top = self.numbers[place] if self.numbers else None
-
-    def _scroll(self, rows: int) -> None:
-        """Move the view; the cursor stays where it is. At the end of the rows with the cursor it follows again."""
-        target = self._top_place + rows
-        self.follow = target >= self._last_top and bool(self.numbers) and self.cursor == self.numbers[-1]
-        self._set_top(target)
-        self.refresh()
+        if self.follow:
+            self.scroll_top_to(len(self.numbers))
 
     def set_linked(self, number: int | None) -> None:
         if number != self.linked:
@@ -205,55 +170,32 @@ class WireList(Widget, can_focus=True):
             self._server_width = width
             self.refresh()
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._inks.clear()
-
     # ------------------------------------------------------------------ drawing
 
-    def _mix_inks(self) -> None:
-        if not self._inks:
-            self._inks = {name: ink(self, f"wire-list--{name}") for name in (*_INKS, "thumb")}
+    @property
+    def row_cells(self) -> int:
+        return self.size.width - (LANE if self.numbers else 0)
+
+    def empty_text(self, width: int) -> Text:
+        return Text(set_cell_size(self.empty, width), self.part("row-list--muted"))
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        self._mix_inks()
-        self._day = self._today()
-        # Once for all lines: each of these took longer than putting a line together.
-        self._base = self.rich_style
-        self._cursor_look = paper(self, f"wire-list--{'cursor' if self.has_focus else 'cursor-blurred'}")
-        self._drawn_top, self._drawn_thumb = self._top_place, self._thumb()
+        self._day, self._drawn_thumb = self._today(), self.thumb()
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        self._mix_inks()  # the framework asks for a single line, under the mouse, also between two paints
-        width = self.size.width
-        base = self._base
         if not self.numbers:
-            text = self.empty if y == 0 else ""
-            return Strip([Segment(set_cell_size(text, width), self._inks["muted"])], width).apply_style(base)
-        place = self._drawn_top + y
-        body = width - 1
-        row = self.row_of(self.numbers[place]) if place < len(self.numbers) else None
-        segments = self._segments(row, body) if row is not None else [Segment(" " * body)]
-        strip = Strip(segments, body)
-        if row is not None and row.number == self.cursor:
-            strip = strip.apply_style(self._cursor_look)
-        lane = Segment(glyphs.THUMB if y in self._drawn_thumb else " ", self._inks["thumb"])
-        return Strip([*strip, lane], width).apply_style(base)
+            return super().render_line(y)
+        lane = Segment(glyphs.THUMB if y in self._drawn_thumb else " ", self.part("wire-list--thumb"))
+        return Strip([*super().render_line(y), *Strip([lane]).apply_style(self._base)], self.size.width)
 
-    def _thumb(self) -> range:
-        """The lines of the scrollbar's thumb."""
-        total, height = len(self.numbers), self.size.height
-        if total <= height:
-            return range(0)
-        length = max(1, height * height // total)
-        start = round(self._top_place * (height - length) / (total - height))
-        return range(start, start + length)
+    def row_strip(self, index: int, width: int) -> Strip:
+        """What finds no room goes by worth: size, id, then the milliseconds."""
+        row = self.row_of(self.numbers[index])
+        return Strip(self._segments(row, width), width) if row is not None else Strip.blank(width)
 
     def _segments(self, row: IndexRow, width: int) -> list[Segment]:
-        """Exactly `width` cells. What finds no room goes by worth: size, id, then the milliseconds."""
-        self.built += 1
-        head, inks = row.head, self._inks
+        head, inks = row.head, {name: self.part(part) for name, part in _INKS.items()}
         server = min(self._server_width, max(6, width // 5))
         room = width - 2 - _TIME - 1 - server - 1 - 1 - 1
         showing: list[tuple[str, int]] = []
@@ -278,64 +220,21 @@ class WireList(Widget, can_focus=True):
             segments.append(Segment(" " + fitted(_figure(head, name), cells, right=True), inks["muted"]))
         return segments
 
-    def on_focus(self) -> None:
-        self.refresh()
-
-    def on_blur(self) -> None:
-        self.refresh()
-
     # ------------------------------------------------------------------ keys and mouse
-
-    def action_move(self, rows: int) -> None:
-        self._move_to(self.place(self.cursor) + rows)
-
-    def action_page(self, pages: int) -> None:
-        self.action_move(pages * max(1, self.size.height - 1))
 
     def action_edge(self, end: int) -> None:
         if end:
             self.follow_now()
         else:
-            self._move_to(0)
+            super().action_edge(end)
 
     def action_ask(self, verb: str) -> None:
         self.post_message(self.Asked(verb))
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+    def on_row_list_clicked(self, event: RowList.Clicked) -> None:
         event.stop()
-        self._scroll(-WHEEL_ROWS)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self._scroll(WHEEL_ROWS)
-
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        if event.x >= self.size.width - 1 and self._last_top:
-            self._dragging = True
-            self.capture_mouse()
-            self._drag_to(event.y)
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        if self._dragging:
-            self._drag_to(event.y)
-
-    def on_mouse_up(self) -> None:
-        if self._dragging:
-            self._dragging = False
-            self.release_mouse()
-
-    def _drag_to(self, y: int) -> None:
-        span = max(1, self.size.height - 1)
-        self._scroll(round(self._last_top * max(0, min(y, span)) / span) - self._top_place)
-
-    def on_click(self, event: events.Click) -> None:
-        place = self._top_place + event.y
-        if event.x >= self.size.width - 1 or place >= len(self.numbers):
-            return
-        if self.numbers[place] == self.cursor:
+        if event.again:
             self.post_message(self.Asked("open"))
-        else:
-            self._move_to(place)
 
 
 def _figure(head: Head, name: str) -> str:

@@ -162,8 +162,7 @@ class WireScreen(ModeScreen):
         else:
             self.list.empty = "no message yet: they appear here as servers connect"
         self._name_servers()
-        self.list.numbers = numbers
-        self.list.rows_changed()
+        self.list.show(numbers)
         self._say_counts(numbers)
 
     def _say_counts(self, numbers: Sequence[int]) -> None:
@@ -187,7 +186,7 @@ class WireScreen(ModeScreen):
     @on(WireList.Moved)
     def _moved(self, event: WireList.Moved) -> None:
         event.stop()
-        number = self.list.cursor
+        number = self.list.number
         self.list.set_linked(self.feed.index.linked(number) if number is not None else None)
         self._say_counts(self.list.numbers)
         self._delays.gather("detail", DETAIL_DELAY_S, self._show_current)
@@ -256,7 +255,7 @@ class WireScreen(ModeScreen):
         if linked is None:
             waiting = row.head.kind == "request"
             self._tell("No answer came (yet)" if waiting else "This message belongs to no request that is here")
-        elif not self.list.go_to(linked):
+        elif not self.list.move_to(str(linked)):
             self._tell("It is hidden by the filter: esc in the filter line shows all")
 
     # Copy, save, compare

@@ -92,7 +92,7 @@ async def test_text_from_outside_reaches_the_screen_clean(path: Path) -> None:
     app = HistoryApp(path)
     async with app.run_test(size=WIDE) as pilot:
         await loaded(pilot, app, 5)
-        app.history.list.go_to(2)
+        app.history.list.move_to("2")
         await previewed(pilot, app)
         text = screen_text(app)
         assert "Greet a[/x]bgnp" in text

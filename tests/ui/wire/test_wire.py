@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from textual import events
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widgets import Input
 
 from mcp_tui.core.errors import AppError, ErrorKind
@@ -56,7 +57,7 @@ def current(app: WireApp) -> tuple[str, str]:
 
 
 async def loaded(pilot: Pilot[None], app: WireApp, count: int) -> None:
-    await until(pilot, lambda: len(app.wire.list.numbers) == count and app.wire.list.cursor is not None)
+    await until(pilot, lambda: len(app.wire.list.numbers) == count and app.wire.list.number is not None)
 
 
 def screen_text(app: WireApp) -> str:
@@ -119,7 +120,7 @@ async def test_nothing_matches_says_that_older_messages_were_not_searched(folder
     write(folder, [line(n) for n in range(400)])
     app = WireApp(folder, max_rows=100)
     async with app.run_test(size=WIDE) as pilot:
-        await until(pilot, lambda: app.wire.feed.loaded and app.wire.list.cursor is not None)
+        await until(pilot, lambda: app.wire.feed.loaded and app.wire.list.number is not None)
         assert app.wire.feed.skipped
         await pilot.press("slash", *"id:17")
         await until(pilot, lambda: "nothing matches here" in screen_text(app))
@@ -156,7 +157,7 @@ async def test_request_and_answer_are_a_key_apart(folder: Path) -> None:
         assert current(app) == ("resources/read", "sent")
         await pilot.press("l")
         assert current(app) == ("resources/read", "received")
-        assert app.wire.list.linked == app.wire.feed.index.linked(app.wire.list.cursor or 0)
+        assert app.wire.list.linked == app.wire.feed.index.linked(app.wire.list.number or 0)
         await pilot.press("l")
         assert current(app) == ("resources/read", "sent")
 
@@ -174,17 +175,17 @@ async def test_it_follows_at_the_end_and_holds_elsewhere(folder: Path) -> None:
         write(folder, [line(200)])
         app.wire.feed.tell()
         await loaded(pilot, app, 201)
-        assert app.wire.list.cursor == 200
+        assert app.wire.list.number == 200
         await pilot.press("up", "up")
         before = screen_text(app).splitlines()[3:12]
         write(folder, [line(n) for n in range(201, 260)])
         app.wire.feed.tell()
         await loaded(pilot, app, 260)
-        assert app.wire.list.cursor == 198
+        assert app.wire.list.number == 198
         assert screen_text(app).splitlines()[3:12] == before
         assert "■ held" in screen_text(app)
         await pilot.press("f")
-        assert app.wire.list.cursor == 259
+        assert app.wire.list.number == 259
         assert "● live" in screen_text(app)
 
 
@@ -204,11 +205,19 @@ async def test_only_visible_rows_are_built_however_many_there_are(folder: Path) 
     app = WireApp(folder)
     async with app.run_test(size=WIDE) as pilot:
         await loaded(pilot, app, 20_000)
-        app.wire.list.built = 0
+        built = 0
+        build = app.wire.list.row_strip
+
+        def counted(index: int, width: int) -> Strip:
+            nonlocal built
+            built += 1
+            return build(index, width)
+
+        app.wire.list.row_strip = counted
         await pilot.press("home")
         await pilot.pause()
-        assert app.wire.list.cursor == 0
-        assert 0 < app.wire.list.built < 200
+        assert app.wire.list.number == 0
+        assert 0 < built < 200
 
 
 async def test_a_flood_is_painted_per_frame_and_not_per_message(folder: Path) -> None:
@@ -434,13 +443,13 @@ async def test_narrow_the_message_opens_below_and_escape_closes_it(folder: Path)
         assert not app.wire.detail.display
         await pilot.press("up", "up", "up", "enter")
         await until(pilot, lambda: app.wire.detail.display and app.wire.detail.lines.has_focus)
-        cursor = app.wire.list.cursor
+        number = app.wire.list.number
         shown = [app.wire.list.render_line(y).text for y in range(app.wire.list.size.height)]
         row = app.wire.list.current
         assert row is not None
         assert any("12:12:07.231" in text or "12:12:0" in text for text in shown)
         await pilot.press("left_square_bracket")
-        assert app.wire.list.cursor == (cursor or 0) - 1
+        assert app.wire.list.number == (number or 0) - 1
         await pilot.press("escape")
         assert not app.wire.detail.display
         assert app.wire.list.has_focus

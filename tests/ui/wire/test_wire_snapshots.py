@@ -45,7 +45,7 @@ def test_messages_and_an_answer(snap_compare: Snap, tmp_path: Path, size: tuple[
 
     async def act(pilot: Pilot[None]) -> None:
         await shown(pilot, app, 14)
-        app.wire.list.go_to(5)  # the answer of list_files
+        app.wire.list.move_to("5")  # the answer of list_files
         await shown(pilot, app, 14)
 
     snap(snap_compare, app, size, act)
