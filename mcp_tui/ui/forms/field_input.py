@@ -70,15 +70,12 @@ class FieldInput(Input):
                 popup.hide()
                 event.stop()
                 event.prevent_default()
-                return
-            if event.key in ("enter", "tab") and popup.chosen is not None:
+            elif event.key in ("enter", "tab") and popup.chosen is not None:
                 self.value = popup.chosen
                 self.cursor_position = len(self.value)
                 popup.hide()
                 event.stop()
                 event.prevent_default()
-                return
-        await super()._on_key(event)
 
     async def action_submit(self) -> None:
         self.screen.focus_next()

@@ -62,8 +62,6 @@ class JsonEditor(TextArea):
                 event.prevent_default()
                 event.stop()
                 self.post_message(self.ObjectPasted(parsed.value, parsed.repairs))
-                return
-        await super()._on_paste(event)
 
     def _replaceable(self) -> bool:
         """Nothing is written here, or all of it is selected, or the cursor stands outside the braces."""

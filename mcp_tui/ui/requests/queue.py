@@ -124,5 +124,4 @@ class RequestList(RowList):
         super().action_edge(end)
 
     def on_click(self, event: events.Click) -> None:
-        self._led = False
-        super().on_click(event)
+        self._led = False  # the list itself is told of the click as well

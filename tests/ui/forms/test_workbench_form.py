@@ -124,6 +124,19 @@ async def test_pasted_json_is_forgiven_and_replaces_everything() -> None:
         assert app.workbench.form.editor.text == '{\n  "path": "p",\n  "head": 3\n}'
 
 
+async def test_a_piece_of_json_is_pasted_once() -> None:
+    app = WorkbenchApp()
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot, app, "fs", "tool", "read_file")
+        await pilot.press("f8")
+        editor = app.workbench.form.editor
+        editor.text = '{"path": "b.txt"}'
+        editor.cursor_location = (0, 1)
+        editor.focus()
+        await paste(pilot, app, '"head": 7, ')
+        assert editor.text == '{"head": 7, "path": "b.txt"}'
+
+
 async def test_integers_of_any_size_stay_exact() -> None:
     app = app_with(properties(n={"type": "integer"}))
     async with app.run_test(size=WIDE) as pilot:

@@ -92,6 +92,18 @@ async def test_the_palette_opens_them() -> None:
         await until(a, lambda: isinstance(a.s.top, RequestsScreen))
 
 
+async def test_one_click_chooses_a_request_and_a_second_goes_to_its_answer() -> None:
+    async with asking() as a:
+        await a.ask(PAGE)
+        await a.ask(PAGE)
+        screen = await a.open()
+        for row, answering in ((2, False), (1, False), (1, True)):
+            await a.s.pilot.click(screen.list, offset=(3, row))
+            await a.settle()
+            assert screen.list.waiting is not None and screen.list.waiting.id == f"q{row}"
+            assert screen.list.has_focus is not answering
+
+
 # ---------------------------------------------------------------------- forms
 
 
