@@ -17,8 +17,9 @@ from textual.app import App
 
 from mcp_tui.core.state import Catalog
 from tests.benchmarks.table import Row, show
+from tests.builders import server, tool
 from tests.sessions.wirelog.records import call, write
-from tests.ui.doubles import server, stage, tool
+from tests.ui.doubles import stage
 from tests.ui.wire.doubles import WireApp
 
 FRAME_MS = 16.0
@@ -53,8 +54,8 @@ def _catalog(number: int) -> Catalog:
     verbs, nouns = ("list", "search", "create", "delete", "report"), ("orders", "users", "jobs", "hosts")
     tools = (
         tool(
-            f"server{number}",
             f"{verbs[n % 5]}_{nouns[n % 4]}_{n}",
+            f"server{number}",
             description=f"{verbs[n % 5]} {nouns[n % 4]} by their names, dates and owners, a report of server {number}",
         )
         for n in range(TOOLS)

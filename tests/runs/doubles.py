@@ -33,7 +33,6 @@ from mcp_tui.core.state import (
     Progress,
     ServerSnapshot,
     ServerStatus,
-    ToolHints,
     ToolInfo,
     Usage,
 )
@@ -48,6 +47,7 @@ from mcp_tui.runs.spec import ColumnSpec, RunSpec
 from mcp_tui.runs.spending import Ledger, RunSpending, Spending
 from mcp_tui.runs.toolbox import Toolbox
 from mcp_tui.store.approvals import KeptApprovals
+from tests.builders import Clock, server
 
 DEADLINE_S = 20.0
 
@@ -55,14 +55,6 @@ ScriptItem = ChatEvent | asyncio.Event | float | Exception
 """An event is waited for, a number moves the clock, an exception is raised."""
 Script = Sequence[ScriptItem] | Callable[[ChatRequest], Sequence[ScriptItem]]
 Handler = Callable[[JsonObject, Callable[[Progress], None]], Awaitable[JsonObject]]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class FakeProvider:
@@ -134,9 +126,7 @@ class FakeServers:
         self._any_cancelled = asyncio.Event()
 
     def add(self, tool: ToolInfo, handler: Handler | None = None) -> ToolInfo:
-        before = self._snapshots.get(tool.server) or ServerSnapshot(
-            tool.server, "stdio", "fake", "test", ServerStatus.READY, 0.0
-        )
+        before = self._snapshots.get(tool.server) or server(tool.server)
         others = tuple(t for t in before.catalog.tools if t.name != tool.name)
         self._snapshots[tool.server] = replace(before, catalog=Catalog(tools=(*others, tool)))
         self._handlers[(tool.server, tool.name)] = handler or answering("ok")
@@ -329,14 +319,6 @@ async def within(wait: Awaitable[Any]) -> Any:
 
 def column(number: int, provider: str) -> ColumnSpec:
     return ColumnSpec(f"c{number}", ModelRef(provider, "m"), f"{provider}/m")
-
-
-def tool(
-    name: str, server: str = "s", *, read_only: bool | None = None, digest: str = "d1", tokens: int = 10
-) -> ToolInfo:
-    schema: JsonObject = {"type": "object", "properties": {"x": {"type": "string"}}}
-    hints = ToolHints(read_only=read_only)
-    return ToolInfo(server, name, name, f"does {name}", schema, None, hints, {"name": name}, digest, tokens)
 
 
 def answering(text: str) -> Handler:

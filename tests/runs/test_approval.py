@@ -11,13 +11,14 @@ import pytest
 
 from mcp_tui.config import save
 from mcp_tui.config.schema import Origin, ServerSpec
-from mcp_tui.core.state import ApprovalPolicy, CallStatus, ColumnStatus, Decision
+from mcp_tui.core.state import ApprovalPolicy, CallStatus, ColumnStatus, Decision, ToolHints
 from mcp_tui.runs import approval
 from mcp_tui.runs.approval import Ruling, program_of, ruling
 from mcp_tui.runs.run import Run
 from mcp_tui.store.approvals import KeptApprovals
+from tests.builders import READ, tool
 from tests.runs import approval_peer
-from tests.runs.doubles import Stage, asks, result_texts, says, tool, within
+from tests.runs.doubles import Stage, asks, result_texts, says, within
 
 ASK, READONLY = ApprovalPolicy.ASK, ApprovalPolicy.READONLY
 
@@ -39,7 +40,7 @@ ASK, READONLY = ApprovalPolicy.ASK, ApprovalPolicy.READONLY
 def test_policies(
     policy: ApprovalPolicy, read_only: bool | None, remembered: bool, headless: bool, expected: Ruling
 ) -> None:
-    subject = tool("t", read_only=read_only)
+    subject = tool("t", hints=ToolHints(read_only=read_only))
     assert ruling(policy, subject, remembered=remembered, headless=headless) is expected
 
 
@@ -56,7 +57,7 @@ def test_policies(
 def test_read_only_hint_of_a_trusted_server_is_believed(
     policy: ApprovalPolicy, read_only: bool | None, headless: bool, expected: Ruling
 ) -> None:
-    subject = tool("t", read_only=read_only)
+    subject = tool("t", hints=ToolHints(read_only=read_only))
     assert ruling(policy, subject, remembered=False, headless=headless, trusted=True) is expected
 
 
@@ -260,7 +261,7 @@ async def test_subscriber_is_called_once_per_burst_and_no_more_after_the_undo() 
 
 async def test_headless_denies_and_reports_what_would_ask() -> None:
     async with Stage(headless=True) as stage:
-        stage.servers.add(tool("look", read_only=True))
+        stage.servers.add(tool("look", hints=READ))
         stage.servers.add(tool("write"))
         provider = stage.model("a", asks(("look", {}), ("write", {})), says("A"))
         run = stage.run("a", approval=READONLY)
@@ -321,7 +322,7 @@ async def test_what_is_kept_runs_without_asking_after_a_restart_and_only_for_tha
 
 async def test_what_is_kept_says_nothing_to_scripts(tmp_path: Path) -> None:
     kept = KeptApprovals(tmp_path / "approvals.json")
-    kept.keep("s", "t", "d1", "program")
+    kept.keep("s", "t", "s/t", "program")
     async with Stage(kept=kept, headless=True) as stage:
         assert not stage.desk.remembers(tool("t"))
 

@@ -31,18 +31,8 @@ from mcp_tui.core.events import (
     TurnStarted,
 )
 from mcp_tui.core.state import CallStatus, ColumnStatus, ServerStatus
-from tests.runs.doubles import (
-    Gate,
-    Stage,
-    answering,
-    asks,
-    failing,
-    finished,
-    result_texts,
-    says,
-    tool,
-    within,
-)
+from tests.builders import tool
+from tests.runs.doubles import Gate, Stage, answering, asks, failing, finished, result_texts, says, within
 
 
 async def test_answer_streams_and_ends() -> None:
@@ -473,7 +463,7 @@ async def test_retry_before_the_first_event_is_told() -> None:
         run = stage.run("a")
         run.send("Go")
         await within(run.wait())
-        assert StatusChanged("c1", ColumnStatus.RETRYING, error, 102.5, 2) in stage.events
+        assert StatusChanged("c1", ColumnStatus.RETRYING, error, 1002.5, 2) in stage.events
         assert run.metrics("c1").attempts == 2
         assert run.metrics("c1").ttft_ms == pytest.approx(500)  # pyright: ignore[reportUnknownMemberType] # stub
 

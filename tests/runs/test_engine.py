@@ -18,7 +18,8 @@ from mcp_tui.providers.registry import ProviderRegistry
 from mcp_tui.runs import engine as engine_module
 from mcp_tui.runs.engine import Engine, EngineOptions, RunSpec
 from mcp_tui.sessions.request_desk import EVERY_KIND, Answering
-from tests.runs.doubles import DEADLINE_S, Clock, FakeProvider, FakeServers, column, says, tool, within
+from tests.builders import Clock, tool
+from tests.runs.doubles import DEADLINE_S, FakeProvider, FakeServers, column, says, within
 
 CONFIGURED = ServerSpec("mine", Origin("test"), command="none")
 KEY = {"OPENAI_API_KEY": "sk-test"}

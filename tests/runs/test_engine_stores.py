@@ -14,7 +14,8 @@ from mcp_tui.providers.registry import ModelRef, ProviderRegistry
 from mcp_tui.runs.engine import Engine, EngineOptions, RunSpec
 from mcp_tui.store.provider_keys import ProviderKeys
 from mcp_tui.store.usage import totals
-from tests.runs.doubles import Clock, FakeProvider, says, within
+from tests.builders import Clock
+from tests.runs.doubles import FakeProvider, says, within
 
 LAB = ProviderSpec("lab", Origin("test"), "openai-chat", "http://127.0.0.1:9/v1", api_key="k", models=("m",))
 CONFIG = Config(providers=(LAB,), prices={"lab/*": PriceSpec(1_000_000.0, 0.0)})

@@ -22,7 +22,8 @@ from mcp_tui.runs.evals.runner import Evaluation, Planned, meaningless
 from mcp_tui.runs.evals.suite import Case, Settings, Suite
 from mcp_tui.runs.run import Run
 from mcp_tui.runs.spec import Attachment, RunSpec
-from tests.runs.doubles import Gate, ScriptItem, Stage, asks, column, finished, says, tool, within
+from tests.builders import READ, tool
+from tests.runs.doubles import Gate, ScriptItem, Stage, asks, column, finished, says, within
 
 LOST = ErrorInfo("Connection lost", "refused", kind=ErrorKind.UNREACHABLE, code="connect")
 
@@ -130,7 +131,7 @@ async def test_every_case_is_asked_of_every_model_and_judged() -> None:
 
 async def test_models_share_no_results_of_tools() -> None:
     async with ground() as host:
-        host.stage.servers.add(tool("look", read_only=True))
+        host.stage.servers.add(tool("look", hints=READ))
         for name in ("a", "b"):
             host.stage.model(name, asks(("look", {"x": "1"})), says("done"))
         results = await evaluated(host, [case("one", expect=Expect(calls=("s.look",), no_tool_errors=True))], "a", "b")
@@ -186,7 +187,7 @@ async def test_an_answer_that_did_not_end_well_has_failed(
     scripts: Sequence[Sequence[ScriptItem]], outcome: AttemptOutcome, words: str
 ) -> None:
     async with ground() as host:
-        host.stage.servers.add(tool("look", read_only=True))
+        host.stage.servers.add(tool("look", hints=READ))
         host.stage.model("a", *scripts)
         results = await evaluated(host, [case("one", settings=Settings(max_steps=2))], "a")
     (attempt,) = results.attempts
@@ -197,7 +198,7 @@ async def test_an_answer_that_did_not_end_well_has_failed(
 
 async def test_json_and_equality_are_those_of_the_last_message() -> None:
     async with ground() as host:
-        host.stage.servers.add(tool("look", read_only=True))
+        host.stage.servers.add(tool("look", hints=READ))
         host.stage.model("a", asks(("look", {"x": "1"}), text="I look."), says('{"id": 1}'))
         expect = Expect(json={"required": ["id"]}, text=TextRules(contains=("I look.",), equals='{"id": 1}'))
         results = await evaluated(host, [case("one", expect=expect)], "a")
@@ -253,7 +254,7 @@ async def test_a_server_that_was_lost_meanwhile_fails_the_cases_that_would_use_i
             host.stage.servers.set_status("s", ServerStatus.FAILED)
             return {"content": []}
 
-        host.stage.servers.add(tool("look", read_only=True), crash)
+        host.stage.servers.add(tool("look", hints=READ), crash)
         results = await evaluated(host, [case("one"), case("two"), case("three", no_tools=True)], "a")
     assert [one.outcome.value for one in results.attempts] == ["passed", "error", "passed"]
     assert results.attempts[1].failures[0].detail == "s is not connected: failed"
@@ -263,7 +264,7 @@ async def test_as_many_cases_as_jobs_run_at_once() -> None:
     async with ground() as host:
         gates = [Gate() for _ in range(3)]
         for number, gate in enumerate(gates):
-            host.stage.servers.add(tool(f"look{number}", read_only=True), gate)
+            host.stage.servers.add(tool(f"look{number}", hints=READ), gate)
         host.stage.model("a", *(asks((f"look{number}", {"x": "1"})) for number in range(2)), says("ok"))
         cases = [case(str(number)) for number in range(3)]
         ran = evaluation(cases, jobs=2)

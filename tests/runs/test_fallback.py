@@ -11,7 +11,8 @@ from mcp_tui.core.state import ColumnStatus
 from mcp_tui.providers.registry import ModelRef
 from mcp_tui.runs.availability import is_unavailable
 from mcp_tui.runs.spec import ColumnSpec, ModelChoice
-from tests.runs.doubles import ScriptItem, Stage, asks, column, finished, says, tool, within
+from tests.builders import tool
+from tests.runs.doubles import ScriptItem, Stage, asks, column, finished, says, within
 
 
 def down(code: str = "http_503", title: str = "a is failing") -> list[ScriptItem]:

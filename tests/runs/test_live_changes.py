@@ -21,7 +21,8 @@ from mcp_tui.core.events import StatusChanged
 from mcp_tui.core.state import ColumnStatus, RateLimit, RateLimits
 from mcp_tui.providers.registry import ModelRef
 from mcp_tui.runs.spec import ColumnSpec, ModelChoice
-from tests.runs.doubles import ScriptItem, Stage, asks, column, finished, says, tool, within
+from tests.builders import tool
+from tests.runs.doubles import ScriptItem, Stage, asks, column, finished, says, within
 
 WARM = ModelParams(temperature=0.9)
 
@@ -119,7 +120,7 @@ async def test_a_retry_says_which_try_comes_next() -> None:
         run.send("Go")
         await within(run.wait())
         waits = [e for e in stage.of("c1") if isinstance(e, StatusChanged) and e.status is ColumnStatus.RETRYING]
-        assert [(wait.attempt, wait.retry_at) for wait in waits] == [(2, 102.0), (3, 104.0)]
+        assert [(wait.attempt, wait.retry_at) for wait in waits] == [(2, 1002.0), (3, 1004.0)]
 
 
 async def test_what_was_not_sent_stands_in_the_notes_of_the_turn() -> None:

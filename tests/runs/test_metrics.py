@@ -18,7 +18,8 @@ from mcp_tui.core.events import MetricsChanged
 from mcp_tui.core.state import ColumnStatus, Metrics, Usage
 from mcp_tui.providers.registry import ModelRef
 from mcp_tui.runs.metrics import Meter, request_tokens
-from tests.runs.doubles import Clock, Gate, Script, Stage, asks, finished, says, tool, within
+from tests.builders import Clock, tool
+from tests.runs.doubles import Gate, Script, Stage, asks, finished, says, within
 
 
 async def measured(*scripts: Script, price: float | None = None, provider: str = "a") -> Metrics:

@@ -37,7 +37,8 @@ from mcp_tui.core.state import ColumnStatus, Usage
 from mcp_tui.providers.registry import ModelRef
 from mcp_tui.runs.replay import Replays, decoded, encoded, is_whole, request_key
 from mcp_tui.store.response_cache import ResponseCache
-from tests.runs.doubles import ScriptItem, Stage, asks, finished, says, tool, within
+from tests.builders import tool
+from tests.runs.doubles import ScriptItem, Stage, asks, finished, says, within
 
 REF = ModelRef("openai", "gpt-5")
 SIGNED = Opaque("anthropic-messages", {"signature": "abc", "n": [1, {"x": None}]})

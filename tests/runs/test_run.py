@@ -9,7 +9,8 @@ from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.core.events import TurnStarted
 from mcp_tui.core.state import ApprovalPolicy, CallStatus, ColumnStatus
 from mcp_tui.runs.spec import Attachment, RunSpec
-from tests.runs.doubles import Gate, Stage, asks, column, finished, says, tool, within
+from tests.builders import READ, tool
+from tests.runs.doubles import Gate, Stage, asks, column, finished, says, within
 
 PNG = "iVBORw0KGgo="
 
@@ -275,7 +276,7 @@ async def test_attachments_stand_before_the_prompt_and_name_their_source() -> No
 
 async def test_json_has_the_documented_shape() -> None:
     async with Stage(price=0.25) as stage:
-        stage.servers.add(tool("t", read_only=True))
+        stage.servers.add(tool("t", hints=READ, tokens=10))
         stage.model("a", [1.0, *asks(("t", {"x": "1"}))], [TextDelta("1"), 1.0, TextDelta("234"), finished("1234")])
         stage.model("b", [finished(stop=StopReason.ERROR, usage=None, error=ErrorInfo("Down", "why", "what"))])
         run = stage.run("a", "b")

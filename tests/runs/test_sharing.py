@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from mcp_tui.core.errors import AppError
 from mcp_tui.core.events import CallChanged
-from mcp_tui.core.state import CallStatus, ColumnStatus, Progress
+from mcp_tui.core.state import CallStatus, ColumnStatus, Progress, ToolHints
 from mcp_tui.core.types import JsonObject
-from tests.runs.doubles import Gate, Stage, answering, asks, result_texts, says, tool, within
+from tests.builders import READ, tool
+from tests.runs.doubles import Gate, Stage, answering, asks, result_texts, says, within
 
 
 def running(column: str) -> Callable[[object], bool]:
@@ -16,7 +17,7 @@ def running(column: str) -> Callable[[object], bool]:
 async def test_identical_read_only_calls_execute_once_and_are_marked() -> None:
     async with Stage() as stage:
         gate = Gate("same")
-        stage.servers.add(tool("look", read_only=True), gate)
+        stage.servers.add(tool("look", hints=READ), gate)
         providers = [stage.model(name, asks(("look", {"x": "1"})), says("ok")) for name in "abc"]
         run = stage.run("a", "b", "c")
         run.send("Go")
@@ -33,7 +34,7 @@ async def test_identical_read_only_calls_execute_once_and_are_marked() -> None:
 async def test_result_is_reused_after_it_came() -> None:
     async with Stage() as stage:
         gate = Gate()
-        stage.servers.add(tool("look", read_only=True))
+        stage.servers.add(tool("look", hints=READ))
         stage.servers.add(tool("slow"), gate)
         stage.model("a", asks(("look", {})), says("ok"))
         stage.model("b", asks(("slow", {})), asks(("look", {})), says("ok"))
@@ -49,7 +50,7 @@ async def test_result_is_reused_after_it_came() -> None:
 async def test_cancelled_executor_leaves_the_result_to_the_others() -> None:
     async with Stage() as stage:
         gate = Gate("kept")
-        stage.servers.add(tool("look", read_only=True), gate)
+        stage.servers.add(tool("look", hints=READ), gate)
         stage.model("a", asks(("look", {})), says("ok"))
         second = stage.model("b", asks(("look", {})), says("ok"))
         run = stage.run("a", "b")
@@ -68,7 +69,7 @@ async def test_cancelled_executor_leaves_the_result_to_the_others() -> None:
 async def test_last_column_to_leave_cancels_the_call() -> None:
     async with Stage() as stage:
         gate = Gate()
-        stage.servers.add(tool("look", read_only=True), gate)
+        stage.servers.add(tool("look", hints=READ), gate)
         stage.model("a", asks(("look", {})), says("ok"))
         stage.model("b", asks(("look", {})), says("ok"))
         run = stage.run("a", "b")
@@ -85,7 +86,7 @@ async def test_last_column_to_leave_cancels_the_call() -> None:
 async def test_tools_that_may_write_are_never_shared() -> None:
     async with Stage() as stage:
         stage.servers.add(tool("write"))
-        stage.servers.add(tool("write2", read_only=False))
+        stage.servers.add(tool("write2", hints=ToolHints(read_only=False)))
         for name in "ab":
             stage.model(name, asks(("write", {}), ("write2", {})), says("ok"))
         run = stage.run("a", "b")
@@ -96,7 +97,7 @@ async def test_tools_that_may_write_are_never_shared() -> None:
 
 async def test_switch_turns_sharing_off() -> None:
     async with Stage() as stage:
-        stage.servers.add(tool("look", read_only=True))
+        stage.servers.add(tool("look", hints=READ))
         for name in "ab":
             stage.model(name, asks(("look", {})), says("ok"))
         run = stage.run("a", "b", share_results=False)
@@ -114,7 +115,7 @@ async def test_a_column_that_repeats_a_call_gets_a_fresh_result() -> None:
             count += 1
             return {"content": [{"type": "text", "text": f"state {count}"}]}
 
-        stage.servers.add(tool("poll", read_only=True), poll)
+        stage.servers.add(tool("poll", hints=READ), poll)
         providers = [stage.model(n, asks(("poll", {})), asks(("poll", {})), says("ok")) for n in "ab"]
         run = stage.run("a", "b")
         run.send("Go")
@@ -127,7 +128,7 @@ async def test_a_column_that_repeats_a_call_gets_a_fresh_result() -> None:
 
 async def test_retry_and_next_turn_execute_anew() -> None:
     async with Stage() as stage:
-        stage.servers.add(tool("look", read_only=True))
+        stage.servers.add(tool("look", hints=READ))
         stage.model("a", asks(("look", {})), says("ok"), asks(("look", {})), says("ok"), asks(("look", {})), says("ok"))
         run = stage.run("a")
         run.send("Go")
@@ -152,7 +153,7 @@ async def test_failure_reaches_all_who_waited_and_is_not_kept() -> None:
                 raise AppError("Timed out", code="timeout")
             return await answering("now it works")(arguments, on_progress)
 
-        stage.servers.add(tool("look", read_only=True), flaky)
+        stage.servers.add(tool("look", hints=READ), flaky)
         stage.servers.add(tool("wait"), later)
         waited = [stage.model(name, asks(("look", {})), says("ok")) for name in "ab"]
         late = stage.model("c", asks(("wait", {})), asks(("look", {})), says("ok"))

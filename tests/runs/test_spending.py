@@ -33,7 +33,8 @@ from mcp_tui.runs.run import Run
 from mcp_tui.runs.spec import ColumnSpec
 from mcp_tui.runs.spending import LEAST_OUTPUT_TOKENS, OUTPUT_TOKENS
 from mcp_tui.store.usage import CallUsage, Reservation, UsageLedger
-from tests.runs.doubles import FakeProvider, Script, ScriptItem, Stage, asks, column, finished, says, tool, within
+from tests.builders import tool
+from tests.runs.doubles import FakeProvider, Script, ScriptItem, Stage, asks, column, finished, says, within
 
 PROMPT = "x" * 30
 PROMPT_TOKENS = 10

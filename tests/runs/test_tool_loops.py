@@ -19,13 +19,14 @@ from mcp_tui.providers.building import build
 from mcp_tui.providers.quirks import Quirks
 from mcp_tui.providers.registry import ModelRef
 from mcp_tui.runs.spec import ColumnSpec
+from tests.builders import tool
 from tests.providers.asking import endpoint
 from tests.providers.gemini_stream import called, stream
 from tests.providers.gemini_stream import chunk as part_chunk
 from tests.providers.gemini_stream import text as part
 from tests.providers.loopback import Answer, Loopback, chunk, loopback, named, sse
 from tests.providers.responses_stream import call, end, message, thought
-from tests.runs.doubles import Stage, tool, within
+from tests.runs.doubles import Stage, within
 
 PNG = "iVBORw0KGgoAAAAN"
 

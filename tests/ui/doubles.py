@@ -34,13 +34,10 @@ from mcp_tui.core.state import (
     Decision,
     Metrics,
     PromptArgument,
-    PromptInfo,
     RateLimits,
-    ResourceInfo,
     ServerSnapshot,
     ServerStatus,
     TemplateInfo,
-    ToolHints,
     ToolInfo,
     Usage,
 )
@@ -61,87 +58,19 @@ from mcp_tui.ui.bridge import DashboardOptions
 from mcp_tui.ui.compare.prompt_history import PromptHistory
 from mcp_tui.ui.compare.screen import CompareScreen
 from mcp_tui.ui.messages import ItemChosen, RunStateChanged
-
-READ = ToolHints(read_only=True)
-WRITE = ToolHints(read_only=False, destructive=False)
-DESTROY = ToolHints(read_only=False, destructive=True)
-
-
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def tool(
-    server: str,
-    name: str,
-    hints: ToolHints = READ,
-    tokens: int = 120,
-    description: str = "",
-    schema: JsonObject | None = None,
-) -> ToolInfo:
-    return ToolInfo(
-        server=server,
-        name=name,
-        title=name,
-        description=description or f"{name} of {server}",
-        input_schema=schema or {"type": "object", "properties": {}},
-        output_schema=None,
-        hints=hints,
-        raw={"name": name},
-        digest=f"{server}/{name}",
-        token_estimate=tokens,
-    )
-
-
-def resource(server: str, uri: str, name: str, size: int | None = None) -> ResourceInfo:
-    return ResourceInfo(server, uri, name, name, "", "text/plain", size, {"uri": uri})
-
-
-def prompt(server: str, name: str, *arguments: PromptArgument, description: str = "") -> PromptInfo:
-    return PromptInfo(server, name, name, description, arguments, {"name": name})
-
-
-def server(
-    name: str,
-    status: ServerStatus = ServerStatus.READY,
-    catalog: Catalog | None = None,
-    *,
-    latency_ms: float | None = 3.0,
-    since_at: float = 1000.0,
-    attempt: int = 0,
-    retry_at: float | None = None,
-    reason: ErrorInfo | None = None,
-) -> ServerSnapshot:
-    return ServerSnapshot(
-        name=name,
-        transport="stdio",
-        target=f"run-{name} --stdio",
-        source="config.toml:12",
-        status=status,
-        since_at=since_at,
-        attempt=attempt,
-        retry_at=retry_at,
-        reason=reason,
-        latency_ms=latency_ms if status.usable else None,
-        catalog=catalog or Catalog(),
-    )
+from tests.builders import DESTROY, READ, WRITE, Clock, prompt, resource, server, tool
+from tests.ui.stage import screen_text
 
 
 def example_servers(github: ServerStatus = ServerStatus.READY) -> tuple[ServerSnapshot, ...]:
     """fs, db and time ready, github as told, slack off."""
     fs = Catalog(
         tools=(
-            tool("fs", "read_file", READ, 120, "Read one file as text"),
-            tool("fs", "list_directory", READ, 84, "Names and sizes in a folder"),
-            tool("fs", "write_file", WRITE, 140, "Write a file, replacing what was there"),
-            tool("fs", "move_file", DESTROY, 110, "Move or rename a file"),
-            tool("fs", "search_files", READ, 131, "Find files by a pattern"),
+            tool("read_file", "fs", READ, tokens=120, description="Read one file as text"),
+            tool("list_directory", "fs", READ, tokens=84, description="Names and sizes in a folder"),
+            tool("write_file", "fs", WRITE, tokens=140, description="Write a file, replacing what was there"),
+            tool("move_file", "fs", DESTROY, tokens=110, description="Move or rename a file"),
+            tool("search_files", "fs", READ, tokens=131, description="Find files by a pattern"),
         ),
         resources=(
             resource("fs", "file:///logs/error.log", "logs/error.log", 20_480),
@@ -153,21 +82,21 @@ def example_servers(github: ServerStatus = ServerStatus.READY) -> tuple[ServerSn
     )
     db = Catalog(
         tools=(
-            tool("db", "query", READ, 96, "Run one SELECT statement"),
-            tool("db", "explain", READ, 77, "The plan of a query"),
-            tool("db", "execute", DESTROY, 104, "Run a statement that changes data"),
+            tool("query", "db", READ, tokens=96, description="Run one SELECT statement"),
+            tool("explain", "db", READ, tokens=77, description="The plan of a query"),
+            tool("execute", "db", DESTROY, tokens=104, description="Run a statement that changes data"),
         ),
         resources=(resource("db", "db://schema", "schema", 2_300),),
         prompts=(prompt("db", "review", description="Review the schema"),),
     )
     clock = Catalog(
         tools=(
-            tool("time", "get_current_time", READ, 88, "The time in a zone"),
-            tool("time", "convert_time", READ, 131, "The same moment in another zone"),
+            tool("get_current_time", "time", READ, tokens=88, description="The time in a zone"),
+            tool("convert_time", "time", READ, tokens=131, description="The same moment in another zone"),
         )
     )
     hub = Catalog(
-        tools=(tool("github", "create_issue", WRITE, 210), tool("github", "search_code", READ, 180)),
+        tools=(tool("create_issue", "github", WRITE, tokens=210), tool("search_code", "github", READ, tokens=180)),
     )
     refused = ErrorInfo(
         "github ended", "exit code 1: GITHUB_TOKEN is not set", "set GITHUB_TOKEN", ErrorKind.UNREACHABLE
@@ -516,9 +445,7 @@ class Stage:
         return str(note.render()) if note.display else ""
 
     def shown(self) -> str:
-        """The whole screen as text."""
-        lines = self.top._compositor.render_strips()  # pyright: ignore[reportPrivateUsage]  no public way to read a screen
-        return "\n".join("".join(segment.text for segment in line) for line in lines)
+        return screen_text(self.app)
 
 
 class _FakeBridge:
@@ -604,7 +531,7 @@ def question(
     if arguments is None:
         arguments = {"sql": "update jobs set retry = true where id = 4711", "dry_run": False}
     return ApprovalQuestion(
-        f"q{number}", of or tool("db", "execute", DESTROY), arguments, columns or ("groq/llama",), 1000.0
+        f"q{number}", of or tool("execute", "db", DESTROY), arguments, columns or ("groq/llama",), 1000.0
     )
 
 

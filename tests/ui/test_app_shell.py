@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 from textual.command import CommandPalette
-from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from mcp_tui.core.state import ServerStatus
@@ -20,15 +17,10 @@ from mcp_tui.ui.screens.dialog import ConfirmScreen
 from mcp_tui.ui.screens.help import HelpScreen
 from mcp_tui.ui.screens.theme_picker import ThemePicker
 from mcp_tui.ui.widgets.top_bar import TopBar
+from tests.ui.stage import until
 
 DEMO = DashboardOptions(demo=True, demo_speed=0)
 DEADLINE_S = 30.0
-
-
-async def until(condition: Callable[[], object], pilot: Pilot[Any]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():
-            await pilot.pause(0.01)
 
 
 def ready(app: McpTuiApp) -> bool:
@@ -46,11 +38,11 @@ def palette_is_open(app: McpTuiApp) -> bool:
 async def test_demo_becomes_ready_and_leaving_ends_its_child() -> None:
     app = McpTuiApp(DEMO)
     async with app.run_test(size=(160, 45)) as pilot:
-        await until(lambda: ready(app), pilot)
+        await until(pilot, lambda: ready(app))
         pid = app.servers[0].pid
         assert pid is not None
         assert psutil.pid_exists(pid)
-        await until(lambda: "demo" in header(app), pilot)
+        await until(pilot, lambda: "demo" in header(app))
         assert "1/1 servers" in header(app)
         assert asyncio.get_running_loop().get_task_factory() is None
     assert not psutil.pid_exists(pid)
@@ -59,38 +51,38 @@ async def test_demo_becomes_ready_and_leaving_ends_its_child() -> None:
 async def test_help_shows_the_focused_pane_first_and_escape_closes_it() -> None:
     app = McpTuiApp(DEMO)
     async with app.run_test(size=(120, 35)) as pilot:
-        await until(lambda: ready(app), pilot)
+        await until(pilot, lambda: ready(app))
         await pilot.press("ctrl+l", "f1")
-        await until(lambda: isinstance(app.screen, HelpScreen), pilot)
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         scopes = [str(widget.render()) for widget in app.screen.query(".scope")]
         assert scopes[0] == "Prompt editor"
         await pilot.press("escape")
-        await until(lambda: not isinstance(app.screen, HelpScreen), pilot)
+        await until(pilot, lambda: not isinstance(app.screen, HelpScreen))
 
 
 async def test_palette_finds_a_tool_and_opens_it_in_the_workbench() -> None:
     app = McpTuiApp(DEMO)
     async with app.run_test(size=(120, 35)) as pilot:
-        await until(lambda: ready(app), pilot)
+        await until(pilot, lambda: ready(app))
         await pilot.press("ctrl+p")
-        await until(lambda: palette_is_open(app), pilot)
+        await until(pilot, lambda: palette_is_open(app))
         await pilot.press(*"query_metrics")
         results = app.screen.query_one(OptionList)
-        await until(lambda: results.option_count > 0, pilot)
+        await until(pilot, lambda: results.option_count > 0)
         await pilot.press("enter")
-        await until(lambda: not palette_is_open(app), pilot)
-        await until(lambda: app.current_mode == "workbench", pilot)
-        await until(lambda: "query_metrics" in app.export_screenshot(simplify=True), pilot)
+        await until(pilot, lambda: not palette_is_open(app))
+        await until(pilot, lambda: app.current_mode == "workbench")
+        await until(pilot, lambda: "query_metrics" in app.export_screenshot(simplify=True))
 
 
 async def test_the_palette_says_an_action_once_with_its_place_and_key() -> None:
     app = McpTuiApp(DEMO)
     async with app.run_test(size=(120, 35)) as pilot:
-        await until(lambda: ready(app), pilot)
+        await until(pilot, lambda: ready(app))
         await pilot.press("ctrl+p")
-        await until(lambda: palette_is_open(app), pilot)
+        await until(pilot, lambda: palette_is_open(app))
         results = app.screen.query_one(OptionList)
-        await until(lambda: results.option_count > 0, pilot)
+        await until(pilot, lambda: results.option_count > 0)
         picture = app.export_screenshot(simplify=True).replace("&#160;", " ")
         assert picture.count("Show all keys") == 1
         assert "Everywhere · F1" in picture
@@ -101,15 +93,15 @@ async def test_theme_is_previewed_restored_and_remembered() -> None:
     app = McpTuiApp(DEMO)
     async with app.run_test(size=(120, 35)) as pilot:
         app.action_choose_theme()
-        await until(lambda: isinstance(app.screen, ThemePicker), pilot)
+        await until(pilot, lambda: isinstance(app.screen, ThemePicker))
         await pilot.press("down")
-        await until(lambda: app.theme == "paper", pilot)
+        await until(pilot, lambda: app.theme == "paper")
         await pilot.press("escape")
-        await until(lambda: app.theme == "midnight", pilot)
+        await until(pilot, lambda: app.theme == "midnight")
         app.action_choose_theme()
-        await until(lambda: isinstance(app.screen, ThemePicker), pilot)
+        await until(pilot, lambda: isinstance(app.screen, ThemePicker))
         await pilot.press("down", "enter")
-        await until(lambda: not isinstance(app.screen, ThemePicker), pilot)
+        await until(pilot, lambda: not isinstance(app.screen, ThemePicker))
     assert McpTuiApp(DEMO).theme == "paper"
 
 
@@ -130,7 +122,7 @@ async def test_own_theme_is_used_and_a_bad_one_is_a_warning(private_environment:
     app = McpTuiApp(DashboardOptions(demo=True, demo_speed=0, theme="mine"))
     async with app.run_test(size=(120, 35), notifications=True) as pilot:
         assert app.theme == "mine"
-        await until(lambda: any("foregruond" in problem.line() for problem in app.problems), pilot)
+        await until(pilot, lambda: any("foregruond" in problem.line() for problem in app.problems))
         assert "broken.toml" in app.problems[0].line()
 
 
@@ -139,26 +131,26 @@ async def test_broken_configuration_is_said_and_the_screen_lives(tmp_path: Path)
     file.write_text('{"mcpServers": {')
     app = McpTuiApp(DashboardOptions(config_files=(file,)))
     async with app.run_test(size=(240, 35)) as pilot:  # wide: the path in the message stays in one line
-        await until(lambda: "engine failed" in header(app), pilot)
-        await until(lambda: "mcp.json:1" in app.export_screenshot(simplify=True), pilot)
+        await until(pilot, lambda: "engine failed" in header(app))
+        await until(pilot, lambda: "mcp.json:1" in app.export_screenshot(simplify=True))
         await pilot.press("f1")
-        await until(lambda: isinstance(app.screen, HelpScreen), pilot)
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
 
 
 async def test_quit_asks_while_a_run_is_live() -> None:
     app = McpTuiApp(DashboardOptions(demo=True, demo_speed=1))
     async with app.run_test(size=(120, 35)) as pilot:
-        await until(lambda: ready(app), pilot)
-        await until(lambda: "Checkout" in app.export_screenshot(simplify=True), pilot)
+        await until(pilot, lambda: ready(app))
+        await until(pilot, lambda: "Checkout" in app.export_screenshot(simplify=True))
         await pilot.press("enter")
-        await until(lambda: app.run_live, pilot)
+        await until(pilot, lambda: app.run_live)
         await pilot.press("ctrl+q")
-        await until(lambda: isinstance(app.screen, ConfirmScreen), pilot)
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         await pilot.press("n")
-        await until(lambda: not isinstance(app.screen, ConfirmScreen), pilot)
+        await until(pilot, lambda: not isinstance(app.screen, ConfirmScreen))
         assert app.is_running
         await pilot.press("ctrl+q")
-        await until(lambda: isinstance(app.screen, ConfirmScreen), pilot)
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         await pilot.press("y")
     assert app.return_code == 0
 
@@ -167,7 +159,7 @@ async def test_quit_asks_while_a_run_is_live() -> None:
 async def test_header_fits_every_width(width: int) -> None:
     app = McpTuiApp(DEMO)
     async with app.run_test(size=(width, 24)) as pilot:
-        await until(lambda: ready(app), pilot)
-        await until(lambda: "servers" in header(app), pilot)
+        await until(pilot, lambda: ready(app))
+        await until(pilot, lambda: "servers" in header(app))
         rendered = app.screen.query_one(TopBar).render()
         assert getattr(rendered, "cell_len", 0) <= width

@@ -13,9 +13,10 @@ from mcp_tui.core.state import ServerStatus
 from mcp_tui.ui.screens.dialog import ConfirmScreen
 from mcp_tui.ui.screens.input_value import InputValueScreen
 from mcp_tui.ui.servers.card import ServerCard
-from tests.ui.compare.test_compare_snapshots import Snap, picture
-from tests.ui.doubles import FakeEngine, Stage, server
-from tests.ui.still import stop_blinking
+from tests.builders import server
+from tests.ui.compare.test_compare_snapshots import picture
+from tests.ui.doubles import FakeEngine, Stage
+from tests.ui.stage import Snap, stop_blinking
 
 SIZE = (120, 35)
 PROJECT = Path("/srv/shop/.mcp.json")

@@ -9,7 +9,8 @@ from mcp_tui.core.types import JsonObject
 from mcp_tui.ui.compare.approval import Choice
 from mcp_tui.ui.compare.approval_arguments import ArgumentsScreen
 from mcp_tui.ui.status import hint_words
-from tests.ui.doubles import WRITE, Stage, question, stage, tool
+from tests.builders import WRITE, tool
+from tests.ui.doubles import Stage, question, stage
 
 
 async def asked(s: Stage, *questions: int) -> None:
@@ -207,7 +208,7 @@ async def test_missing_required_arguments_are_named() -> None:
     schema: JsonObject = {"type": "object", "required": ["path", "text"], "properties": {}}
     async with stage() as s:
         s.screen.columns_area.columns[0].focus()
-        await s.questions(question(1, arguments={"path": "x"}, of=tool("fs", "write", WRITE, schema=schema)))
+        await s.questions(question(1, arguments={"path": "x"}, of=tool("write", "fs", WRITE, schema=schema)))
         s.clock.now += 1
         await s.press("e")
         assert "requires: text" in s.shown()

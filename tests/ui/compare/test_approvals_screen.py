@@ -7,8 +7,9 @@ from pathlib import Path
 from mcp_tui.runs.approval import ApprovalDesk
 from mcp_tui.store.approvals import KeptApprovals
 from mcp_tui.ui.compare.approvals import ApprovalsScreen
-from tests.ui.compare.test_compare_snapshots import Snap, picture
+from tests.ui.compare.test_compare_snapshots import picture
 from tests.ui.doubles import Stage, stage
+from tests.ui.stage import Snap
 
 
 def desk(folder: Path) -> ApprovalDesk:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from time import process_time
 
-from mcp_tui.core.state import Catalog, ServerStatus, ToolHints
+from mcp_tui.core.state import Catalog, ServerStatus
 from mcp_tui.ui.compare.catalog import CatalogPane
 from mcp_tui.ui.widgets.browser import CatalogTabs
 from mcp_tui.ui.widgets.catalog_rows import CatalogRows, toggled_server, toggled_tool
-from tests.ui.doubles import example_servers, server, stage, tool
+from tests.builders import server, tool
+from tests.ui.doubles import example_servers, stage
 
 
 def lines(pane: CatalogPane, width: int = 40) -> list[str]:
@@ -27,7 +28,7 @@ async def test_rows_are_grouped_with_estimates_and_marks() -> None:
 
 
 async def test_a_tool_that_gives_no_hints_counts_as_writing() -> None:
-    catalog = Catalog(tools=(tool("s", "mystery", ToolHints()),))
+    catalog = Catalog(tools=(tool("mystery"),))
     async with stage(servers=(server("s", catalog=catalog),)) as s:
         assert lines(s.screen.catalog_pane)[1] == "[x] mystery write ~120t"
 
@@ -45,7 +46,7 @@ async def test_filter_follows_each_keystroke_in_names_and_descriptions_of_all_se
         assert len(lines(pane)) > 10
         await s.press("slash")
         await s.type("zzz")
-        assert lines(pane) == ["no tools match"]
+        assert lines(pane) == [] and pane.list.render_line(0).text.strip() == "no tools match"
 
 
 async def test_space_switches_a_tool_and_a_whole_server() -> None:
@@ -125,8 +126,8 @@ async def test_the_cursor_stays_on_its_tool_when_the_catalog_changes() -> None:
         assert key is not None and "list_directory" in key
         before = example_servers()
         fs = before[0]
-        grown = replace(fs, catalog=replace(fs.catalog, tools=(tool("fs", "aaa"), *fs.catalog.tools)))
-        await s.servers((server("first", catalog=Catalog(tools=(tool("first", "x"),))), grown, *before[1:]))
+        grown = replace(fs, catalog=replace(fs.catalog, tools=(tool("aaa", "fs"), *fs.catalog.tools)))
+        await s.servers((server("first", catalog=Catalog(tools=(tool("x", "first"),))), grown, *before[1:]))
         assert pane.list.current_key == key
 
 
@@ -145,7 +146,7 @@ async def test_latency_changes_do_not_rebuild_the_list() -> None:
 
 
 async def test_five_thousand_tools_filter_quickly_and_scroll() -> None:
-    many = Catalog(tools=tuple(tool("big", f"tool_{n:04}", description=f"does thing {n}") for n in range(5_000)))
+    many = Catalog(tools=tuple(tool(f"tool_{n:04}", "big", description=f"does thing {n}") for n in range(5_000)))
     async with stage(servers=(server("big", catalog=many),)) as s:
         pane = s.screen.catalog_pane
         pane.list.focus()
@@ -172,6 +173,6 @@ async def test_mouse_on_the_box_switches_and_elsewhere_only_moves() -> None:
 
 
 async def test_hostile_tool_is_listed_as_text() -> None:
-    hostile = Catalog(tools=(tool("s", "a[/x]b", description="\x1b]52;c;aGk=\x07[@click=app.bell]x"),))
+    hostile = Catalog(tools=(tool("a[/x]b", description="\x1b]52;c;aGk=\x07[@click=app.bell]x"),))
     async with stage(servers=(server("s", catalog=hostile),)) as s:
         assert "a[/x]b" in s.shown()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
 from mcp_tui.config.schema import PriceSpec
 from mcp_tui.core.state import RateLimit, RateLimits, ServerSnapshot, ServerStatus
@@ -19,10 +19,7 @@ from mcp_tui.store.model_lists import ModelList, ModelRow
 from mcp_tui.ui.compare import column_facts
 from mcp_tui.ui.stream.frame_clock import FrameClock
 from tests.ui.doubles import FakeEngine, Stage, example_servers, play, question, staged
-from tests.ui.still import stop_blinking
-
-SIZES = ((160, 45), (120, 35), (80, 24))
-Snap = Callable[..., bool]
+from tests.ui.stage import Snap, every_size, stop_blinking
 
 
 async def _painted(s: Stage) -> None:
@@ -38,9 +35,7 @@ async def _painted(s: Stage) -> None:
 
 async def _still(s: Stage) -> None:
     """No cursor blinks in a picture."""
-    for field in (s.screen.prompt_pane.editor, *s.top.query("Input, TextArea")):
-        assert isinstance(field, Input | TextArea)
-        stop_blinking(field)
+    stop_blinking(s.screen.prompt_pane.editor, *s.top.query("Input, TextArea"))
     await _painted(s)
 
 
@@ -104,7 +99,7 @@ def picture(
         return snap_compare(app, terminal_size=size, run_before=run_before)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@every_size
 @pytest.mark.parametrize("name", SCENES)
 def test_compare_looks(snap_compare: Snap, name: str, size: tuple[int, int]) -> None:
     assert picture(snap_compare, SCENES[name], size)

@@ -15,7 +15,8 @@ from mcp_tui.ui.compare.mentions import mentions, ranked, resource_candidates, t
 from mcp_tui.ui.compare.prompt_form import PromptForm
 from mcp_tui.ui.compare.prompt_history import MAX_PROMPTS, PromptHistory
 from mcp_tui.ui.terminal import external_editor
-from tests.ui.doubles import Stage, example_servers, prompt, resource, server, stage
+from tests.builders import prompt, resource, server
+from tests.ui.doubles import Stage, example_servers, stage
 
 LOG = {"contents": [{"uri": "file:///logs/error.log", "text": "boom"}]}
 

@@ -16,12 +16,14 @@ from mcp_tui.store.argument_history import ArgumentHistory
 from mcp_tui.ui.forms.field_input import FieldInput, FieldLines
 from mcp_tui.ui.forms.field_row import FormRow
 from mcp_tui.ui.forms.schema_form import ActionMenu
-from tests.ui.workbench.doubles import WorkbenchApp, snapshot, tool
-from tests.ui.workbench.test_workbench import WIDE, finished, opened, until
+from tests.builders import server, tool
+from tests.ui.stage import WIDE, until
+from tests.ui.workbench.doubles import WorkbenchApp
+from tests.ui.workbench.test_workbench import finished, opened
 
 
 def app_with(schema: JsonObject, **options: Any) -> WorkbenchApp:
-    return WorkbenchApp(shown=(snapshot("fs", Catalog(tools=(tool("t", schema),))),), **options)
+    return WorkbenchApp(shown=(server("fs", catalog=Catalog(tools=(tool("t", "fs", schema=schema),))),), **options)
 
 
 def properties(**members: JsonObject) -> JsonObject:

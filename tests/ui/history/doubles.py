@@ -1,25 +1,19 @@
-"""Saved runs on disk, and a small app around the History screen."""
+"""Saved runs on disk, and the History screen on the stage."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
-
-from textual.app import App
-from textual.binding import Binding
 
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.state import CallStatus, ColumnStatus
 from mcp_tui.store.history.reader import HistoryReader
-from mcp_tui.ui import keys
 from mcp_tui.ui.history.screen import HistoryScreen
 from mcp_tui.ui.messages import RunRevived
-from mcp_tui.ui.stylesheets import FIRST_FRAME, sheets
-from mcp_tui.ui.themes import load_folder, shipped_folder
+from tests.builders import HOSTILE
 from tests.store.history_runs import NOON, Scribe, answer, call, column, figures, in_order, said
+from tests.ui.stage import StageApp
 
-HOSTILE = "a[/x]b\x1b]52;c;ZXZpbA==\x07\u202egnp"
 DAY_S = 86_400.0
 
 MARKDOWN = """The job failed because the **session table** was locked:
@@ -89,42 +83,14 @@ def example(path: Path) -> None:
     scribe.close()
 
 
-class HistoryApp(App[None]):
+class HistoryApp(StageApp):
     """The History screen as the dashboard shows it, in UTC, on the day of the example."""
 
-    CSS_PATH = sheets(*FIRST_FRAME)
-    BINDINGS: ClassVar[list[Binding]] = keys.bindings("app")  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose
-    ENABLE_COMMAND_PALETTE = False
-
     def __init__(self, path: Path, *, theme: str = "midnight") -> None:
-        super().__init__()
-        self.copied: list[str] = []
-        self.notes: list[str] = []
         self.revived: list[RunRevived] = []
-        self._theme_name = theme
         reader = HistoryReader(path, now=lambda: NOON + 2.0 * DAY_S / 24)
         self.history = HistoryScreen(reader=reader, now=lambda: datetime.fromtimestamp(NOON, UTC))
-
-    def on_load(self) -> None:
-        themes, _ = load_folder(shipped_folder())
-        for theme in themes.values():
-            self.register_theme(theme)
-        self.theme = self._theme_name
-
-    def get_css_variables(self) -> dict[str, str]:
-        variables = super().get_css_variables()
-        variables.setdefault("border-blurred", variables.get("panel", "#333333"))
-        return variables
-
-    async def on_mount(self) -> None:
-        await self.push_screen(self.history)
+        super().__init__(self.history, theme=theme)
 
     def on_run_revived(self, message: RunRevived) -> None:
         self.revived.append(message)
-
-    def copy_to_clipboard(self, text: str) -> None:
-        self.copied.append(text)
-
-    def notify(self, message: str, **options: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  noted as well
-        self.notes.append(message)
-        super().notify(message, **options)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,15 +20,7 @@ from mcp_tui.ui.screens.dialog import ConfirmScreen
 from mcp_tui.ui.screens.save import SaveScreen
 from tests.store.history_runs import NOON, Scribe, answer, in_order
 from tests.ui.history.doubles import HistoryApp, example
-
-WIDE = (160, 45)
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object], *, timeout_s: float = 20.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await pilot.pause(0.01)
-    await pilot.pause()
+from tests.ui.stage import WIDE, screen_text, until
 
 
 async def loaded(pilot: Pilot[None], app: HistoryApp, count: int) -> None:
@@ -61,13 +51,6 @@ def path(tmp_path: Path) -> Path:
 def ids(app: HistoryApp) -> list[str]:
     runs = app.history.list.runs
     return [runs.head(place).id for place in range(len(runs))]
-
-
-def screen_text(app: HistoryApp) -> str:
-    return "\n".join(
-        "".join(segment.text for segment in strip)
-        for strip in app.screen._compositor.render_strips()  # pyright: ignore[reportPrivateUsage]  what the terminal gets
-    )
 
 
 async def test_runs_stand_newest_first_with_their_state_and_figures(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -10,24 +9,13 @@ from textual.pilot import Pilot
 
 from mcp_tui.ui.history.saved_run import SavedRunScreen
 from tests.ui.history.doubles import HistoryApp, example
-from tests.ui.history.test_history import loaded, opened, previewed, until
-from tests.ui.still import stop_blinking
-
-SIZES = [(160, 45), (120, 35), (80, 24)]
-Snap = Callable[..., bool]
+from tests.ui.history.test_history import loaded, opened, previewed
+from tests.ui.stage import Size, Snap, dark_and_light, every_size, snap, until
 
 
-def name(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
-
-
-def snap(compare: Snap, app: HistoryApp, size: tuple[int, int], act: Callable[[Pilot[None]], Awaitable[None]]) -> None:
-    assert compare(app, terminal_size=size, run_before=act)
-
-
-@pytest.mark.parametrize("size", SIZES, ids=name)
-@pytest.mark.parametrize("theme", ["midnight", "paper"])
-def test_runs_of_every_state(snap_compare: Snap, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
+@every_size
+@dark_and_light
+def test_runs_of_every_state(snap_compare: Snap, tmp_path: Path, size: Size, theme: str) -> None:
     example(tmp_path / "h.sqlite")
     app = HistoryApp(tmp_path / "h.sqlite", theme=theme)
 
@@ -38,8 +26,8 @@ def test_runs_of_every_state(snap_compare: Snap, tmp_path: Path, size: tuple[int
     snap(snap_compare, app, size, act)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=name)
-def test_a_search(snap_compare: Snap, tmp_path: Path, size: tuple[int, int]) -> None:
+@every_size
+def test_a_search(snap_compare: Snap, tmp_path: Path, size: Size) -> None:
     example(tmp_path / "h.sqlite")
     app = HistoryApp(tmp_path / "h.sqlite")
 
@@ -49,15 +37,13 @@ def test_a_search(snap_compare: Snap, tmp_path: Path, size: tuple[int, int]) -> 
         await loaded(pilot, app, 1)
         await until(pilot, lambda: app.history.list.snippets)
         await previewed(pilot, app)
-        stop_blinking(app.history.filter)
-        await pilot.pause()
 
     snap(snap_compare, app, size, act)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=name)
-@pytest.mark.parametrize("theme", ["midnight", "paper"])
-def test_a_saved_run(snap_compare: Snap, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
+@every_size
+@dark_and_light
+def test_a_saved_run(snap_compare: Snap, tmp_path: Path, size: Size, theme: str) -> None:
     example(tmp_path / "h.sqlite")
     app = HistoryApp(tmp_path / "h.sqlite", theme=theme)
 

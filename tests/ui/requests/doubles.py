@@ -16,6 +16,7 @@ from mcp_tui.runs.sampling import SamplingAnswer
 from mcp_tui.sessions.request_desk import RequestDesk
 from mcp_tui.ui.requests.screen import RequestsScreen
 from tests.ui.doubles import FakeEngine, Stage
+from tests.ui.stage import until
 
 FORM: JsonObject = {
     "message": "Who shall be told when the order leaves?",
@@ -127,9 +128,7 @@ class Asking:
         await self.s.settle()
 
     async def until(self, holds: Callable[[], object]) -> None:
-        async with asyncio.timeout(20):
-            while not holds():
-                await self.s.pilot.pause(0.02)
+        await until(self.s.pilot, holds)
         await self.settle()
 
     async def reply(self, request_id: str) -> Reply:

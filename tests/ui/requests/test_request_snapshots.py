@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
 from mcp_tui.ui.requests.screen import RequestsScreen
-from mcp_tui.ui.widgets.prose_editor import ProseEditor
-from tests.ui.compare.test_compare_snapshots import SIZES, Snap, picture
+from tests.ui.compare.test_compare_snapshots import picture
 from tests.ui.doubles import Stage
 from tests.ui.requests.doubles import FORM, PAGE, SAMPLE, AskedEngine, Asking
-from tests.ui.still import stop_blinking
+from tests.ui.stage import Snap, every_size
 
 Scene = Callable[[Asking], Awaitable[None]]
 
@@ -57,16 +56,12 @@ async def history(a: Asking) -> None:
 SCENES: dict[str, Scene] = {scene.__name__: scene for scene in (bar, form, page, model, history)}
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["160x45", "120x35", "80x24"])
+@every_size
 @pytest.mark.parametrize("scene", SCENES)
 def test_requests_look(snap_compare: Snap, scene: str, size: tuple[int, int]) -> None:
     async def play(s: Stage) -> None:
         await SCENES[scene](Asking(s))
         if isinstance(s.top, RequestsScreen):
             s.top.show()  # the ages, which it draws once a second
-        # No cursor blinks in a picture.
-        for field in (*s.top.query(Input), *s.top.query(TextArea), *s.top.query(ProseEditor)):
-            stop_blinking(field)
-        await s.settle()
 
     assert picture(snap_compare, play, size, engine=AskedEngine())

@@ -29,12 +29,6 @@ async def asking(size: tuple[int, int] = (120, 35)) -> AsyncGenerator[Asking]:
         yield Asking(s)
 
 
-async def until(a: Asking, holds: Any) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await a.s.pilot.pause(0.02)
-
-
 # ---------------------------------------------------------------------- noticing
 
 
@@ -73,7 +67,7 @@ async def test_the_requests_open_from_other_modes(mode: str) -> None:
     async with asking() as a:
         await a.s.press(mode)
         await a.ask(FORM)
-        await until(a, lambda: "shop asks you to fill in a form" in a.s.shown())
+        await a.until(lambda: "shop asks you to fill in a form" in a.s.shown())
         await a.open()
         await a.s.press("escape")
         assert not isinstance(a.s.top, RequestsScreen)
@@ -84,12 +78,12 @@ async def test_the_palette_opens_them() -> None:
     async with asking() as a:
         await a.ask(FORM)
         await a.s.press("ctrl+p")
-        await until(a, lambda: isinstance(a.s.top, CommandPalette))
+        await a.until(lambda: isinstance(a.s.top, CommandPalette))
         await a.s.type("answer what servers")
         results = a.s.top.query_one(OptionList)
-        await until(a, lambda: results.option_count > 0)
+        await a.until(lambda: results.option_count > 0)
         await a.s.press("enter")
-        await until(a, lambda: isinstance(a.s.top, RequestsScreen))
+        await a.until(lambda: isinstance(a.s.top, RequestsScreen))
 
 
 async def test_one_click_chooses_a_request_and_a_second_goes_to_its_answer() -> None:
@@ -129,13 +123,13 @@ async def test_a_form_that_is_not_valid_is_not_sent() -> None:
         await a.ask(FORM)
         screen = await a.open()
         await a.press("f9")
-        await until(a, lambda: "name is missing" in a.s.shown())
+        await a.until(lambda: "name is missing" in a.s.shown())
         assert isinstance(screen.focused, Input)
         await a.s.type("Ann")
         await a.press("tab")
         await a.s.type("nobody")
         await a.press("f9")
-        await until(a, lambda: "email" in str(screen.form.notice.render()))
+        await a.until(lambda: "email" in str(screen.form.notice.render()))
         assert a.desk.pending() != ()
 
 
@@ -147,7 +141,7 @@ async def test_a_form_can_be_written_as_json() -> None:
         screen.form.editor.text = '{"name": "Bo", "copies": 2'
         await a.settle()
         await a.press("f9")
-        await until(a, lambda: "The JSON text has an error" in a.s.shown())
+        await a.until(lambda: "The JSON text has an error" in a.s.shown())
         screen.form.editor.text = '{"name": "Bo", "copies": 2}'
         await a.settle()
         await a.press("f9")
@@ -170,7 +164,7 @@ async def test_a_request_that_comes_after_the_dialog_was_closed_is_noticed_and_o
         await a.press("d")
         await a.reply("q1")
         await a.s.press("escape")
-        await until(a, lambda: not isinstance(a.s.top, RequestsScreen))
+        await a.until(lambda: not isinstance(a.s.top, RequestsScreen))
         await a.ask(FORM)
         await a.settle()
         assert "1 request waiting" in a.s.shown()
@@ -293,7 +287,7 @@ async def test_opening_for_a_server_that_waits_for_the_end_is_followed_by_a_word
         await a.ask(PAGE, waits_for_finish=True, required=True)
         await a.open()
         await a.press("o")
-        await until(a, lambda: "Opened in your browser" in a.s.shown())
+        await a.until(lambda: "Opened in your browser" in a.s.shown())
         assert a.desk.pending() != ()
         await a.press("f9")
         assert await a.reply("q1") == Reply("accept")
@@ -305,7 +299,7 @@ async def test_a_browser_that_does_not_start_changes_nothing(monkeypatch: pytest
         await a.ask(PAGE)
         await a.open()
         await a.press("o")
-        await until(a, lambda: "no browser could be started" in a.s.shown())
+        await a.until(lambda: "no browser could be started" in a.s.shown())
         assert a.desk.pending() != ()
 
 
@@ -350,7 +344,7 @@ async def test_a_model_answers_and_nothing_goes_back_before_the_person_says_so()
         assert "openai/gpt-mini" in a.s.shown(), "the hint names it"
         assert a.engine.sampler.asked == [], "not asked before the person says so"
         await a.press("g")
-        await until(a, lambda: "Two lamps and a bell." in a.s.shown())
+        await a.until(lambda: "Two lamps and a bell." in a.s.shown())
         assert "7 tokens" in a.s.shown()
         assert "~$0.0012" in a.s.shown()
         assert a.desk.pending() != ()
@@ -370,7 +364,7 @@ async def test_the_answer_of_a_model_is_changed_before_it_goes_back() -> None:
         await a.ask(SAMPLE)
         screen = await a.open()
         await a.press("g")
-        await until(a, lambda: "F9 sends it" in a.s.shown())
+        await a.until(lambda: "F9 sends it" in a.s.shown())
         await a.press("enter")
         screen.sampling.editor.move_cursor(screen.sampling.editor.document.end)
         await a.s.type(" More")
@@ -406,11 +400,11 @@ async def test_a_model_that_writes_is_stopped_by_escape_and_the_request_waits_on
         await a.ask(SAMPLE)
         await a.open()
         await a.press("g")
-        await until(a, lambda: "Two lamps and a bell." in a.s.shown())
+        await a.until(lambda: "Two lamps and a bell." in a.s.shown())
         await a.press("f9")
         assert "The model still writes" in a.s.shown()
         await a.press("escape")
-        await until(a, lambda: a.engine.sampler.cancelled)
+        await a.until(lambda: a.engine.sampler.cancelled)
         await a.s.settle()
         assert isinstance(a.s.top, RequestsScreen)
         assert "Stopped: the answer is not whole" in a.s.shown()
@@ -439,7 +433,7 @@ async def test_a_model_writes_no_more_for_a_request_that_is_gone() -> None:
         await a.open()
         await a.press("g")
         a.replies["q1"].cancel()
-        await until(a, lambda: a.engine.sampler.cancelled)
+        await a.until(lambda: a.engine.sampler.cancelled)
 
 
 async def test_why_a_model_gave_no_answer_is_said() -> None:
@@ -448,7 +442,7 @@ async def test_why_a_model_gave_no_answer_is_said() -> None:
         await a.ask(SAMPLE)
         await a.open()
         await a.press("g")
-        await until(a, lambda: "Spend limit per day reached" in a.s.shown())
+        await a.until(lambda: "Spend limit per day reached" in a.s.shown())
         await a.press("d")
         assert await a.reply("q1") == Reply("decline")
 
@@ -460,14 +454,14 @@ async def test_another_model_and_another_prompt_can_be_taken() -> None:
         await a.press("m")
         await a.s.type("gpt-large")
         await a.s.press("enter")
-        await until(a, lambda: "openai/gpt-large" in a.s.shown())
+        await a.until(lambda: "openai/gpt-large" in a.s.shown())
         await a.press("p")
         editor: Any = a.s.top
         assert isinstance(editor, SamplingPromptScreen)
         editor.query_one(TextArea).text = '{"messages": [], "maxTokens": 5}'
         await a.s.settle()
         await a.press("ctrl+s")
-        await until(a, lambda: "at most 5 tokens" in a.s.shown())
+        await a.until(lambda: "at most 5 tokens" in a.s.shown())
         await a.press("g")
         await a.s.work_done()
         assert a.engine.sampler.asked == [("q1", ModelRef("openai", "gpt-large"), {"messages": [], "maxTokens": 5})]
@@ -486,7 +480,7 @@ async def test_the_calls_of_a_model_go_back_with_its_words() -> None:
         await a.open()
         assert "its tools look (auto)" in a.s.shown()
         await a.press("g")
-        await until(a, lambda: 'calls look {"id": 17}' in a.s.shown())
+        await a.until(lambda: 'calls look {"id": 17}' in a.s.shown())
         await a.press("f9")
         content: Any = (await a.reply("q1")).content
         assert content == a.engine.sampler.answer

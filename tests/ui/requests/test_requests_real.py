@@ -23,6 +23,7 @@ from mcp_tui.ui.app import McpTuiApp
 from mcp_tui.ui.bridge import DashboardOptions
 from mcp_tui.ui.requests.screen import RequestsScreen
 from mcp_tui.ui.widgets.top_bar import TopBar
+from tests.ui.stage import screen_text, until
 
 SERVER = Path(__file__).parents[2] / "sessions" / "servers" / "asking_server.py"
 FORM = {
@@ -45,9 +46,7 @@ class Board:
         return self.app.engine
 
     async def until(self, holds: Callable[[], object]) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            while not holds():
-                await self.pilot.pause(0.02)
+        await until(self.pilot, holds, timeout_s=DEADLINE_S)
 
     def call(self, server: str, method: str, params: JsonObject, tool: str = "request") -> asyncio.Task[CallResult]:
         request = {"method": method, "params": params}
@@ -58,9 +57,7 @@ class Board:
         return str(self.app.screen.query_one(TopBar).render())
 
     def shown(self) -> str:
-        screen: Any = self.app.screen
-        lines = screen._compositor.render_strips()
-        return "\n".join("".join(segment.text for segment in line) for line in lines)
+        return screen_text(self.app)
 
     async def said(self, call: asyncio.Task[CallResult]) -> Any:
         async with asyncio.timeout(DEADLINE_S):

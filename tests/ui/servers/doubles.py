@@ -10,7 +10,8 @@ from typing import Any
 from mcp_tui.core.errors import AppError
 from mcp_tui.core.state import CallResult, Progress, ServerFacts, ServerSnapshot
 from mcp_tui.core.tasks import LogLine, SubscriptionInfo, SubscriptionState, TaskInfo, TaskStatus
-from tests.ui.workbench.doubles import ManagerDouble, catalogs, snapshot
+from tests.builders import server
+from tests.ui.workbench.doubles import ManagerDouble, catalogs
 
 NOTES = "file:///notes.md"
 
@@ -55,7 +56,7 @@ class LiveManager(ManagerDouble):
         self.results: list[str] = []
         self.asked: list[str] = []
         self.shown: tuple[ServerSnapshot, ...] = tuple(
-            snapshot(name, catalog, facts=facts()) for name, catalog in catalogs().items()
+            server(name, catalog=catalog, facts=facts()) for name, catalog in catalogs().items()
         )
         self._listeners: list[Callable[[], None]] = []
 

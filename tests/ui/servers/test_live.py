@@ -31,8 +31,9 @@ from mcp_tui.ui.stream.rows import Palette
 from mcp_tui.ui.workbench.outcomes import OutcomeStatus
 from mcp_tui.ui.workbench.screen import WorkbenchScreen
 from tests.ui.servers.doubles import LINES, NOTES, TASKS, LiveManager, facts, task
+from tests.ui.stage import WIDE, until
 from tests.ui.workbench.doubles import WorkbenchApp
-from tests.ui.workbench.test_workbench import WIDE, finished, opened, status_of, text_of, until
+from tests.ui.workbench.test_workbench import finished, opened, status_of, text_of
 
 PEER = Path(__file__).parents[2] / "sessions" / "servers" / "live_stdio.py"
 Wait: TypeAlias = Callable[..., Awaitable[None]]

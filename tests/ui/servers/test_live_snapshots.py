@@ -16,12 +16,10 @@ from mcp_tui.sessions.manager import SessionManager
 from mcp_tui.ui.servers.log import LogScreen
 from mcp_tui.ui.servers.tasks import TasksScreen
 from tests.ui.servers.doubles import LINES, NOTES, TASKS, LiveManager, task
+from tests.ui.stage import Size, Snap, dark_and_light, every_size, sized, snap, until
 from tests.ui.workbench.doubles import WorkbenchApp
-from tests.ui.workbench.test_workbench import finished, opened, until
-from tests.ui.workbench.test_workbench_snapshots import Snap, snap
+from tests.ui.workbench.test_workbench import finished, opened
 
-SIZES = [(160, 45), (120, 35), (80, 24)]
-every_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 Act = Callable[[Pilot[None]], Awaitable[None]]
 
 
@@ -39,7 +37,7 @@ def at_noon(layout: str) -> str:
 
 
 @every_size
-def test_a_call_that_became_a_task(snap_compare: Snap, size: tuple[int, int]) -> None:
+def test_a_call_that_became_a_task(snap_compare: Snap, size: Size) -> None:
     manager = LiveManager()
     manager.gate = asyncio.Event()
     working = task("786512e2-9e0d", TaskStatus.WORKING, message="reading part 3 of 9")
@@ -56,9 +54,7 @@ def test_a_call_that_became_a_task(snap_compare: Snap, size: tuple[int, int]) ->
 
 
 @every_size
-def test_a_followed_resource_that_changed(
-    snap_compare: Snap, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_followed_resource_that_changed(snap_compare: Snap, size: Size, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcp_tui.ui.workbench.activity.time.strftime", at_noon)
     manager = LiveManager()
     app = WorkbenchApp(manager=manager, shown=manager.shown)
@@ -77,9 +73,9 @@ def test_a_followed_resource_that_changed(
     snap(snap_compare, app, size, act)
 
 
-@pytest.mark.parametrize("theme", ["midnight", "paper"])
-@pytest.mark.parametrize("size", [(120, 35), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_the_tasks_of_all_servers(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
+@dark_and_light
+@sized((120, 35), (80, 24))
+def test_the_tasks_of_all_servers(snap_compare: Snap, size: Size, theme: str) -> None:
     manager = LiveManager()
     manager.change(tasks=TASKS)
     app = WorkbenchApp(manager=manager, shown=manager.shown, theme=theme)
@@ -92,9 +88,9 @@ def test_the_tasks_of_all_servers(snap_compare: Snap, size: tuple[int, int], the
     snap(snap_compare, app, size, act)
 
 
-@pytest.mark.parametrize("theme", ["midnight", "paper"])
-@pytest.mark.parametrize("size", [(120, 35), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_the_log_of_a_server(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
+@dark_and_light
+@sized((120, 35), (80, 24))
+def test_the_log_of_a_server(snap_compare: Snap, size: Size, theme: str) -> None:
     manager = LiveManager()
     manager.change(log=LINES, log_level="debug")
     app = WorkbenchApp(manager=manager, shown=manager.shown, theme=theme)

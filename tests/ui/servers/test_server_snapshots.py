@@ -12,8 +12,10 @@ import pytest
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.state import RESTARTING, CatalogDiff, CrashCard, ServerStatus
 from mcp_tui.ui.servers.card import ServerCard
-from tests.ui.compare.test_compare_snapshots import SIZES, Snap, picture
-from tests.ui.doubles import Stage, server
+from tests.builders import server
+from tests.ui.compare.test_compare_snapshots import picture
+from tests.ui.doubles import Stage
+from tests.ui.stage import Snap, every_size
 
 NOW = 1000.0
 """What the stage's clock stands at."""
@@ -82,7 +84,7 @@ RESTARTS = server(
 ALL = (server("fs"), CRASHED, WAITING, SIGN_IN, RESTARTS)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@every_size
 @pytest.mark.parametrize("name", ["weather", "docs", "tracker", "notes"])
 def test_a_server_that_does_not_work_looks(name: str, size: tuple[int, int], snap_compare: Snap) -> None:
     """The row of each in the pane, and the card of one."""
@@ -99,7 +101,7 @@ def test_a_server_that_does_not_work_looks(name: str, size: tuple[int, int], sna
     assert picture(snap_compare, scene, size, servers=ALL)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@every_size
 def test_the_rows_of_servers_that_do_not_work_look(size: tuple[int, int], snap_compare: Snap) -> None:
     async def scene(s: Stage) -> None:
         if size[0] < 100:

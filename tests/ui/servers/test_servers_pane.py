@@ -7,7 +7,8 @@ import pytest
 from mcp_tui.core.errors import ErrorInfo
 from mcp_tui.core.state import CatalogDiff, CrashCard, ServerFacts, ServerStatus
 from mcp_tui.ui.servers.card import ServerCard, card
-from tests.ui.doubles import example_servers, server, stage
+from tests.builders import server
+from tests.ui.doubles import example_servers, stage
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_card_says_why_a_process_ended_and_what_the_handshake_said() -> None:
 
 async def test_no_server_says_how_to_add_one() -> None:
     async with stage(servers=()) as s:
-        assert "--server NAME=COMMAND" in s.screen.servers_pane.row_text(0, 40).plain
+        assert "--server NAME=COMMAND" in s.screen.servers_pane.empty_text(40).plain
 
 
 async def test_hostile_names_are_drawn_as_text() -> None:

@@ -10,7 +10,8 @@ from textual import events
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
 from mcp_tui.core.state import ServerSnapshot, ServerStatus
 from mcp_tui.ui.servers.card import ServerCard, card
-from tests.ui.doubles import server, stage
+from tests.builders import server
+from tests.ui.doubles import stage
 
 URL = f"https://login.example/authorize?client_id=abc&state={'s' * 300}"
 WAITING = ErrorInfo("Sign in with your browser", "Waiting for login.example", "Open the URL yourself", ErrorKind.AUTH)

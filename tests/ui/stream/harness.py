@@ -4,50 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-import mcp_tui.ui
 from mcp_tui.core.events import CallChanged, ColumnEvent, TurnStarted
 from mcp_tui.core.state import CallRecord, CallStatus
 from mcp_tui.ui.stream.model_column import ModelColumn
 from mcp_tui.ui.stream.view import StreamView
-from mcp_tui.ui.themes import load_folder, shipped_folder
-
-STYLES = Path(mcp_tui.ui.__file__).parent / "styles" / "model_column.tcss"
-
-
-class Clock:
-    """Seconds that pass only when told."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.builders import Clock
+from tests.ui.stage import StageApp, screen_text
 
 
-class ColumnApp(App[None]):
-    CSS_PATH = STYLES
-
+class ColumnApp(StageApp):
     def __init__(self, label: str, demo: bool) -> None:
-        super().__init__()
-        for theme in load_folder(shipped_folder())[0].values():
-            self.register_theme(theme)
-        self.theme = "midnight"
         self.clock = Clock()
         self.column = ModelColumn("c1", label, demo, clock=self.clock)
-        self.copied: list[str] = []
-
-    def compose(self) -> ComposeResult:
-        yield self.column
-
-    def copy_to_clipboard(self, text: str) -> None:
-        self.copied.append(text)
-        super().copy_to_clipboard(text)
+        super().__init__(self.column)
 
     @property
     def view(self) -> StreamView:
@@ -60,9 +33,7 @@ class ColumnApp(App[None]):
         self.view.flush()
 
     def screen_rows(self) -> list[str]:
-        """What the terminal shows, line by line."""
-        strips = self.screen._compositor.render_strips()  # pyright: ignore[reportPrivateUsage]  there is no public way
-        return [strip.text for strip in strips]
+        return screen_text(self).split("\n")
 
 
 @asynccontextmanager

@@ -17,9 +17,8 @@ from mcp_tui.core.events import (
     TurnStarted,
 )
 from mcp_tui.core.state import CallStatus, ColumnStatus, Metrics, Progress, Usage
+from tests.ui.stage import Snap
 from tests.ui.stream.harness import ColumnApp, call
-
-SnapCompare = Callable[..., bool]
 
 ANSWER = """The job failed because the **session table** was locked:
 
@@ -57,7 +56,7 @@ def fed(*events: ColumnEvent, theme: str, keys: tuple[str, ...] = ()) -> Callabl
     return run
 
 
-def test_an_answer_being_written(snap_compare: SnapCompare) -> None:
+def test_an_answer_being_written(snap_compare: Snap) -> None:
     events = fed(
         TurnStarted("c1", 1, "Why did the nightly job fail?"),
         StatusChanged("c1", ColumnStatus.STREAMING),
@@ -73,7 +72,7 @@ def test_an_answer_being_written(snap_compare: SnapCompare) -> None:
     assert snap_compare(ColumnApp("anthropic/claude-sonnet", False), terminal_size=(64, 32), run_before=events)
 
 
-def test_calls_of_every_state_and_an_error(snap_compare: SnapCompare) -> None:
+def test_calls_of_every_state_and_an_error(snap_compare: Snap) -> None:
     result = {"content": [{"type": "image", "mimeType": "image/png", "data": "iVBORw0KGgoAAAANSUhEUgAAAUAAAADI"}]}
     events = fed(
         TurnStarted("c1", 1, "first"),

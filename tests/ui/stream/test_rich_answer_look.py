@@ -6,8 +6,9 @@ import pytest
 
 from mcp_tui.core.events import MetricsChanged, StatusChanged, TextAppended, TurnStarted
 from mcp_tui.core.state import ColumnStatus, Metrics, Usage
+from tests.ui.stage import Snap
 from tests.ui.stream.harness import ColumnApp
-from tests.ui.stream.test_model_column_look import SnapCompare, fed
+from tests.ui.stream.test_model_column_look import fed
 
 RICH = """# Why the nightly export failed
 
@@ -61,7 +62,7 @@ def retry(job: Job, attempts: int = 3) -> Result:
 
 @pytest.mark.parametrize("theme", ["midnight", "paper"])
 @pytest.mark.parametrize("size", [(160, 45), (120, 35), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_a_rich_answer(snap_compare: SnapCompare, size: tuple[int, int], theme: str) -> None:
+def test_a_rich_answer(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
     events = fed(
         TurnStarted("c1", 1, "Why did the nightly job fail?"),
         StatusChanged("c1", ColumnStatus.STREAMING),
@@ -74,7 +75,7 @@ def test_a_rich_answer(snap_compare: SnapCompare, size: tuple[int, int], theme: 
     assert snap_compare(ColumnApp("anthropic/claude-sonnet", False), terminal_size=size, run_before=events)
 
 
-def test_a_search_and_the_current_link(snap_compare: SnapCompare) -> None:
+def test_a_search_and_the_current_link(snap_compare: Snap) -> None:
     events = fed(
         TurnStarted("c1", 1, "Why did the nightly job fail?"),
         TextAppended("c1", RICH),

@@ -1,27 +1,21 @@
-"""A log on disk, an engine that notes what is sent, and a small app around the Wire screen."""
+"""A log on disk, a manager that notes what is sent, and the Wire screen on the stage."""
 
 from __future__ import annotations
 
 from datetime import UTC
 from pathlib import Path
-from typing import Any, ClassVar, cast
-
-from textual.app import App
-from textual.binding import Binding
+from types import SimpleNamespace
+from typing import Any, cast
 
 from mcp_tui.core.errors import AppError
-from mcp_tui.core.state import Catalog, ServerSnapshot, ServerStatus, ToolHints, ToolInfo
+from mcp_tui.core.state import Catalog
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.engine import Engine
 from mcp_tui.sessions.wirelog.log import WireLog
-from mcp_tui.ui import keys
-from mcp_tui.ui.screens.mode import ScreenMounted
-from mcp_tui.ui.stylesheets import FIRST_FRAME, sheets
-from mcp_tui.ui.themes import load_folder, shipped_folder
 from mcp_tui.ui.wire.screen import WireScreen
+from tests.builders import HOSTILE, READ, WRITE, server, tool
 from tests.sessions.wirelog.records import T0, call, line, write
-
-HOSTILE = "a[/x]b\x1b]52;c;ZXZpbA==\x07\u202egnp"
+from tests.ui.stage import StageApp
 
 
 def example(folder: Path) -> None:
@@ -107,10 +101,6 @@ def example(folder: Path) -> None:
     )
 
 
-def tool(name: str, *, read_only: bool) -> ToolInfo:
-    return ToolInfo("fs", name, name, "", {}, None, ToolHints(read_only=read_only), {}, name, 1)
-
-
 class ManagerDouble:
     def __init__(self, folder: Path) -> None:
         self.wire_log = WireLog(folder)
@@ -124,53 +114,15 @@ class ManagerDouble:
         return self.answer
 
 
-class EngineDouble:
-    def __init__(self, manager: Any) -> None:
-        self.manager = manager
-
-
-class WireApp(App[None]):
+class WireApp(StageApp):
     """The Wire screen as the dashboard shows it, in UTC, on the day of the example."""
 
-    CSS_PATH = sheets(*FIRST_FRAME)
-    BINDINGS: ClassVar[list[Binding]] = keys.bindings("app")  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose
-    ENABLE_COMMAND_PALETTE = False
-
     def __init__(self, folder: Path, *, manager: Any = None, theme: str = "midnight", **options: Any) -> None:
-        super().__init__()
-        self.folder = folder
         self.manager = manager if manager is not None else ManagerDouble(folder)
-        self.copied: list[str] = []
-        self.notes: list[str] = []
-        self._theme_name = theme
         self.wire = WireScreen(folder=folder, zone=UTC, today=lambda: "2026-11-05", **options)
+        super().__init__(self.wire, theme=theme)
 
-    def on_load(self) -> None:
-        themes, _ = load_folder(shipped_folder())
-        for theme in themes.values():
-            self.register_theme(theme)
-        self.theme = self._theme_name
-
-    def get_css_variables(self) -> dict[str, str]:
-        variables = super().get_css_variables()
-        variables.setdefault("border-blurred", variables.get("panel", "#333333"))
-        return variables
-
-    async def on_mount(self) -> None:
-        await self.push_screen(self.wire)
-
-    def on_screen_mounted(self, message: ScreenMounted) -> None:
-        catalog = Catalog(tools=(tool("list_files", read_only=True), tool("read_file", read_only=False)))
-        servers = tuple(
-            ServerSnapshot(name, "stdio", name, "test", ServerStatus.READY, 0.0, catalog=catalog)
-            for name in ("fs", "weather")
-        )
-        self.wire.engine_ready(cast(Engine, EngineDouble(self.manager)))
-        self.wire.servers_changed(servers)
-
-    def copy_to_clipboard(self, text: str) -> None:
-        self.copied.append(text)
-
-    def notify(self, message: str, **options: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  noted as well
-        self.notes.append(message)
-        super().notify(message, **options)
+    def on_screen_mounted(self) -> None:
+        catalog = Catalog(tools=(tool("list_files", hints=READ), tool("read_file", hints=WRITE)))
+        self.wire.engine_ready(cast(Engine, SimpleNamespace(manager=self.manager)))
+        self.wire.servers_changed(tuple(server(name, catalog=catalog) for name in ("fs", "weather")))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
 
@@ -26,19 +24,12 @@ from mcp_tui.ui.screens.dialog import ConfirmScreen
 from mcp_tui.ui.screens.save import SaveScreen
 from mcp_tui.ui.wire.resend import ResendScreen
 from mcp_tui.ui.wire.text import detail_rows, indented
+from tests.builders import HOSTILE
 from tests.sessions.conftest import stdio, until_status
 from tests.sessions.servers.peer import tool as peer_tool
 from tests.sessions.wirelog.records import call, line, named, records, write
-from tests.ui.wire.doubles import HOSTILE, ManagerDouble, WireApp, example
-
-WIDE = (160, 45)
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object], *, timeout_s: float = 20.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await pilot.pause(0.01)
-    await pilot.pause()
+from tests.ui.stage import WIDE, screen_text, until
+from tests.ui.wire.doubles import ManagerDouble, WireApp, example
 
 
 @pytest.fixture
@@ -58,13 +49,6 @@ def current(app: WireApp) -> tuple[str, str]:
 
 async def loaded(pilot: Pilot[None], app: WireApp, count: int) -> None:
     await until(pilot, lambda: len(app.wire.list.numbers) == count and app.wire.list.number is not None)
-
-
-def screen_text(app: WireApp) -> str:
-    return "\n".join(
-        "".join(segment.text for segment in strip)
-        for strip in app.screen._compositor.render_strips()  # pyright: ignore[reportPrivateUsage]  what the terminal gets
-    )
 
 
 async def test_all_servers_are_shown_in_order_and_the_newest_is_open(folder: Path) -> None:

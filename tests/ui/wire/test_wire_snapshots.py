@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import pytest
 from textual.pilot import Pilot
-from textual.widgets import TextArea
 
 from mcp_tui.ui.wire.resend import ResendScreen
-from tests.ui.still import stop_blinking
+from tests.ui.stage import Size, Snap, dark_and_light, every_size, snap, until
 from tests.ui.wire.doubles import WireApp, example
-from tests.ui.wire.test_wire import loaded, until
-
-SIZES = [(160, 45), (120, 35), (80, 24)]
-Snap = Callable[..., bool]
-
-
-def name(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
-
-
-def snap(compare: Snap, app: WireApp, size: tuple[int, int], act: Callable[[Pilot[None]], Awaitable[None]]) -> None:
-    assert compare(app, terminal_size=size, run_before=act)
+from tests.ui.wire.test_wire import loaded
 
 
 async def shown(pilot: Pilot[None], app: WireApp, count: int) -> None:
@@ -37,9 +23,9 @@ async def shown(pilot: Pilot[None], app: WireApp, count: int) -> None:
     await until(pilot, complete)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=name)
-@pytest.mark.parametrize("theme", ["midnight", "paper"])
-def test_messages_and_an_answer(snap_compare: Snap, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
+@every_size
+@dark_and_light
+def test_messages_and_an_answer(snap_compare: Snap, tmp_path: Path, size: Size, theme: str) -> None:
     example(tmp_path)
     app = WireApp(tmp_path, theme=theme)
 
@@ -51,8 +37,8 @@ def test_messages_and_an_answer(snap_compare: Snap, tmp_path: Path, size: tuple[
     snap(snap_compare, app, size, act)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=name)
-def test_errors_only_with_the_message_open(snap_compare: Snap, tmp_path: Path, size: tuple[int, int]) -> None:
+@every_size
+def test_errors_only_with_the_message_open(snap_compare: Snap, tmp_path: Path, size: Size) -> None:
     example(tmp_path)
     app = WireApp(tmp_path)
 
@@ -76,8 +62,6 @@ def test_editing_a_request(snap_compare: Snap, tmp_path: Path) -> None:
         await shown(pilot, app, 1)
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.screen, ResendScreen))
-        stop_blinking(app.screen.query_one(TextArea))
-        await pilot.pause()
 
     snap(snap_compare, app, (120, 35), act)
 

@@ -1,4 +1,4 @@
-"""A catalog, a session manager without servers, and a small app around the Workbench."""
+"""A catalog, a session manager without servers, and the Workbench on the stage."""
 
 from __future__ import annotations
 
@@ -9,39 +9,27 @@ import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from types import SimpleNamespace
+from typing import cast
 
-from textual.app import App
-from textual.binding import Binding
-
-import mcp_tui.ui
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.state import (
     CallResult,
     Catalog,
     Progress,
     PromptArgument,
-    PromptInfo,
-    ResourceInfo,
     ServerSnapshot,
-    ServerStatus,
     TemplateInfo,
     ToolHints,
-    ToolInfo,
 )
 from mcp_tui.core.types import JsonObject
 from mcp_tui.runs.engine import Engine
 from mcp_tui.sessions.wirelog.log import WireLog
 from mcp_tui.store.argument_history import ArgumentHistory
-from mcp_tui.ui import keys
 from mcp_tui.ui.messages import PromptOffered
-from mcp_tui.ui.screens.mode import ScreenMounted
-from mcp_tui.ui.themes import load_folder, shipped_folder
 from mcp_tui.ui.workbench.screen import WorkbenchScreen
-
-STYLES = sorted((Path(mcp_tui.ui.__file__ or "").parent / "styles").glob("*.tcss"))
-
-HOSTILE = "a[/x]b\x1b]52;c;ZXZpbA==\x07\u202egnp"
+from tests.builders import DESTROY, HOSTILE, READ, prompt, resource, server, tool
+from tests.ui.stage import StageApp
 
 
 def png(width: int, height: int, *, gradient: bool = False) -> str:
@@ -60,26 +48,6 @@ def png(width: int, height: int, *, gradient: bool = False) -> str:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 0 if gradient else -1)) + chunk(b"IEND", b"")
     return base64.b64encode(b"\x89PNG\r\n\x1a\n" + data).decode()
-
-
-NO_HINTS = ToolHints()
-READ = ToolHints(read_only=True)
-
-
-def tool(
-    name: str,
-    schema: JsonObject | None = None,
-    *,
-    server: str = "fs",
-    description: str = "",
-    title: str = "",
-    hints: ToolHints = NO_HINTS,
-    output_schema: JsonObject | None = None,
-    digest: str = "",
-) -> ToolInfo:
-    schema = schema or {"type": "object", "properties": {}}
-    raw: JsonObject = {"name": name, "inputSchema": schema}
-    return ToolInfo(server, name, title or name, description, schema, output_schema, hints, raw, digest or name, 120)
 
 
 READ_FILE: JsonObject = {
@@ -143,47 +111,40 @@ def catalogs() -> dict[str, Catalog]:
     about = "Reads one file as text.\n\nLarge files are cut."
     fs = Catalog(
         tools=(
-            tool("read_file", READ_FILE, title="Read a file", description=about, hints=READ),
-            tool("list_roots", description="Names the folders this server may use.", hints=READ),
-            tool("wipe", description="Deletes everything.", hints=ToolHints(read_only=False, destructive=True)),
-            tool("report", REPORT, description="Writes a report.", hints=ToolHints(read_only=False)),
-            tool(HOSTILE, description=f"[@click=app.exit]{HOSTILE}"),
+            tool("read_file", "fs", READ, schema=READ_FILE, title="Read a file", description=about),
+            tool("list_roots", "fs", READ, description="Names the folders this server may use."),
+            tool("wipe", "fs", DESTROY, description="Deletes everything."),
+            tool("report", "fs", ToolHints(read_only=False), schema=REPORT, description="Writes a report."),
+            tool(HOSTILE, "fs", description=f"[@click=app.exit]{HOSTILE}"),
         ),
         resources=(
-            resource("file:///notes.md", "Notes", "What is left to do", "text/markdown", 412),
-            resource("file:///logo.png", "logo.png", "", "image/png", None),
+            resource(
+                "fs", "file:///notes.md", "notes.md", 412, title="Notes", description="What is left to do",
+                mime_type="text/markdown",
+            ),
+            resource("fs", "file:///logo.png", "logo.png", mime_type="image/png"),
         ),
         templates=(
             TemplateInfo(
                 "fs", "file:///logs/{name}{?tail}", "logs", "Logs", "One log file", "text/plain", {"uri": "t"}
             ),
         ),
-    )
+    )  # fmt: skip
     sql: JsonObject = {"type": "object", "properties": {"sql": {"type": "string"}}, "required": ["sql"]}
     table, style = PromptArgument("table", "", "Which table", True), PromptArgument("style", "", "How to write", False)
+    explain = "Explains what a query does"
     db = Catalog(
-        tools=(tool("query", sql, server="db"),),
+        tools=(tool("query", "db", schema=sql, description=""),),
         prompts=(
-            PromptInfo(
-                "db", "explain", "Explain a query", "Explains what a query does", (table, style), {"name": "explain"}
-            ),
-            PromptInfo("db", "hello", "hello", "", (), {"name": "hello"}),
+            prompt("db", "explain", table, style, title="Explain a query", description=explain),
+            prompt("db", "hello"),
         ),
     )
     return {"fs": fs, "db": db}
 
 
-def resource(uri: str, title: str, description: str, mime_type: str, size_bytes: int | None) -> ResourceInfo:
-    name = uri.rpartition("/")[2]
-    return ResourceInfo("fs", uri, name, title, description, mime_type, size_bytes, {"uri": uri})
-
-
-def snapshot(name: str, catalog: Catalog, status: ServerStatus = ServerStatus.READY, **changes: Any) -> ServerSnapshot:
-    return ServerSnapshot(name, "stdio", name, "test", status, 0.0, catalog=catalog, **changes)
-
-
 def servers() -> tuple[ServerSnapshot, ...]:
-    return tuple(snapshot(name, catalog) for name, catalog in catalogs().items())
+    return tuple(server(name, catalog=catalog) for name, catalog in catalogs().items())
 
 
 class ManagerDouble:
@@ -267,11 +228,6 @@ class ManagerDouble:
         self.refreshed.append(name)
 
 
-class EngineDouble:
-    def __init__(self, manager: ManagerDouble) -> None:
-        self.manager = manager
-
-
 def lost() -> AppError:
     return AppError(
         "The connection was lost", "fs ended with SIGKILL", "look before you run it again",
@@ -279,12 +235,8 @@ def lost() -> AppError:
     )  # fmt: skip
 
 
-class WorkbenchApp(App[None]):
+class WorkbenchApp(StageApp):
     """The Workbench as the dashboard shows it, with a clock that stands still."""
-
-    CSS_PATH: ClassVar[list[str | Path]] = list(STYLES)  # pyright: ignore[reportIncompatibleVariableOverride]  a list is allowed by the framework
-    BINDINGS: ClassVar[list[Binding]] = keys.bindings("app")  # pyright: ignore[reportIncompatibleVariableOverride]  narrower on purpose
-    ENABLE_COMMAND_PALETTE = False
 
     def __init__(
         self,
@@ -294,38 +246,23 @@ class WorkbenchApp(App[None]):
         shown: tuple[ServerSnapshot, ...] | None = None,
         theme: str = "midnight",
     ) -> None:
-        super().__init__()
         self.clock = 100.0
         self.manager = manager or ManagerDouble()
         self.shown = servers() if shown is None else shown
         self.offered: list[str] = []
-        self._theme_name = theme
         self.workbench = WorkbenchScreen(
             now=lambda: self.clock,
             history=ArgumentHistory(history) if history is not None else None,
             zone=UTC,
         )
+        super().__init__(self.workbench, theme=theme)
 
-    def on_load(self) -> None:
-        themes, _ = load_folder(shipped_folder())
-        for theme in themes.values():
-            self.register_theme(theme)
-        self.theme = self._theme_name
-
-    def get_css_variables(self) -> dict[str, str]:
-        variables = super().get_css_variables()
-        variables.setdefault("border-blurred", variables.get("panel", "#333333"))
-        return variables
-
-    async def on_mount(self) -> None:
-        await self.push_screen(self.workbench)
-
-    def on_screen_mounted(self, message: ScreenMounted) -> None:
+    def on_screen_mounted(self) -> None:
         self.connect()
 
     def connect(self) -> None:
         """What the app tells a screen that was just mounted."""
-        self.workbench.engine_ready(cast(Engine, EngineDouble(self.manager)))
+        self.workbench.engine_ready(cast(Engine, SimpleNamespace(manager=self.manager)))
         self.workbench.servers_changed(self.shown)
 
     def on_prompt_offered(self, message: PromptOffered) -> None:

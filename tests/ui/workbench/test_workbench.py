@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,28 +17,10 @@ from mcp_tui.sessions.wirelog.caused import Caused, caused_by
 from mcp_tui.ui.compare.diff import DiffScreen
 from mcp_tui.ui.screens.save import SaveScreen
 from mcp_tui.ui.workbench.outcomes import OutcomeStatus
+from tests.builders import HOSTILE, server, tool
 from tests.sessions.wirelog.records import call, write
-from tests.ui.workbench.doubles import (
-    HOSTILE,
-    READ_FILE,
-    WorkbenchApp,
-    catalogs,
-    lost,
-    png,
-    servers,
-    snapshot,
-    tool,
-)
-
-WIDE = (160, 45)
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object], *, timeout_s: float = 20.0) -> None:
-    """Let the app work until the condition holds; fails at the deadline."""
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await pilot.pause(0.01)
-    await pilot.pause()
+from tests.ui.stage import WIDE, until
+from tests.ui.workbench.doubles import READ_FILE, WorkbenchApp, catalogs, lost, png, servers
 
 
 async def opened(pilot: Pilot[None], app: WorkbenchApp, server: str, kind: str, name: str) -> None:
@@ -184,7 +165,7 @@ async def test_the_filter_narrows_as_you_type_and_escape_clears_it() -> None:
 
 async def test_thousands_of_tools_are_listed_and_filtered() -> None:
     many = Catalog(tools=tuple(tool(f"tool_{n}", server="big") for n in range(5000)))
-    app = WorkbenchApp(shown=(snapshot("big", many),))
+    app = WorkbenchApp(shown=(server("big", catalog=many),))
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("slash", *"tool_4321")
         await until(pilot, lambda: len(app.workbench.items.list.rows) == 2)
@@ -575,7 +556,7 @@ async def test_a_changed_definition_is_said_and_the_arguments_move_into_the_new_
         await opened(pilot, app, "fs", "tool", "read_file")
         await pilot.press(*"kept")
         schema = {**READ_FILE, "properties": {**READ_FILE["properties"], "fresh": {"type": "string"}}}
-        changed = tool("read_file", schema, digest="other")
+        changed = tool("read_file", "fs", schema=schema, digest="other")
         fs, db = servers()
         app.show(replace(fs, catalog=replace(fs.catalog, tools=(changed, *fs.catalog.tools[1:]))), db)
         await until(pilot, lambda: any(row.row.path == ("fresh",) for row in app.workbench.form.form.form_rows()))
@@ -656,13 +637,13 @@ async def test_at_80x24_list_and_item_take_turns() -> None:
 
 
 async def test_an_item_asked_for_before_its_server_is_there_opens_later() -> None:
-    app = WorkbenchApp(shown=(snapshot("fs", Catalog(), ServerStatus.CONNECTING),))
+    app = WorkbenchApp(shown=(server("fs", ServerStatus.CONNECTING),))
     async with app.run_test(size=WIDE) as pilot:
         await pilot.pause()
         app.workbench.open_item("fs", "tool", "read_file")
         await pilot.pause()
         assert app.workbench.form.item is None
-        app.show(snapshot("fs", catalogs()["fs"]))
+        app.show(server("fs", catalog=catalogs()["fs"]))
         await until(pilot, lambda: app.workbench.form.item is not None)
 
 

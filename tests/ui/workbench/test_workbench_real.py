@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from types import SimpleNamespace
 from typing import cast
 
 from mcp_tui.config.schema import Origin, ServerSpec
 from mcp_tui.runs.engine import Engine
 from mcp_tui.sessions.manager import SessionManager
 from mcp_tui.ui.workbench.outcomes import OutcomeStatus
-from tests.ui.workbench.doubles import EngineDouble, ManagerDouble, WorkbenchApp
-from tests.ui.workbench.test_workbench import WIDE, finished, opened, status_of, text_of, until
+from tests.ui.stage import WIDE, until
+from tests.ui.workbench.doubles import WorkbenchApp
+from tests.ui.workbench.test_workbench import finished, opened, status_of, text_of
 
 SPEC = ServerSpec("demo", Origin("test"), command=sys.executable, args=("-m", "mcp_tui.servers.demo"))
 
@@ -26,7 +28,7 @@ class RealApp(WorkbenchApp):
         def changed() -> None:
             self.show(*self.sessions.snapshot())
 
-        self.workbench.engine_ready(cast(Engine, EngineDouble(cast(ManagerDouble, self.sessions))))
+        self.workbench.engine_ready(cast(Engine, SimpleNamespace(manager=self.sessions)))
         self.sessions.subscribe(changed)
         changed()
 

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, TextArea
 
 from mcp_tui.core.state import Progress
 from mcp_tui.core.types import JsonObject
 from mcp_tui.sessions.wirelog.caused import Caused, caused_by
 from mcp_tui.ui.workbench.outcomes import OutcomeStatus
 from tests.sessions.wirelog.records import call, write
-from tests.ui.still import stop_blinking
+from tests.ui.stage import Size, Snap, dark_and_light, every_size, snap, until
 from tests.ui.workbench.doubles import WorkbenchApp, lost, png
-from tests.ui.workbench.test_workbench import finished, opened, text_of, until
-
-SIZES = [(160, 45), (120, 35), (80, 24)]
-Snap = Callable[..., bool]
+from tests.ui.workbench.test_workbench import finished, opened, text_of
 
 RESULT: JsonObject = {
     "content": [
@@ -40,26 +35,8 @@ RESULT: JsonObject = {
 }
 
 
-async def calm(pilot: Pilot[None], app: WorkbenchApp) -> None:
-    """Cursors do not blink in a picture."""
-    for widget in app.screen.query("Input, TextArea"):
-        assert isinstance(widget, Input | TextArea)
-        stop_blinking(widget)
-    await pilot.pause()
-
-
-def snap(
-    compare: Snap, app: WorkbenchApp, size: tuple[int, int], act: Callable[[Pilot[None]], Awaitable[None]]
-) -> None:
-    async def run_before(pilot: Pilot[None]) -> None:
-        await act(pilot)
-        await calm(pilot, app)
-
-    assert compare(app, terminal_size=size, run_before=run_before)
-
-
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_a_list_before_anything_was_opened(snap_compare: Snap, size: tuple[int, int]) -> None:
+@every_size
+def test_a_list_before_anything_was_opened(snap_compare: Snap, size: Size) -> None:
     app = WorkbenchApp()
 
     async def act(pilot: Pilot[None]) -> None:
@@ -68,9 +45,9 @@ def test_a_list_before_anything_was_opened(snap_compare: Snap, size: tuple[int, 
     snap(snap_compare, app, size, act)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("theme", ["midnight", "paper"])
-def test_a_tool_with_its_result(snap_compare: Snap, size: tuple[int, int], theme: str) -> None:
+@every_size
+@dark_and_light
+def test_a_tool_with_its_result(snap_compare: Snap, size: Size, theme: str) -> None:
     app = WorkbenchApp(theme=theme)
     app.manager.answers["read_file"] = RESULT
     app.manager.warnings = ("structuredContent does not match outputSchema: ok must be text",)
@@ -83,8 +60,8 @@ def test_a_tool_with_its_result(snap_compare: Snap, size: tuple[int, int], theme
     snap(snap_compare, app, size, act)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_a_big_form_with_problems(snap_compare: Snap, size: tuple[int, int]) -> None:
+@every_size
+def test_a_big_form_with_problems(snap_compare: Snap, size: Size) -> None:
     app = WorkbenchApp()
 
     async def act(pilot: Pilot[None]) -> None:
@@ -129,9 +106,9 @@ def test_a_call_with_progress(snap_compare: Snap) -> None:
     snap(snap_compare, app, (120, 35), act)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@every_size
 def test_the_messages_of_a_call(
-    snap_compare: Snap, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    snap_compare: Snap, size: Size, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = call(5, "list_roots", result={"content": [{"type": "text", "text": "/srv"}], "isError": True})
     write(tmp_path, [text.replace(b'"pid":1,', b'"cause":"workbench call 1","pid":1,') for text in lines])
