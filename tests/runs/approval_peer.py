@@ -9,9 +9,9 @@ from mcp_tui.config.schema import Config
 from mcp_tui.core.state import ApprovalPolicy, Decision
 from mcp_tui.runs.approval import Applicant
 from mcp_tui.runs.engine import Engine, EngineOptions
-from tests.runs.doubles import tool
+from tests.builders import tool
 
-TOOL = tool("t", "demo")
+TOOL = tool("t", "demo", digest="d1")
 
 
 async def call(engine: Engine, decision: Decision = Decision.ONCE) -> str:
