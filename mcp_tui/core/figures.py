@@ -62,8 +62,11 @@ def money_text(usd: float | None, *, estimate: bool = False) -> str:
     """`$0`, `$0.0042`, `$12.30`; below a hundredth of a cent two digits: `$0.000031`. "" when unknown."""
     if usd is None:
         return ""
-    decimals = 0 if usd == 0 else 2 if usd >= 1 else 1 - math.floor(math.log10(usd)) if 0 < usd < 0.0001 else 4
-    return f"{'~' if estimate else ''}${usd:.{decimals}f}"
+    if 0 < usd < 0.0001:
+        text = f"{usd:.{1 - math.floor(math.log10(usd))}f}".rstrip("0")
+    else:
+        text = f"{usd:.{0 if usd == 0 else 2 if usd >= 1 else 4}f}"
+    return f"{'~' if estimate else ''}${text}"
 
 
 def price_text(usd_per_mtok: float | None) -> str:

@@ -172,7 +172,7 @@ def test_live_text_puts_calls_on_lines_of_their_own(capfd: pytest.CaptureFixture
     live(StatusChanged("c1", ColumnStatus.INCOMPLETE, ErrorInfo("Cut", "early", kind=ErrorKind.PROVIDER)))
     live.finish(_RESULT)
     captured = capfd.readouterr()
-    assert captured.out.splitlines()[:4] == ["I look first", '· srv.a[/x]b {"q": "\\u001b[31m"} ✓ 12 ms', "done", ""]
+    assert captured.out.splitlines()[:4] == ["I look first", '· srv.a[/x]b {"q": "\\u001b[31m"} ✓ 12ms', "done", ""]
     assert captured.err == "error: Cut: early\n"
     assert "~$0.0100" in captured.out
 
@@ -205,4 +205,4 @@ def test_a_broken_pipe_cancels_the_run_once() -> None:
 def test_export_as_markdown_has_answers_errors_and_figures() -> None:
     text = markdown(of_comparison(_RESULT))
     assert "# a/b\n\n*no answer*\n\n> incomplete: Cut: early\n" in text
-    assert "| a/b | incomplete |  | 1.5 s | 3 |  | 5 | ~$0.0100 | 1 | 0 |" in text
+    assert "| a/b | incomplete |  | 1.5s | 3 |  | 5 | ~$0.0100 | 1 | 0 |" in text

@@ -60,7 +60,7 @@ def test_history_lists_runs_newest_first(cli: Cli, saved: Path) -> None:
     lines = result.out.splitlines()
     assert lines[0].split() == ["RUN", "WHEN", "STATUS", "TIME", "COST", "TURNS", "MODELS", "PROMPT"]
     assert [line.split()[0] for line in lines[1:]] == ["live2222", "fail2222", "good2222"]
-    assert "claude-sonnet, gpt-mini" in lines[3] and "$0.0122" in lines[3] and "2.0 s" in lines[3]
+    assert "claude-sonnet, gpt-mini" in lines[3] and "$0.0122" in lines[3] and "2.0s" in lines[3]
 
 
 def test_history_searches_and_shows_where_it_matched(cli: Cli, saved: Path) -> None:

@@ -130,7 +130,7 @@ def test_what_compare_used_is_added_up(cli: Cli, models: Models) -> None:
     assert value["today"] == {"cost_usd": 6.0, "limit_usd": None}
     text = cli("usage", "--by", "provider").out
     assert "lab" in text
-    assert "~$6.0000" in text
+    assert "~$6.00" in text
     (day,) = cli("usage", "--by", "day", "--json").json["rows"]
     assert (day["day"], day["calls"]) == (date.today().isoformat(), 3)
 
@@ -205,7 +205,7 @@ def test_the_limit_of_the_day_holds_over_processes(cli: Cli, spawned: Cli, model
     assert result.code == 2
     assert result.json["responses"][0]["error"]["title"] == "Spend limit per day reached"
     assert len(models.requests) == 2
-    assert "today: $4.0000 of $5.00" in cli("usage").out
+    assert "today: $4.00 of $5.00" in cli("usage").out
 
 
 def test_a_fallback_answers_and_is_named(cli: Cli, models: Models) -> None:

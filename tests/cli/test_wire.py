@@ -48,7 +48,7 @@ def test_the_lines_of_all_servers_in_order(cli: Cli) -> None:
     words = [text.split() for text in result.out.splitlines()]
     assert words[0] == ["—", "2026-11-05", "—"]
     assert words[1][1:] == ["fs", "→", "tools/call", "read_file", "#10", "85", "B"]
-    assert words[4][1:8] == ["fs", "←", "✗", "tools/call", "wipe", "#20", "1"]
+    assert words[4][1:8] == ["fs", "←", "✗", "tools/call", "wipe", "#20", "1ms"]
     assert words[5][1:] == ["db", "·", "✗", "closed", "exit", "code", "3"]
 
 

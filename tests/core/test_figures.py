@@ -51,7 +51,7 @@ def test_an_estimate_says_no_more_than_it_knows() -> None:
 
 
 def test_money_never_reads_as_nothing() -> None:
-    amounts = (None, 0, 0.00000031, 0.0042, 0.5, 12.345)
-    assert [money_text(usd) for usd in amounts] == ["", "$0", "$0.00000031", "$0.0042", "$0.5000", "$12.35"]
+    amounts = (None, 0, 0.00000031, 0.00001, 0.0042, 0.5, 12.345)
+    assert [money_text(usd) for usd in amounts] == ["", "$0", "$0.00000031", "$0.00001", "$0.0042", "$0.5000", "$12.35"]
     assert money_text(0.5, estimate=True) == "~$0.5000"
     assert [price_text(usd) for usd in (None, 0, 0.075, 0.15, 3.0)] == ["", "$0.00", "$0.075", "$0.15", "$3.00"]

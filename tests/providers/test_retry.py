@@ -80,7 +80,7 @@ async def test_a_long_wait_is_left_to_the_person(server: Loopback) -> None:
     got = await ask(chat(server.origin, naps=naps))
     assert (naps.taken_s, got.finished.attempts) == ([], 1)
     assert got.finished.error is not None
-    assert "3600 s" in got.finished.error.hint
+    assert "1h 00m" in got.finished.error.hint
 
 
 async def test_the_servers_wish_wins_over_the_status(server: Loopback) -> None:

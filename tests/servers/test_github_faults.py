@@ -46,7 +46,7 @@ async def test_used_up_limit_names_the_time_it_resets(github: GitHubDouble) -> N
     async with connected(github) as client:
         told = await fault(client, "get_issue", number=3)
     at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(reset))
-    assert "rate limit of 5000 requests is used up" in told and f"resets at {at}" in told and "(in 30 min)" in told
+    assert "rate limit of 5000 requests is used up" in told and f"resets at {at}" in told and "(in 30m 00s)" in told
     assert len(github.requests) == 1
 
 
@@ -59,10 +59,10 @@ async def test_used_up_limit_without_a_token_says_that_one_helps(github: GitHubD
 @pytest.mark.parametrize(
     ("headers", "body", "span"),
     [
-        ({"retry-after": "90"}, {"message": "slow"}, "2 min"),
-        ({}, {"message": "You have exceeded a secondary rate limit"}, "60 s"),
-        ({"retry-after": "9" * 30}, {}, "24.0 h"),
-        ({"retry-after": "soon"}, {"message": "abuse detection"}, "60 s"),
+        ({"retry-after": "90"}, {"message": "slow"}, "1m 30s"),
+        ({}, {"message": "You have exceeded a secondary rate limit"}, "1m 00s"),
+        ({"retry-after": "9" * 30}, {}, "24h 00m"),
+        ({"retry-after": "soon"}, {"message": "abuse detection"}, "1m 00s"),
     ],
 )
 async def test_secondary_limit_says_how_long(

@@ -280,7 +280,7 @@ async def test_an_exhausted_budget_asks_nobody(tmp_path: Path, lab: Loopback) ->
         result = await ask(client, max_cost_usd=100)
     assert result.is_error
     assert "Spend limit" in text(result)
-    assert "$1e-06" in text(result)
+    assert "of $0.000001," in text(result)
     assert not lab.requests
 
 

@@ -94,7 +94,7 @@ def _rate_limit(status: int, headers: Mapping[str, str], said: str, settings: Se
     wait_s = min(wait_s, 86_400.0)
     at = datetime.fromtimestamp(time.time() + wait_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     more = "" if settings.token else "; with GITHUB_TOKEN set the limit is much higher"
-    text = f"{kind}; it resets at {at} (in {elapsed_text(wait_s)}){more}"
+    text = f"{kind}; it resets at {at} (in {elapsed_text(wait_s + 0.999)}){more}"
     return GitHubError(text, "rate_limit", wait_s if wait_s <= MAX_WAIT_S else None)
 
 

@@ -157,7 +157,7 @@ async def test_the_http_status_of_a_refused_call_is_said(peer: HttpPeer, status:
             await manager.call_tool("one", "write", {})
         info = caught.value.info
         assert (info.code, info.kind) == (f"http_{status}", kind)
-        assert info.hint == "Try again in 7 s"
+        assert info.hint == "Try again in 7s"
         assert manager.server("one").status is ServerStatus.READY
         assert len(peer.calls("tools/call")) == 1
 

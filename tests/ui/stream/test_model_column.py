@@ -90,7 +90,7 @@ def test_metrics_fit_every_width() -> None:
 
 def test_estimates_and_demo_are_said() -> None:
     estimate = Metrics(Usage(12_345, 64), usage_is_estimate=True, cost_usd=0.00001, tokens_per_s=10)
-    assert metrics_text(estimate, 80, demo=False) == "~10 tok/s · ~$0.000010 · ~12k↑ ~64↓"
+    assert metrics_text(estimate, 80, demo=False) == "~10 tok/s · ~$0.00001 · ~12k↑ ~64↓"
     assert metrics_text(METRICS, 40, demo=True) == "0.41s first · 83 tok/s · demo"
 
 
