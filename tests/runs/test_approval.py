@@ -399,14 +399,14 @@ async def test_an_approval_that_cannot_be_taken_back_on_disk_asks_until_the_end(
     path = tmp_path / "approvals.json"
     KeptApprovals(path).keep("s", "t", "d1", "program")
     async with Stage(kept=KeptApprovals(path)) as stage:
-        assert stage.desk.remembers(tool("t"))
+        assert stage.desk.remembers(tool("t", digest="d1"))
         with save.locked(path):
             stage.desk.forget("s", "t")
             await stage.desk.saved()
         assert "asks again until you quit" in stage.notices[0].hint
         assert "is in use" in stage.notices[0].detail
         await stage.desk.refresh()
-        assert not stage.desk.remembers(tool("t"))
+        assert not stage.desk.remembers(tool("t", digest="d1"))
         assert stage.desk.remembered() == ()
 
 

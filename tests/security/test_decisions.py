@@ -92,7 +92,7 @@ async def test_the_approval_bar_shows_what_the_call_carries(name: str, size: tup
 
 @SIZES
 async def test_names_at_a_decision_are_marked_and_cannot_push_the_keys_away(size: tuple[int, int]) -> None:
-    of = tool("d\u200bb", f"exe\u202ecute{TAGS}" + "x" * 5000 + "end")
+    of = tool(f"exe\u202ecute{TAGS}" + "x" * 5000 + "end", "d\u200bb")
     async with stage(size=size) as s:
         await s.questions(question(1, "gpt\u2066", of=of))
         shown = s.shown()
