@@ -108,6 +108,18 @@ json_option = click.option(
     help="JSON on stdout, errors as JSON on stderr.",
 )
 
+
+def newest_option(default: int) -> Callable[[_Command], _Command]:
+    return click.option(
+        "--limit",
+        metavar="N",
+        type=click.IntRange(min=0),
+        default=default,
+        show_default=True,
+        help="Only the newest N; 0 = all.",
+    )
+
+
 dashboard_options = _applied(_config, _server, _model, _demo, _theme)
 """For the group: everything but --json."""
 source_options = _applied(_config, _server, _demo, json_option)

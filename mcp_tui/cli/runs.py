@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from mcp_tui.cli.options import json_option, settings_of
+from mcp_tui.cli.options import json_option, newest_option, settings_of
 from mcp_tui.cli.output import notice, print_json, say, say_block, styled, table, warn
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.figures import duration_text, money_text
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from mcp_tui.store.history.reader import HistoryReader, Snippet
     from mcp_tui.store.history.records import RunHead, SavedRun
 
-DEFAULT_LIMIT = 30
 _COMPLETED = 40
 _HEADERS = ("RUN", "WHEN", "STATUS", "TIME", "COST", "TURNS", "MODELS", "PROMPT")
 _LONGEST_WAIT_S = 0.2
@@ -109,14 +108,7 @@ def _opened(reader: HistoryReader, name: str) -> SavedRun:
 
 @click.command()
 @click.argument("query", nargs=-1)
-@click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=DEFAULT_LIMIT,
-    show_default=True,
-    help="Only the newest N; 0 = all.",
-)
+@newest_option(30)
 @click.option(
     "--delete",
     "deleted",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mcp_tui.cli.options import settings_of
+from mcp_tui.cli.options import newest_option, settings_of
 from mcp_tui.cli.output import notice, say, styled, width_cells
 from mcp_tui.core.errors import AppError, ErrorKind
 from mcp_tui.core.figures import duration_text, size_text
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mcp_tui.sessions.wirelog.query import Query
     from mcp_tui.sessions.wirelog.record import Head
 
-DEFAULT_LIMIT = 200
 _FOLLOW_S = 0.2
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
 _SPAN_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -43,14 +42,7 @@ def _wants_json(context: click.Context, _: click.Parameter, value: bool) -> None
     "--grep", "words", metavar="WORDS", help='As on the Wire screen: error, sent, text, id:5, "two words", -not.'
 )
 @click.option("--since", metavar="WHEN", help="An ISO time, or how long ago: 30s, 10m, 2h, 1d.")
-@click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=DEFAULT_LIMIT,
-    show_default=True,
-    help="Only the newest N; 0 = all.",
-)
+@newest_option(200)
 @click.option(
     "--json", "as_json", is_flag=True, expose_value=False, callback=_wants_json, help="One JSON record per line."
 )

@@ -21,7 +21,6 @@ from mcp_types import (
     PromptReference,
     ResourceTemplateReference,
     TextResourceContents,
-    ToolAnnotations,
 )
 from pydantic import Field
 
@@ -31,6 +30,7 @@ from mcp_tui.servers.changes import ChangeBus
 from mcp_tui.servers.chart import chart
 from mcp_tui.servers.demo_tools import DeskTools, find_order
 from mcp_tui.servers.log_messages import serve_log_levels
+from mcp_tui.servers.tool_hints import hints
 
 if TYPE_CHECKING:
     from mcp_tui.servers.showcase.offer import Showcase
@@ -49,29 +49,17 @@ _SEVERITIES = ("low", "medium", "high", "critical")
 _AUDIENCES = ("customers", "engineers", "executives", "support")
 
 
-def _hints(
-    title: str, *, read_only: bool = False, destructive: bool = False, idempotent: bool = False
-) -> ToolAnnotations:
-    return ToolAnnotations(
-        title=title,
-        read_only_hint=read_only,
-        destructive_hint=destructive,
-        idempotent_hint=idempotent or read_only,
-        open_world_hint=False,
-    )
-
-
 def _add_tools(server: MCPServer[Any], tools: DeskTools) -> None:
-    server.add_tool(tools.current_time, annotations=_hints("Current time", read_only=True))
-    server.add_tool(tools.add, annotations=_hints("Add two numbers", read_only=True))
-    server.add_tool(tools.search_logs, annotations=_hints("Search the log", read_only=True))
-    server.add_tool(tools.query_metrics, annotations=_hints("Query metrics", read_only=True))
-    server.add_tool(tools.get_order, annotations=_hints("Get an order", read_only=True))
-    server.add_tool(tools.draw_chart, annotations=_hints("Draw a chart", read_only=True))
-    server.add_tool(tools.slow_report, annotations=_hints("Write a slow report", read_only=True))
-    server.add_tool(tools.create_ticket, annotations=_hints("Create a ticket"))
-    server.add_tool(tools.restart_service, annotations=_hints("Restart a service", destructive=True))
-    server.add_tool(tools.fail, annotations=_hints("Fail on purpose", read_only=True))
+    server.add_tool(tools.current_time, annotations=hints("Current time", read_only=True))
+    server.add_tool(tools.add, annotations=hints("Add two numbers", read_only=True))
+    server.add_tool(tools.search_logs, annotations=hints("Search the log", read_only=True))
+    server.add_tool(tools.query_metrics, annotations=hints("Query metrics", read_only=True))
+    server.add_tool(tools.get_order, annotations=hints("Get an order", read_only=True))
+    server.add_tool(tools.draw_chart, annotations=hints("Draw a chart", read_only=True))
+    server.add_tool(tools.slow_report, annotations=hints("Write a slow report", read_only=True))
+    server.add_tool(tools.create_ticket, annotations=hints("Create a ticket"))
+    server.add_tool(tools.restart_service, annotations=hints("Restart a service", destructive=True))
+    server.add_tool(tools.fail, annotations=hints("Fail on purpose", read_only=True))
 
 
 def _add_resources(server: MCPServer[Any], desk: lighthouse.Desk) -> None:

@@ -4,17 +4,15 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mcp_tui.cli.main import run
-from tests.cli.fake_provider import FakeProvider
+from tests.cli.fake_provider import FakeProvider, serving
 
 STUB = Path(__file__).with_name("stub_server.py")
 
@@ -90,16 +88,10 @@ def trace(tmp_path: Path) -> Callable[[], list[str]]:
 @pytest.fixture
 def provider(tmp_path: Path) -> Iterator[tuple[str, ...]]:
     """--config of a provider `fake` whose model names say what happens."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (FakeProvider,), {"seen": []}))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    file = tmp_path / "fake.toml"
-    file.write_text(
-        f'[providers.fake]\nformat = "openai-chat"\nbase_url = "http://127.0.0.1:{server.server_port}/v1"\n'
-        'api_key = "k"\nmodels = ["good"]\n',
-        "utf-8",
-    )
-    yield ("--config", str(file))
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(FakeProvider, seen=[]) as url:
+        file = tmp_path / "fake.toml"
+        file.write_text(
+            f'[providers.fake]\nformat = "openai-chat"\nbase_url = "{url}"\napi_key = "k"\nmodels = ["good"]\n',
+            "utf-8",
+        )
+        yield ("--config", str(file))

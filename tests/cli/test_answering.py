@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.cli.fake_provider import serving
 
 SERVER = Path(__file__).parent.parent / "sessions" / "servers" / "asking_server.py"
 SAMPLE = {"messages": [{"role": "user", "content": {"type": "text", "text": "Say hello"}}], "maxTokens": 2000}
@@ -85,21 +85,16 @@ class Setup:
 @pytest.fixture
 def setup(tmp_path: Path) -> Iterator[Setup]:
     seen: list[Any] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Model,), {"seen": seen}))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    log, file = tmp_path / "log", tmp_path / "setup.toml"
-    file.write_text(
-        f'[providers.lab]\nformat = "openai-chat"\nbase_url = "http://127.0.0.1:{server.server_port}/v1"\n'
-        'api_key = "k"\nmodels = ["m"]\n[prices."lab/m"]\ninput = 100\noutput = 100\n'
-        f"[servers.ask]\ncommand = {json.dumps(sys.executable)}\nprotocol = 'legacy'\n"
-        f"args = {json.dumps([str(SERVER), json.dumps({'log': str(log)})])}\nroots = ['/srv/shop']\n",
-        "utf-8",
-    )
-    yield Setup(file, log, seen)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(_Model, seen=seen) as url:
+        log, file = tmp_path / "log", tmp_path / "setup.toml"
+        file.write_text(
+            f'[providers.lab]\nformat = "openai-chat"\nbase_url = "{url}"\n'
+            'api_key = "k"\nmodels = ["m"]\n[prices."lab/m"]\ninput = 100\noutput = 100\n'
+            f"[servers.ask]\ncommand = {json.dumps(sys.executable)}\nprotocol = 'legacy'\n"
+            f"args = {json.dumps([str(SERVER), json.dumps({'log': str(log)})])}\nroots = ['/srv/shop']\n",
+            "utf-8",
+        )
+        yield Setup(file, log, seen)
 
 
 def test_without_options_nothing_is_offered_and_everything_is_declined_and_said(cli: Cli, setup: Setup) -> None:

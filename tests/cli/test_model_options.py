@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 
 from mcp_tui.config import paths
 from tests.cli.conftest import Cli
+from tests.cli.fake_provider import serving
 
 PDF = b"%PDF-1.7\n1 0 obj<</Type /Page>>\n%%EOF"
 LIMITS = {"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "59"}
@@ -74,17 +74,11 @@ output = 2
 @pytest.fixture
 def models() -> Iterator[Models]:
     models = Models()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"models": models}))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    models.url = f"http://127.0.0.1:{server.server_port}/v1"
-    paths.config_dir().mkdir(parents=True, exist_ok=True)
-    paths.config_file().write_text(CONFIG.format(url=models.url), "utf-8")
-    yield models
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(_Handler, models=models) as url:
+        models.url = url
+        paths.config_dir().mkdir(parents=True, exist_ok=True)
+        paths.config_file().write_text(CONFIG.format(url=models.url), "utf-8")
+        yield models
 
 
 def test_files_are_put_into_the_prompt(cli: Cli, models: Models, tmp_path: Path) -> None:

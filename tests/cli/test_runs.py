@@ -8,12 +8,11 @@ import re
 import sqlite3
 import subprocess
 import sys
-import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import ClassVar
 
@@ -27,6 +26,7 @@ from mcp_tui.core.types import JsonObject
 from mcp_tui.store.history.reader import HistoryReader
 from mcp_tui.store.history.tables import FILE_NAME
 from tests.cli.conftest import Cli
+from tests.cli.fake_provider import serving
 from tests.core.hostile import drawn_safely
 from tests.store.history_runs import NOON, Scribe, answer, call, column, in_order
 
@@ -217,19 +217,14 @@ class _Provider(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def provider(tmp_path: Path) -> Iterator[tuple[str, ...]]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Provider)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    file = tmp_path / "fake.toml"
-    file.write_text(
-        f'[providers.fake]\nformat = "openai-chat"\nbase_url = "http://127.0.0.1:{server.server_port}/v1"\n'
-        'api_key = "key-secret-77"\nmodels = ["good"]\nheaders = { X-Team = "header-secret-88" }\n',
-        "utf-8",
-    )
-    yield ("--config", str(file), "-m", "fake/good")
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(_Provider) as url:
+        file = tmp_path / "fake.toml"
+        file.write_text(
+            f'[providers.fake]\nformat = "openai-chat"\nbase_url = "{url}"\n'
+            'api_key = "key-secret-77"\nmodels = ["good"]\nheaders = { X-Team = "header-secret-88" }\n',
+            "utf-8",
+        )
+        yield ("--config", str(file), "-m", "fake/good")
 
 
 def _all_bytes(path: Path) -> bytes:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 from mcp_tui.config import paths
 from mcp_tui.store.usage import totals
 from tests.cli.conftest import Cli
+from tests.cli.fake_provider import serving
 
 
 @dataclass
@@ -95,18 +96,12 @@ output = 5000
 @pytest.fixture
 def models() -> Iterator[Models]:
     models = Models()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"models": models}))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    models.url = f"http://127.0.0.1:{server.server_port}/v1"
-    paths.config_dir().mkdir(parents=True, exist_ok=True)
-    paths.config_file().write_text(CONFIG.format(url=models.url), "utf-8")
-    yield models
-    models.go_on.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(_Handler, models=models) as url:
+        models.url = url
+        paths.config_dir().mkdir(parents=True, exist_ok=True)
+        paths.config_file().write_text(CONFIG.format(url=models.url), "utf-8")
+        yield models
+        models.go_on.set()
 
 
 def compared(cli: Cli, *arguments: str, code: int = 0) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
 from mcp_tui.servers.database import catalog
@@ -15,6 +15,7 @@ from mcp_tui.servers.database.database import Database, Rows
 from mcp_tui.servers.database.faults import DatabaseError
 from mcp_tui.servers.database.settings import Limits
 from mcp_tui.servers.results import answer
+from mcp_tui.servers.tool_hints import hints
 
 T = TypeVar("T")
 Statement = Annotated[str, Field(min_length=1, max_length=100_000, description="One statement; values as :name.")]
@@ -137,19 +138,9 @@ def add_tools(server: MCPServer[Any], database: Database) -> None:
         (tools.query, "Query"),
         (tools.explain, "Explain a query"),
     ):
-        hints = ToolAnnotations(
-            title=title, read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
-        )
-        server.add_tool(tool, annotations=hints)
+        server.add_tool(tool, annotations=hints(title, read_only=True))
     if database.write:
-        changing = ToolAnnotations(
-            title="Execute a change",
-            read_only_hint=False,
-            destructive_hint=True,
-            idempotent_hint=False,
-            open_world_hint=False,
-        )
-        server.add_tool(tools.execute, annotations=changing)
+        server.add_tool(tools.execute, annotations=hints("Execute a change", destructive=True))
 
 
 def _columns(rows: Rows) -> list[ResultColumn]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult, ResourceLink, ToolAnnotations
+from mcp_types import CallToolResult, ResourceLink
 from pydantic import Field
 
 from mcp_tui.core.json_values import objects
@@ -17,6 +17,7 @@ from mcp_tui.servers.github import reading, shapes
 from mcp_tui.servers.github.api import GitHub
 from mcp_tui.servers.github.faults import GitHubError, no_token
 from mcp_tui.servers.results import answer
+from mcp_tui.servers.tool_hints import hints
 
 T = TypeVar("T")
 Owner = Annotated[
@@ -173,16 +174,6 @@ def add_tools(server: MCPServer[Any], github: GitHub) -> None:
         (tools.search_issues, "Search issues"),
         (tools.search_code, "Search code"),
     ):
-        hints = ToolAnnotations(
-            title=title, read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
-        )
-        server.add_tool(tool, annotations=hints)
+        server.add_tool(tool, annotations=hints(title, read_only=True, open_world=True))
     # It adds and takes nothing away; twice is two issues.
-    creating = ToolAnnotations(
-        title="Create an issue",
-        read_only_hint=False,
-        destructive_hint=False,
-        idempotent_hint=False,
-        open_world_hint=True,
-    )
-    server.add_tool(tools.create_issue, annotations=creating)
+    server.add_tool(tools.create_issue, annotations=hints("Create an issue", open_world=True))

@@ -13,7 +13,6 @@ from mcp_types import (
     CompletionContext,
     PromptReference,
     ResourceTemplateReference,
-    ToolAnnotations,
 )
 from pydantic import Field
 
@@ -23,6 +22,7 @@ from mcp_tui.servers.changes import ChangeBus
 from mcp_tui.servers.llm.tools import LlmTools
 from mcp_tui.servers.llm.usage import LlmUsage, add_usage_resources
 from mcp_tui.servers.log_messages import serve_log_levels
+from mcp_tui.servers.tool_hints import hints
 
 _INSTRUCTIONS = """Language models of several providers as tools.
 `list_models` tells what can be asked here; `call_llm` asks one model, `compare` several at once.
@@ -59,19 +59,10 @@ def build_server(engine: Engine, *, max_cost_usd: float | None = None) -> MCPSer
 
 
 def _add_tools(server: MCPServer[Any], tools: LlmTools) -> None:
-    def hints(title: str, *, read_only: bool) -> ToolAnnotations:
-        return ToolAnnotations(
-            title=title,
-            read_only_hint=read_only,
-            destructive_hint=False,
-            idempotent_hint=read_only,
-            open_world_hint=True,
-        )
-
     # Asking costs money: not read-only, so that nobody's client does it unasked.
-    server.add_tool(tools.call_llm, annotations=hints("Ask a model", read_only=False))
-    server.add_tool(tools.compare, annotations=hints("Compare models", read_only=False))
-    server.add_tool(tools.list_models, annotations=hints("List models", read_only=True))
+    server.add_tool(tools.call_llm, annotations=hints("Ask a model", open_world=True))
+    server.add_tool(tools.compare, annotations=hints("Compare models", open_world=True))
+    server.add_tool(tools.list_models, annotations=hints("List models", read_only=True, open_world=True))
 
 
 def _add_prompt(server: MCPServer[Any]) -> None:

@@ -16,6 +16,7 @@ from mcp_tui.servers.showcase import asking, content, motion
 from mcp_tui.servers.showcase.look import icon
 from mcp_tui.servers.sound import tone
 from mcp_tui.servers.task_calls import Support, TaskCalls
+from mcp_tui.servers.tool_hints import hints
 
 PAGE_SIZES = {"tools/list": 20, "resources/list": 8, "resources/templates/list": 2, "prompts/list": 3}
 CITIES = {
@@ -110,11 +111,7 @@ def _add_tools(server: MCPServer[Any]) -> None:
             icons=[icon(letter)],
         )
     changes = motion.ListChanges(server)
-    hints = ToolAnnotations(
-        title="Change a list", read_only_hint=False, destructive_hint=False, idempotent_hint=False,
-        open_world_hint=False,
-    )  # fmt: skip
-    server.add_tool(changes.change_list, title="Change a list", annotations=hints, icons=[icon("m")])
+    server.add_tool(changes.change_list, title="Change a list", annotations=hints("Change a list"), icons=[icon("m")])
 
 
 def _add_resources(server: MCPServer[Any]) -> None:
