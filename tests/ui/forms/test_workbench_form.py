@@ -236,7 +236,7 @@ async def test_an_alternative_is_chosen_and_filled_in() -> None:
     async with app.run_test(size=WIDE) as pilot:
         await opened(pilot, app, "fs", "tool", "report")
         app.workbench.form.form.focus_path(("target",))
-        await pilot.pause()
+        await until(pilot, lambda: row(app, "target").has_focus_within)
         await pilot.press("right", "right")
         await until(pilot, lambda: document(app).get("target") == {"kind": "hook"})
         assert row(app, "target", "url").row.field.required
