@@ -24,11 +24,16 @@ def duration_text(duration_ms: float | None) -> str:
 
 
 def elapsed_text(seconds: float) -> str:
-    """Whole seconds, for what still runs or is still to come: `3s`, `1m 05s`, `1h 05m`."""
+    """Whole seconds, for what still runs: `3s`, `1m 05s`, `1h 05m`."""
     whole = max(0, int(seconds))
     if whole < 60:
         return f"{whole}s"
     return f"{whole // 60}m {whole % 60:02}s" if whole < 3600 else f"{whole // 3600}h {whole // 60 % 60:02}m"
+
+
+def remaining_text(seconds: float) -> str:
+    """What is still to come, in whole seconds that are never too few: `1s` until it is over."""
+    return elapsed_text(seconds + 0.999)
 
 
 def size_text(size_bytes: int) -> str:

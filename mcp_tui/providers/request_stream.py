@@ -22,7 +22,7 @@ from mcp_tui.core.chat import (
     Noticed,
 )
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
-from mcp_tui.core.figures import elapsed_text
+from mcp_tui.core.figures import remaining_text
 from mcp_tui.core.state import RateLimits
 from mcp_tui.core.types import JsonObject
 from mcp_tui.providers.adaptation import Adaptations, Amendment
@@ -267,7 +267,7 @@ class WireProvider:
         if not self._retrier.gave_up(fault) or fault.retry_after_s is None:
             return fault.info
         info = fault.info
-        hint = f"it asks to wait {elapsed_text(fault.retry_after_s + 0.999)} before the next try"
+        hint = f"it asks to wait {remaining_text(fault.retry_after_s)} before the next try"
         return ErrorInfo(info.title, info.detail, hint, info.kind, info.code)
 
 

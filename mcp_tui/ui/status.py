@@ -71,7 +71,7 @@ def server_state(server: ServerSnapshot, now: float) -> State:
     if server.status is ServerStatus.BACKOFF:
         left = max(0, round(server.retry_at - now)) if server.retry_at is not None else 0
         tries = f" ({server.attempt})" if server.attempt else ""
-        return State(state.glyph, f"retry in {left}s{tries}", state.tone)
+        return State(state.glyph, f"retry in {elapsed_text(left)}{tries}", state.tone)
     return state
 
 

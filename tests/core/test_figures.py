@@ -6,6 +6,7 @@ from mcp_tui.core.figures import (
     estimated_tokens,
     money_text,
     price_text,
+    remaining_text,
     size_text,
     tokens_text,
 )
@@ -32,6 +33,10 @@ def test_what_still_runs_counts_whole_seconds() -> None:
         "1h 00m",
         "25h 01m",
     ]
+
+
+def test_what_is_to_come_is_never_too_short() -> None:
+    assert [remaining_text(s) for s in (-1, 0, 0.1, 1, 59.5, 1800)] == ["0s", "0s", "1s", "1s", "1m 00s", "30m 00s"]
 
 
 def test_sizes_are_powers_of_1000() -> None:

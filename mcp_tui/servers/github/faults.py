@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from mcp_tui.core.figures import elapsed_text
+from mcp_tui.core.figures import remaining_text
 from mcp_tui.core.json_values import is_list, is_object
 from mcp_tui.core.text import clean_line
 from mcp_tui.servers.github.settings import PUBLIC_API, Settings
@@ -94,7 +94,7 @@ def _rate_limit(status: int, headers: Mapping[str, str], said: str, settings: Se
     wait_s = min(wait_s, 86_400.0)
     at = datetime.fromtimestamp(time.time() + wait_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     more = "" if settings.token else "; with GITHUB_TOKEN set the limit is much higher"
-    text = f"{kind}; it resets at {at} (in {elapsed_text(wait_s + 0.999)}){more}"
+    text = f"{kind}; it resets at {at} (in {remaining_text(wait_s)}){more}"
     return GitHubError(text, "rate_limit", wait_s if wait_s <= MAX_WAIT_S else None)
 
 

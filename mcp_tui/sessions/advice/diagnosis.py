@@ -30,7 +30,7 @@ from pydantic import ValidationError
 from mcp_tui.config import mask
 from mcp_tui.config.schema import ServerSpec
 from mcp_tui.core.errors import ErrorInfo, ErrorKind
-from mcp_tui.core.figures import elapsed_text
+from mcp_tui.core.figures import remaining_text
 from mcp_tui.core.json_values import as_object, is_object
 from mcp_tui.core.server_requests import REJECTED_MESSAGE, USER_REJECTED
 from mcp_tui.core.types import JsonObject
@@ -159,7 +159,7 @@ def http_fault(spec: ServerSpec, exchange: Exchange) -> Fault:
         return Fault(ErrorInfo("Authorisation needed", detail, hint, ErrorKind.AUTH, "needs_auth"), Remedy.AUTH)
     if status >= 500 or status in _TRY_LATER:
         wait = exchange.retry_after_s
-        hint = f"It asks to try again in {elapsed_text(wait + 0.999)}" if wait is not None else ""
+        hint = f"It asks to try again in {remaining_text(wait)}" if wait is not None else ""
         info = _unreachable("The server is not available", f"{where} answered {said}", f"http_{status}", hint)
         return Fault(info, retry_after_s=wait)
     if status in (403, 421):
@@ -299,7 +299,7 @@ def request_error(title: str, error: BaseException, exchange: Exchange) -> Error
             return ErrorInfo(
                 title,
                 f"The server answered HTTP {exchange.status}",
-                f"Try again in {elapsed_text(wait + 0.999)}" if wait is not None else "",
+                f"Try again in {remaining_text(wait)}" if wait is not None else "",
                 ErrorKind.UNREACHABLE if exchange.status >= 500 else ErrorKind.TOOL,
                 f"http_{exchange.status}",
             )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 
 from mcp_tui.core.errors import ErrorInfo
-from mcp_tui.core.figures import duration_text, elapsed_text
+from mcp_tui.core.figures import duration_text, elapsed_text, remaining_text
 from mcp_tui.core.state import CallRecord, ColumnStatus
 from mcp_tui.core.text import clean, clean_line
 from mcp_tui.runs.availability import FALLBACK
@@ -284,7 +284,7 @@ class NoticeItem(Item):
             text = f"{clean_line(error.title)}{f', {clean_line(error.detail)}' if error.detail else ''}"
             return _led(wrap([(text, palette.warning)], layout.width - 2), glyph, palette.warning, layout)
         if self.status is ColumnStatus.RETRYING:
-            when = f"retry in {elapsed_text(self.retry_at - now + 0.999)}" if self.retry_at is not None else "retried"
+            when = f"retry in {remaining_text(self.retry_at - now)}" if self.retry_at is not None else "retried"
             when += f" (attempt {self.attempt})" if self.attempt else ""
             style = palette.warning if self.live else palette.muted
             why = f": {clean_line(error.title)}" if error else ""

@@ -34,7 +34,7 @@ from mcp_tui.core.events import (
     TextAppended,
     TurnStarted,
 )
-from mcp_tui.core.figures import duration_text, elapsed_text
+from mcp_tui.core.figures import duration_text, elapsed_text, remaining_text
 from mcp_tui.core.state import CallRecord, ColumnStatus, Metrics
 from mcp_tui.core.text import clean_line
 from mcp_tui.ui import keys
@@ -245,7 +245,7 @@ class ModelColumn(Widget, can_focus=True):
             if self._retry_at is None:
                 return word
             tries = f" ({self._attempt})" if self._attempt else ""
-            return f"retry in {elapsed_text(self._retry_at - self._clock() + 0.999)}{tries}"
+            return f"retry in {remaining_text(self._retry_at - self._clock())}{tries}"
         if brief or self._began_at is None:
             return word
         if self._status.ended:
