@@ -17,13 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, TypeVar
 
-from mcp_tui.config.save import locked, open_regular, refused, set_aside, write_atomically
+from mcp_tui.config.save import LOCK_S, locked, open_regular, refused, set_aside, write_atomically
 from mcp_tui.core.errors import AppError
 from mcp_tui.core.json_values import is_list, is_object
+from mcp_tui.core.threads import off_loop
 
 logger = logging.getLogger(__name__)
 
 MAX_BYTES = 8 << 20
+PATIENCE_S = 2 * LOCK_S
+"""Its lock may take half of it."""
 FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What reading somebody else's content may raise."""
 _TICK_NS = 100_000_000
@@ -41,7 +44,7 @@ class Loaded(Generic[_T]):
 
 
 class StateFile(Generic[_T]):
-    """Every method blocks: call it on a thread. Values are never changed in place.
+    """Every method blocks: see `in_background`. Values are never changed in place.
 
     decode: raises one of FAULTS for what is no such file at all; of single entries that cannot be read it appends the
     reasons to the list (see `readable`). lines: a file of lines, of which the newest `max_bytes` count; any other
@@ -149,6 +152,11 @@ class StateFile(Generic[_T]):
                 aside.replace(target)
             raise
         logger.warning("%s was damaged (%s): it is kept as %s", self.path, _reasons(before), aside)
+
+
+async def in_background(work: Callable[[], _T]) -> _T:
+    """The result of work with such files. AppError also when the disk does not answer: nobody waits for ever."""
+    return await off_loop(work, PATIENCE_S)
 
 
 def _reasons(loaded: Loaded[Any]) -> str:

@@ -14,6 +14,7 @@ from enum import Enum
 
 from mcp_tui.config.save import LOCK_S
 from mcp_tui.config.schema import ServerSpec
+from mcp_tui.config.state_file import PATIENCE_S, in_background
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 from mcp_tui.core.state import ApprovalPolicy, ApprovalQuestion, Decision, ToolInfo
 from mcp_tui.core.threads import off_loop
@@ -189,7 +190,7 @@ class ApprovalDesk:
         async def save() -> None:
             async with self._disk:
                 try:
-                    await asyncio.to_thread(work)
+                    await in_background(work)
                 except AppError as error:
                     if self._notice is not None:
                         self._notice(ErrorInfo("Approvals could not be saved", error.info.detail, hint))
@@ -204,7 +205,7 @@ class ApprovalDesk:
     async def saved(self) -> None:
         """Returns when what the person said is on disk, or was refused, or the disk does not answer."""
         if self._saving:
-            await asyncio.wait(self._saving, timeout=2 * LOCK_S)
+            await asyncio.wait(self._saving, timeout=PATIENCE_S)
 
     async def refresh(self) -> None:
         """Take over what was said in other dashboards. AppError when the disk does not answer."""

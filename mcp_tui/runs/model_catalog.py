@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import astuple, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
+from mcp_tui.config.state_file import in_background
 from mcp_tui.core.errors import AppError
 from mcp_tui.providers.listing import ListedModel
 from mcp_tui.providers.pricing import PriceBook
 from mcp_tui.providers.registry import ModelInfo, ModelRef, ProviderRegistry
 from mcp_tui.store import model_lists
 from mcp_tui.store.model_lists import ModelList
+
+logger = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 FRESH_S = 3_600.0
 """A list so young is not asked for again unless the person wants it."""
@@ -40,8 +47,7 @@ class ModelCatalog:
 
     async def load(self) -> None:
         if self._path is not None:
-            kept = await asyncio.to_thread(model_lists.load, self._path)
-            self._lists = {**kept, **self._lists}
+            self._lists = {**await _kept(partial(model_lists.load, self._path), {}), **self._lists}
 
     def age_s(self, provider: str) -> float | None:
         """Seconds since the provider was asked; None when its list is not known."""
@@ -64,7 +70,7 @@ class ModelCatalog:
         self._lists[provider] = ModelList(registry.address(ModelRef(provider, "")), self._now(), rows)
         if self._path is not None:
             async with self._saving:
-                await asyncio.to_thread(model_lists.save, self._path, dict(self._lists))
+                await _kept(partial(model_lists.save, self._path, dict(self._lists)), None)
         return self._infos(provider, (model.id for model in listed), {model.id: model for model in listed})
 
     def info(self, ref: ModelRef) -> ModelInfo:
@@ -105,3 +111,12 @@ def _by_name(known: ModelList | None) -> dict[str, ListedModel]:
 
 def _first(one: float | None, other: float | None) -> float | None:
     return other if one is None else one
+
+
+async def _kept(work: Callable[[], _T], otherwise: _T) -> _T:
+    """What is kept between starts is never worth a fault: it can be asked for again."""
+    try:
+        return await in_background(work)
+    except AppError as error:
+        logger.warning("model lists: %s", error)
+        return otherwise

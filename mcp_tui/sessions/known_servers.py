@@ -11,12 +11,13 @@ import hashlib
 import json
 import logging
 import time
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from mcp_tui.config import paths
 from mcp_tui.config.schema import ServerSpec
-from mcp_tui.config.state_file import StateFile, plain, readable_members
+from mcp_tui.config.state_file import StateFile, in_background, plain, readable_members
 from mcp_tui.core.errors import AppError
 from mcp_tui.core.types import JsonObject
 
@@ -50,7 +51,11 @@ class KnownServers:
 
     async def load(self) -> None:
         if self._data is None:
-            read = await asyncio.to_thread(_file(self.path).read)
+            try:
+                read = await in_background(_file(self.path).read)
+            except AppError as error:
+                _log.warning("what is known of servers could not be read: %s", error)
+                read = _EMPTY
             if self._data is None:
                 self._data = {name: dict(entries) for name, entries in read.items()}
 
@@ -78,7 +83,7 @@ class KnownServers:
         try:
             while self._dirty:
                 batch, self._dirty = self._dirty, {}
-                await asyncio.to_thread(_merge, self.path, batch)
+                await in_background(partial(_merge, self.path, batch))
         except AppError as error:
             _log.warning("what is known of servers could not be kept: %s", error)
         finally:

@@ -17,6 +17,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from mcp_tui.config import paths
+from mcp_tui.config.state_file import in_background
 from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.store.preferences import Preferences
 from mcp_tui.ui import keys, safe
@@ -228,7 +229,7 @@ class McpTuiApp(App[None]):
 
     async def _remember(self, name: str, value: str) -> None:
         try:
-            await asyncio.to_thread(self._preferences.set, name, value)
+            await in_background(partial(self._preferences.set, name, value))
         except AppError as error:
             self.notify(safe.clean_line(f"Not remembered: {error.info.detail}"), severity="warning", markup=False)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mcp_tui.config import save
+from mcp_tui.config import save, state_file
 from mcp_tui.config.schema import Origin, ServerSpec
 from mcp_tui.core.state import ApprovalPolicy, CallStatus, ColumnStatus, Decision, ToolHints
 from mcp_tui.runs import approval
@@ -424,6 +424,32 @@ async def test_a_disk_that_does_not_answer_makes_every_tool_ask(
         run = await started(stage, "a")
         assert run.status("c1") is ColumnStatus.APPROVAL
         gate.set()
+        stage.desk.answer(stage.desk.pending()[0].id, Decision.DENY)
+        await within(run.wait())
+
+
+async def test_a_disk_that_does_not_take_an_approval_holds_up_no_other_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_file, "PATIENCE_S", 0.05)
+    gate = threading.Event()
+    kept = KeptApprovals(tmp_path / "approvals.json")
+    async with Stage(kept=kept) as stage:
+        stage.servers.add(tool("t"))
+        stage.model("a", asks(("t", {})), says("A"))
+
+        def forget(server: str, name: str) -> bool:
+            return gate.wait(30)
+
+        monkeypatch.setattr(kept, "forget", forget)
+        stage.desk.forget("s", "other")
+        try:
+            run = await within(started(stage, "a"))
+            assert run.status("c1") is ColumnStatus.APPROVAL
+            await within(stage.desk.saved())
+            assert "Nothing within" in stage.notices[0].detail
+        finally:
+            gate.set()
         stage.desk.answer(stage.desk.pending()[0].id, Decision.DENY)
         await within(run.wait())
 

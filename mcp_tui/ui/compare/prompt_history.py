@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from mcp_tui.config.state_file import StateFile, readable, text
+from mcp_tui.config.state_file import StateFile, in_background, readable, text
 from mcp_tui.core.errors import AppError, ErrorInfo, ErrorKind
 
 MAX_PROMPTS = 500
@@ -40,9 +41,11 @@ class PromptHistory:
             return None
         async with self._turn:
             try:
-                loaded = await asyncio.to_thread(self._file.load)
+                loaded = await in_background(self._file.load)
             except OSError as error:
                 return _fault("Prompt history not read", f"{self._file.path}: {error.strerror or error}")
+            except AppError as error:
+                return _fault("Prompt history not read", error.info.detail)
             self._stored = loaded.value
         if bad := len(loaded.lost):
             noun = "line" if bad == 1 else "lines"
@@ -61,7 +64,7 @@ class PromptHistory:
         async with self._turn:
             new = self._unsaved
             try:
-                self._stored = await asyncio.to_thread(_joined, self._file, new)
+                self._stored = await in_background(partial(_joined, self._file, new))
             except AppError as error:
                 return _fault("Prompt history not saved", error.info.detail)
             self._unsaved = self._unsaved[len(new) :]

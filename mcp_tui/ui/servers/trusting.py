@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
 from mcp_tui.config import paths
+from mcp_tui.config.state_file import in_background
 from mcp_tui.config.trust import set_trust, would
 from mcp_tui.core.errors import AppError, ErrorInfo
 from mcp_tui.ui import safe
@@ -37,7 +38,7 @@ def question(config: Config, file: UntrustedFile) -> Content:
 async def trust(file: UntrustedFile) -> ErrorInfo | None:
     """Trust what was shown, even if the file changed meanwhile. Why not, when the disk refuses."""
     try:
-        await asyncio.to_thread(set_trust, file.path, file.digest)
+        await in_background(partial(set_trust, file.path, file.digest))
     except AppError as error:
         return error.info
     return None
