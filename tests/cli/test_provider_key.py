@@ -13,7 +13,7 @@ from mcp_tui.core.errors import AppError
 from mcp_tui.store import provider_keys as keys_module
 from mcp_tui.store.provider_keys import SERVICE, ProviderKeys
 from tests.cli.conftest import Cli
-from tests.store.test_keys import Ring
+from tests.store.test_provider_keys import Ring
 
 KEY = "sk-very-secret-1234567890"
 

@@ -14,7 +14,7 @@ from mcp_tui.config.keyring import Backend, Keyring, system_keyring
 from mcp_tui.core.errors import AppError
 from mcp_tui.sessions.authorisation.vault import Vault
 from mcp_tui.store.provider_keys import ProviderKeys
-from tests.store.test_keys import KEY, Ring
+from tests.store.test_provider_keys import KEY, Ring
 
 
 def test_what_earlier_versions_stored_is_found(tmp_path: Path) -> None:
