@@ -91,7 +91,7 @@ async def workbench(size: tuple[int, int], theme: str, target: Path) -> None:
     """A tool with its arguments as JSON, and the picture it drew."""
     from mcp_tui.ui.app import McpTuiApp
     from mcp_tui.ui.bridge import DashboardOptions
-    from mcp_tui.ui.screens.mode import ItemChosen
+    from mcp_tui.ui.messages import ItemChosen
     from mcp_tui.ui.workbench.screen import WorkbenchScreen
 
     app = McpTuiApp(DashboardOptions(demo=True, theme=theme))
